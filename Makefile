@@ -1,0 +1,50 @@
+# make demo: the whole fleet on this machine. make test: the tests, with services of their own. make check: what a commit must pass.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := -q --disable-pip-version-check
+
+.PHONY: demo test test-fast check format lock clean
+
+demo: $(VENV)/.all
+	$(BIN)/waste demo $(ARGS)
+
+test: $(VENV)/.dev .venv-sqs/.done
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/.dev
+	requirements/lock.sh
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.all: $(VENV)/bin/python requirements/all.txt
+	$(BIN)/python -m pip install $(PIP) --require-hashes -r requirements/all.txt
+	$(BIN)/python -m pip install $(PIP) --require-hashes -r requirements/build.txt
+	$(BIN)/python -m pip install $(PIP) --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python requirements/dev.txt requirements/build.txt
+	$(BIN)/python -m pip install $(PIP) --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install $(PIP) --require-hashes -r requirements/build.txt
+	$(BIN)/python -m pip install $(PIP) --no-deps --no-build-isolation -e .
+	touch $@ $(VENV)/.all
+
+# The SQS emulator pins another botocore than ours: it lives alone.
+.venv-sqs/.done: requirements/sqs-emulator.txt
+	$(PYTHON) -m venv .venv-sqs
+	.venv-sqs/bin/python -m pip install $(PIP) --require-hashes -r requirements/sqs-emulator.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) .venv-sqs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
