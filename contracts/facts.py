@@ -1,0 +1,120 @@
+"""What the fleet tells of itself: facts in the past tense, rendered as log lines and metrics by `adapters.telemetry`."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+from uuid import UUID
+
+from contracts.names import OutcomeKind
+from contracts.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAccepted:
+    """Intake wrote a batch into the ledger. `waited_s` is the time of its oldest message on the edge queue."""
+
+    new: int
+    repeated: int
+    conflicting: int
+    refused: int
+    wake_ups: int
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventRefused:
+    """A message was refused at the door and became a failure outcome of its own."""
+
+    event_id: UUID
+    reason: str
+    detail: str
+    sensor_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDecided:
+    """A worker wrote an event's one outcome."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRepeated:
+    """Somebody else had written the outcome first; the primary key refused this one."""
+
+    event_id: UUID
+    kind: OutcomeKind
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPostponed:
+    """An event will be tried again after `delay_s`."""
+
+    event_id: UUID
+    sensor_id: str
+    attempt: int
+    reason: str
+    detail: str
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLost:
+    """A claim found the lease of a holder that vanished."""
+
+    event_id: UUID
+    losses: int
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUpsRepublished:
+    """The reconciler woke events again: because they were due, abandoned or passed over."""
+
+    cause: str
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettersPublished:
+    """Dead letters were put on their queue."""
+
+    count: int
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettersFiled:
+    """Dead letters were moved to the review desk."""
+
+    received: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyLost:
+    """The fleet's own database, queue or model is away; nothing is pulled until it is back."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyBack:
+    """What was away answers again, after `away_s`."""
+
+    reason: str
+    away_s: float
+
+
+Fact: TypeAlias = (
+    BatchAccepted
+    | EventRefused
+    | ItemDecided
+    | OutcomeRepeated
+    | ItemPostponed
+    | LeaseLost
+    | WakeUpsRepublished
+    | DeadLettersPublished
+    | DeadLettersFiled
+    | DependencyLost
+    | DependencyBack
+)

@@ -1,0 +1,27 @@
+"""Every name that two programs share: queues, tasks, tables' kinds, reasons that are not an error's own."""
+
+from enum import StrEnum
+
+EDGE_QUEUE = "waste-events"
+WORK_QUEUE = "waste-work"
+WORK_QUEUE_FIRST = "waste-work-first"
+"""Wake-ups that were lost or are due again: they must not wait behind a backlog."""
+DEAD_LETTER_QUEUE = "waste-dead-letters"
+
+CLASSIFY_TASK = "classify-items"
+
+SIGNATURE_HEADER = "signature"
+
+SCHEMA_VERSION = 1
+
+
+class OutcomeKind(StrEnum):
+    """How an event can end."""
+
+    PREDICTION = "prediction"
+    REVIEW = "review"
+    FAILURE = "failure"
+
+
+LOW_CONFIDENCE = "low_confidence"
+"""The reason of a review outcome whose confidence is under the threshold."""

@@ -1,0 +1,102 @@
+"""How an event ends, and what travels to people when it does not end in a prediction."""
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from contracts.categories import Category
+from contracts.errors import EventInvalid
+from contracts.names import OutcomeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says of an image: one probability a category in the order of `CATEGORIES`, and the best of them."""
+
+    scores: tuple[float, ...]
+    category: Category
+    confidence: float
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Where an event's time went, in milliseconds.
+
+    `queued` runs from capture to claim, `record` from the verdict until its batch is sent to be committed.
+    """
+
+    queued_ms: float
+    fetch_ms: float
+    decode_ms: float
+    inference_ms: float
+    record_ms: float = 0.0
+
+    @property
+    def processing_time_ms(self) -> float:
+        """What the worker itself took: fetch, decode and inference."""
+        return self.fetch_ms + self.decode_ms + self.inference_ms
+
+
+class DeadLetter(BaseModel):
+    """A self-contained item for people: enough to show, decide or redrive it with nothing else at hand.
+
+    `raw` is the body of a message that never became an event, in base64; `claimed` what that body says of itself.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    event_id: UUID
+    kind: Literal[OutcomeKind.REVIEW, OutcomeKind.FAILURE]
+    reason: str
+    detail: str = ""
+    decided_at: AwareDatetime
+    attempts: int = 0
+    sensor_id: str | None = None
+    image_url: str | None = None
+    captured_at: AwareDatetime | None = None
+    category: Category | None = None
+    confidence: float | None = None
+    scores: dict[Category, float] | None = None
+    model_version: str | None = None
+    claimed: dict[str, str] | None = None
+    raw: str | None = None
+
+    def encode(self) -> bytes:
+        """Return the JSON for the dead-letter queue."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+    @classmethod
+    def decode(cls, body: bytes) -> "DeadLetter":
+        """Read what `encode` wrote; raises EventInvalid with the field's name."""
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            raise EventInvalid(".".join(map(str, first["loc"])) or "dead_letter", first["msg"]) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The one end of one event. `dead_letter` is there unless `kind` is prediction."""
+
+    event_id: UUID
+    kind: OutcomeKind
+    sensor_id: str | None
+    captured_at: datetime | None
+    reason: str | None = None
+    detail: str = ""
+    attempts: int = 0
+    prediction: Prediction | None = None
+    latencies: Latencies | None = None
+    dead_letter: DeadLetter | None = None
+
+
+def raw_text(body: bytes) -> str:
+    """Return the base64 of a body that cannot be trusted to be text."""
+    return base64.b64encode(body).decode()

@@ -1,0 +1,55 @@
+"""Who speaks: HMAC-SHA256 with a credential that is derived for one sensor, so that none has to be stored.
+
+The signature travels beside the body (`v1:<generation>:<hex>`) and covers its exact bytes: no canonical form of
+JSON has to be agreed on with whoever writes a device's firmware.
+"""
+
+import hmac
+from dataclasses import dataclass
+
+from contracts.errors import SignatureInvalid
+
+MIN_MASTER_BYTES = 32
+_SCHEME = "v1"
+_MAX_GENERATION = 9999
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A device's secret: the key of one sensor in one generation (1 up; rotation makes the next)."""
+
+    sensor_id: str
+    generation: int
+    key: bytes
+
+    def __repr__(self) -> str:
+        """Show whose it is and never the key."""
+        return f"Credential({self.sensor_id!r}, generation={self.generation})"
+
+
+def derive_credential(master_key: bytes, sensor_id: str, generation: int = 1) -> Credential:
+    """Return the credential of a sensor; `master_key` has at least 32 bytes."""
+    info = b"\0".join((b"waste-fleet device credential", _SCHEME.encode(), sensor_id.encode(), str(generation).encode()))
+    return Credential(sensor_id, generation, hmac.digest(master_key, info, "sha256"))
+
+
+def sign(credential: Credential, body: bytes) -> str:
+    """Return the signature header of a body."""
+    return f"{_SCHEME}:{credential.generation}:{hmac.digest(credential.key, body, 'sha256').hex()}"
+
+
+def verify(master_key: bytes, sensor_id: str, body: bytes, signature: str | None) -> int:
+    """Return the generation of the credential that signed; raises SignatureInvalid.
+
+    The caller must pass the sensor_id that the body itself claims: a credential speaks for its own sensor only.
+    """
+    if not signature:
+        raise SignatureInvalid("there is none")
+    scheme, _, rest = signature.partition(":")
+    number, _, mac = rest.partition(":")
+    if scheme != _SCHEME or not (number.isascii() and number.isdigit() and 0 < int(number[:5]) <= _MAX_GENERATION):
+        raise SignatureInvalid("its form is not v1:<generation>:<hex>")
+    expected = sign(derive_credential(master_key, sensor_id, int(number)), body)
+    if not hmac.compare_digest(expected.encode(), f"{scheme}:{int(number)}:{mac}".encode(errors="replace")):
+        raise SignatureInvalid(f"it does not fit this body and sensor {sensor_id}")
+    return int(number)
