@@ -1,0 +1,82 @@
+"""Celery's Redis transport with one fault mended: an acknowledgement that fails must not keep its prefetch slot.
+
+Stock kombu (5.7) frees a message's slot only after Redis has answered the acknowledgement. After a connection reset the
+slot is never freed, and a worker that has lost all its slots that way is alive and deaf for good.
+`tests/integration/test_celery_transport.py` fails on the stock transport.
+"""
+
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.transport.virtual import QoS as VirtualQoS
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from structlog.stdlib import get_logger
+
+_TRIES = 3
+
+
+class RepairedQoS(redis.QoS):  # type: ignore[misc]
+    """Acknowledges with a second try, and frees the slot whatever becomes of it.
+
+    A message whose acknowledgement is lost is delivered again after the visibility timeout, and finds its events closed.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        """Remove the message from Redis if it can be reached, and from this worker's count always."""
+        try:
+            self._remove(delivery_tag)
+        finally:
+            VirtualQoS.ack(self, delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
+        """Give the message back, or remove it, and free the slot always."""
+        try:
+            if requeue:
+                self.restore_by_tag(delivery_tag, leftmost=True)
+            else:
+                self._remove(delivery_tag)
+        except (RedisError, OSError) as error:
+            get_logger(__name__).warning("wake_up_reject_lost", error=str(error)[:200])
+        finally:
+            VirtualQoS.ack(self, delivery_tag)
+
+    def _remove(self, delivery_tag: str) -> None:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                self._remove_from_indices(delivery_tag).execute()
+            except (RedisConnectionError, OSError) as error:
+                if attempt == _TRIES:
+                    get_logger(__name__).warning("wake_up_ack_lost", error=str(error)[:200])
+            else:
+                return
+
+
+class RepairedChannel(redis.Channel):  # type: ignore[misc]
+    """A channel whose messages are counted by `RepairedQoS`."""
+
+    QoS = RepairedQoS
+
+
+class RepairedTransport(redis.Transport):  # type: ignore[misc]
+    """Redis, for Celery, with `RepairedChannel`."""
+
+    Channel = RepairedChannel
+
+
+def register() -> None:
+    """Make redis:// and rediss:// mean the repaired transport in this process."""
+    path = f"{__name__}:{RepairedTransport.__name__}"
+    TRANSPORT_ALIASES.update({"redis": path, "rediss": path})
+
+
+def options(visibility_timeout_s: float) -> dict[str, Any]:
+    """Return the transport options under which a cut connection is noticed and mended."""
+    return {
+        "visibility_timeout": int(visibility_timeout_s),
+        "socket_timeout": 10,
+        "socket_connect_timeout": 3,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "retry_on_timeout": True,
+    }

@@ -1,0 +1,102 @@
+"""One HTTP GET that ends: by its size, by its deadline, by its rate, and by what the other side says."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NoReturn
+
+import urllib3
+from urllib3.exceptions import HTTPError, IncompleteRead, InvalidChunkLength, ProtocolError
+
+from contracts.errors import ImageMissing, ImageRefused, ImageSourceDown, ImageTooLarge, ImageTruncated
+
+MAX_IMAGE_BYTES = 15 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
+_MAX_RETRY_AFTER_S = 600.0
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+_MISSING = 404
+_GONE = 410
+_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadLimits:
+    """What a download may take: bytes, seconds to connect, seconds in all, and bytes a second after the first two."""
+
+    max_bytes: int = MAX_IMAGE_BYTES
+    connect_s: float = 3.0
+    total_s: float = 15.0
+    min_rate: int = 10 * 1024
+    rate_grace_s: float = 2.0
+
+    def timeout(self) -> urllib3.Timeout:
+        """Return the timeout of each single wait on the socket."""
+        return urllib3.Timeout(connect=self.connect_s, read=min(5.0, self.total_s))
+
+
+@contextmanager
+def download_errors() -> Iterator[None]:
+    """Raise ImageTruncated or ImageSourceDown for what urllib3 raises."""
+    try:
+        yield
+    except (IncompleteRead, InvalidChunkLength) as error:
+        raise ImageTruncated(str(error)[:200]) from error
+    except ProtocolError as error:
+        cut = any(isinstance(argument, IncompleteRead) for argument in error.args)
+        raise (ImageTruncated if cut else ImageSourceDown)(str(error)[:200]) from error
+    except (HTTPError, OSError) as error:
+        raise ImageSourceDown(f"{type(error).__name__}: {error}"[:200]) from error
+
+
+def read_body(response: urllib3.BaseHTTPResponse, limits: DownloadLimits, started: float) -> bytes:
+    """Return the body of a 200 answer; `started` is `time.monotonic()` at the request.
+
+    Raises ImageTooLarge as soon as the size is known to be over the cap, and ImageSourceDown over the deadline or under
+    the least rate.
+    """
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdigit() and int(announced[:18]) > limits.max_bytes:
+        raise ImageTooLarge(f"{announced[:18]} bytes announced, at most {limits.max_bytes} are taken")
+    parts: list[bytes] = []
+    size = 0
+    while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > limits.max_bytes:
+            raise ImageTooLarge(f"more than {limits.max_bytes} bytes")
+        _check_pace(size, time.monotonic() - started, limits)
+    if announced.isdigit() and size < int(announced):
+        raise ImageTruncated(f"{size} of {announced} bytes came")
+    return b"".join(parts)
+
+
+def _check_pace(size: int, elapsed_s: float, limits: DownloadLimits) -> None:
+    if elapsed_s > limits.total_s:
+        raise ImageSourceDown(f"the download took over {limits.total_s:g} s")
+    if elapsed_s > limits.rate_grace_s and size < limits.min_rate * (elapsed_s - limits.rate_grace_s):
+        raise ImageSourceDown(f"the download is slower than {limits.min_rate} bytes a second")
+
+
+def refuse_status(status: int, retry_after: str | None) -> NoReturn:
+    """Raise what an answer other than 200 means."""
+    if status in {_MISSING, _GONE}:
+        raise ImageMissing(f"HTTP {status}")
+    if status in _TRANSIENT or status >= 500:
+        raise ImageSourceDown(f"HTTP {status}", retry_after_s=_seconds(retry_after))
+    raise ImageRefused(f"HTTP {status}")
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    if not retry_after:
+        return None
+    if retry_after.strip().isdigit():
+        return min(float(retry_after), _MAX_RETRY_AFTER_S)
+    try:
+        moment = parsedate_to_datetime(retry_after)
+    except (ValueError, TypeError):
+        return None
+    wait_s = (moment - datetime.now(moment.tzinfo or UTC)).total_seconds()
+    return min(max(wait_s, 0.0), _MAX_RETRY_AFTER_S)

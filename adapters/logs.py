@@ -1,0 +1,73 @@
+"""structlog: JSON for machines, columns for a terminal, and nothing in it that forges a line or opens a door."""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import structlog
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_QUERY = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s?\"'<>]*)\?[^\s\"'<>]*", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@\"']+@", re.IGNORECASE)
+_MULTILINE = frozenset({"exception", "stack"})
+
+
+def clean(text: str) -> str:
+    """Return text without URLs' credentials and query strings and without control characters."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", hide_secrets(text))
+
+
+def hide_secrets(text: str) -> str:
+    """Return text in which URLs have lost their credentials and query strings."""
+    if "://" not in text:
+        return text
+    return _CREDENTIALS.sub(r"\1", _QUERY.sub(r"\1?[hidden]", text))
+
+
+def _clean_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        event[key] = hide_secrets(value) if key in _MULTILINE and isinstance(value, str) else _clean_value(value)
+    return event
+
+
+def _clean_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {clean(str(key)): _clean_value(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean_value(member) for member in value]
+    return value
+
+
+def configure_logging(role: str, level: str = "info", log_format: str = "auto") -> None:
+    """Send structlog and the standard library's logging to stderr, one line an event."""
+    console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _clean_event,
+    ]
+    renderer: Any = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    for noisy in ("botocore", "urllib3", "kombu", "celery.worker.strategy", "celery.app.trace", "psycopg.pool", "alembic", "boto3"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(role=role)

@@ -1,0 +1,57 @@
+"""What keeps a program going round: signals stop it, an absent dependency makes it wait, nothing else makes it end."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from adapters.health import Health
+from contracts.errors import Infrastructure
+from contracts.facts import DependencyBack, DependencyLost
+from contracts.ports import Telemetry
+
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
+READY = "first round"
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stop = threading.Event()
+
+    def on_signal(_: int, __: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    return stop
+
+
+def run_until_stopped(
+    take_one: Callable[[], bool], stop: threading.Event, health: Health, telemetry: Telemetry, *, idle_s: float = 0.0
+) -> None:
+    """Call `take_one` until `stop` is set, with a pause of `idle_s` after a round that found no work.
+
+    An Infrastructure error is told once, makes the program unready, and is tried again with growing pauses.
+    """
+    lost: tuple[str, float] | None = None
+    pause_s = _FIRST_PAUSE_S
+    while not stop.is_set():
+        health.tick()
+        try:
+            found = take_one()
+        except Infrastructure as error:
+            if lost is None:
+                lost = (error.reason, time.monotonic())
+                telemetry.emit(DependencyLost(error.reason, error.detail))
+            health.lost(READY)
+            stop.wait(pause_s)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            continue
+        if lost is not None:
+            telemetry.emit(DependencyBack(lost[0], time.monotonic() - lost[1]))
+        lost, pause_s = None, _FIRST_PAUSE_S
+        health.met(READY)
+        if not found and idle_s:
+            stop.wait(idle_s)

@@ -1,0 +1,65 @@
+"""In-memory twins of what is left: time, telemetry, images and object stores."""
+
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from contracts.errors import ImageMissing
+from contracts.facts import Fact
+
+FactT = TypeVar("FactT")
+
+
+class ManualClock:
+    """Twin of `contracts.ports.Clock` that moves when told."""
+
+    def __init__(self, start: datetime = datetime(2026, 1, 15, 12, tzinfo=UTC)) -> None:
+        """Start at an aware time."""
+        self.now = start
+
+    def __call__(self) -> datetime:
+        """Return the time it was set to."""
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass(slots=True)
+class MemoryTelemetry:
+    """Twin of `contracts.ports.Telemetry` that keeps what it is told."""
+
+    facts: list[Fact] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def emit(self, fact: Fact) -> None:
+        """Keep a fact."""
+        with self._lock:
+            self.facts.append(fact)
+
+    def of(self, kind: type[FactT]) -> list[FactT]:
+        """Return the facts of one kind."""
+        return [fact for fact in self.facts if isinstance(fact, kind)]
+
+
+@dataclass
+class MemoryObjects:
+    """Twin of `contracts.ports.ObjectStore` and `contracts.ports.ImageSource`."""
+
+    bucket: str = "images"
+    objects: dict[str, bytes] = field(default_factory=dict)
+
+    def put(self, key: str, body: bytes, content_type: str) -> str:  # noqa: ARG002
+        """Store an object and return its URL."""
+        url = f"s3://{self.bucket}/{key}"
+        self.objects[url] = body
+        return url
+
+    def fetch(self, image_url: str) -> bytes:
+        """Return an object; raises ImageMissing."""
+        try:
+            return self.objects[image_url]
+        except KeyError:
+            raise ImageMissing(image_url) from None

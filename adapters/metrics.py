@@ -1,0 +1,26 @@
+"""Every metric of the fleet, by name. Labels are bounded: never a sensor, an event or a URL."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+EVENTS_ACCEPTED = Counter("waste_events_accepted_total", "Messages of the edge queue by what intake made of them.", ["fate"])
+EDGE_WAIT = Histogram("waste_edge_wait_seconds", "Time of a batch's oldest message on the edge queue.", buckets=_SECONDS)
+WAKE_UPS = Counter("waste_wake_ups_total", "Wake-ups sent by intake.")
+REPUBLISHED = Counter("waste_events_republished_total", "Events woken again by the reconciler.", ["cause"])
+OUTCOMES = Counter("waste_outcomes_total", "Events decided, by kind and reason.", ["kind", "reason"])
+OUTCOMES_REPEATED = Counter("waste_outcomes_repeated_total", "Outcomes that the primary key refused.", ["kind"])
+PREDICTIONS = Counter("waste_predictions_total", "Predictions by category and model version.", ["category", "model_version"])
+CONFIDENCE = Histogram(
+    "waste_confidence_ratio",
+    "Confidence of predictions.",
+    ["category"],
+    buckets=(0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99, 1),
+)
+STAGE = Histogram("waste_stage_seconds", "Time of an event in each stage.", ["stage"], buckets=_SECONDS)
+EVENT_LATENCY = Histogram("waste_event_latency_seconds", "From capture to outcome.", buckets=_SECONDS)
+RETRIES = Counter("waste_retries_total", "Events to be tried again, by reason.", ["reason"])
+LEASES_LOST = Counter("waste_leases_lost_total", "Claims that found the lease of a holder that vanished.")
+DEAD_LETTERS = Counter("waste_dead_letters_total", "Dead letters published, in time or late by the reconciler.", ["timing"])
+DEAD_LETTERS_FILED = Counter("waste_dead_letters_filed_total", "Dead letters moved to the review desk.")
+DEPENDENCY_UP = Gauge("waste_dependency_up", "Whether what the fleet needs of its own answers.", ["reason"])

@@ -1,0 +1,199 @@
+"""The classifier: one ONNX file, checked before it is believed, run by ONNX Runtime on one thread of the caller.
+
+The file's contract: input `image` uint8 [n, 224, 224, 3] RGB; output `probabilities` float32 [n, 5] in the order of
+`contracts.categories.CATEGORIES`; optionally output `features` float32 [n, 1280]. Its metadata, all text:
+
+| key | what it says |
+| --- | --- |
+| labels | JSON list of the categories in the order of the output |
+| version | the model's name on every prediction |
+| threshold | the confidence from which it is believed, a number in [0, 1] |
+| preprocessing | `adapters.images.PREPROCESSING` of its training |
+| calibration | JSON object: temperature, and how well confidence matched accuracy on the validation set |
+| data_fingerprint | SHA-256 over the list of the training data |
+| git_revision | the commit that trained it |
+"""
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
+
+from adapters.images import PREPROCESSING, SIDE_PX, Picture
+from contracts.categories import CATEGORIES
+from contracts.errors import ModelUnusable, PredictionInvalid
+
+SUM_TOLERANCE = 1e-3
+_IMAGE, _PROBABILITIES, _FEATURES = "image", "probabilities", "features"
+_KEYS = ("labels", "version", "threshold", "preprocessing", "calibration", "data_fingerprint", "git_revision")
+_RUNTIME_ERRORS = (  # ONNX Runtime's errors share no base class but Exception
+    runtime_errors.EPFail,
+    runtime_errors.EngineError,
+    runtime_errors.Fail,
+    runtime_errors.InvalidArgument,
+    runtime_errors.InvalidGraph,
+    runtime_errors.InvalidProtobuf,
+    runtime_errors.ModelLoaded,
+    runtime_errors.NoModel,
+    runtime_errors.NoSuchFile,
+    runtime_errors.NotImplemented,
+    runtime_errors.RuntimeException,
+)
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a model file says of itself; see the module's table."""
+
+    version: str
+    threshold: float
+    temperature: float
+    data_fingerprint: str
+    git_revision: str
+
+
+class OnnxFeatures:
+    """The backbone of a model file, or of the bare backbone: pixels to the features that a head is fitted on."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        """`session` is open on a file that has the output `features`."""
+        self._session = session
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Open the file at `path`; raises `ModelUnusable` if it is no ONNX file from `image` to `features`."""
+        session = _open_session(_read(path))
+        _check_input(session)
+        if _FEATURES not in {output.name for output in session.get_outputs()}:
+            raise ModelUnusable(f"{path} has no output {_FEATURES}")
+        return cls(session)
+
+    def extract(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the features float32 [n, 1280] of `images` uint8 [n, 224, 224, 3]; the caller's one thread works."""
+        features: NDArray[np.float32] = _run(self._session, _FEATURES, images)
+        return features
+
+
+class OnnxClassifier:
+    """A `contracts.ports.Classifier` from an ONNX file. Safe to call from several threads at once."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, facts: ModelFacts) -> None:
+        """`session` is open on a file that has been checked to be what `facts` say; see `load`."""
+        self._session = session
+        self.facts = facts
+
+    @classmethod
+    def load(cls, path: Path, sha256: str, *, threshold: float | None = None) -> Self:
+        """Open the model at `path` if its bytes have the digest `sha256` (hexadecimal).
+
+        `threshold` in [0, 1] replaces the model's own. Raises `ModelUnusable` if the file is missing, is another one,
+        breaks the contract above, or fails its first run.
+        """
+        data = _read(path)
+        found = hashlib.sha256(data).hexdigest()
+        if found != sha256.lower():
+            raise ModelUnusable(f"{path} has the SHA-256 {found}, not {sha256}")
+        session = _open_session(data)  # from the bytes that were checked: the file may change meanwhile
+        _check_input(session)
+        _check_output(session)
+        classifier = cls(session, _read_facts(session, threshold))
+        classifier._warm_up()
+        return classifier
+
+    @property
+    def version(self) -> str:
+        """The model's version, as in its metadata."""
+        return self.facts.version
+
+    @property
+    def threshold(self) -> float:
+        """The confidence from which this model is believed, in [0, 1]."""
+        return self.facts.threshold
+
+    def classify(self, image: Picture) -> list[float]:
+        """Return one probability a category for `image`, uint8 (224, 224, 3) RGB, in the order of `CATEGORIES`.
+
+        Raises `PredictionInvalid` if they are no probabilities that sum to 1 within 0.001, and `ModelUnusable` if the
+        runtime fails.
+        """
+        probabilities: list[float] = _run(self._session, _PROBABILITIES, image[np.newaxis])[0].tolist()
+        if not all(math.isfinite(p) and 0.0 <= p <= 1.0 for p in probabilities):
+            raise PredictionInvalid(f"{probabilities}")
+        if abs(math.fsum(probabilities) - 1.0) > SUM_TOLERANCE:
+            raise PredictionInvalid(f"{probabilities} sum to {math.fsum(probabilities):.4f}")
+        return probabilities
+
+    def _warm_up(self) -> None:
+        try:
+            self.classify(np.full((SIDE_PX, SIDE_PX, 3), 127, np.uint8))
+        except PredictionInvalid as error:
+            raise ModelUnusable(f"first run: {error}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelUnusable(f"{path}: {error.strerror}") from error
+
+
+def _open_session(data: bytes) -> onnxruntime.InferenceSession:
+    """Open a session on one thread: several workers beside each other beat one worker on several threads."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.log_severity_level = 4  # what it would print comes as an exception, too
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except _RUNTIME_ERRORS as error:
+        raise ModelUnusable(f"not a usable ONNX file: {error}") from error
+
+
+def _run(session: onnxruntime.InferenceSession, output: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    try:
+        result: NDArray[np.float32] = session.run([output], {_IMAGE: images})[0]
+    except _RUNTIME_ERRORS as error:
+        raise ModelUnusable(f"inference failed: {error}") from error
+    return result
+
+
+def _check_input(session: onnxruntime.InferenceSession) -> None:
+    found = [(i.name, i.type, i.shape[1:]) for i in session.get_inputs()]
+    wanted = [(_IMAGE, "tensor(uint8)", [SIDE_PX, SIDE_PX, 3])]
+    if found != wanted:
+        raise ModelUnusable(f"input {found}, not {wanted}")
+
+
+def _check_output(session: onnxruntime.InferenceSession) -> None:
+    found = {o.name: (o.type, o.shape[1:]) for o in session.get_outputs()}
+    wanted = ("tensor(float)", [len(CATEGORIES)])
+    if found.get(_PROBABILITIES) != wanted:
+        raise ModelUnusable(f"outputs {found}, not {_PROBABILITIES} {wanted}")
+
+
+def _read_facts(session: onnxruntime.InferenceSession, threshold: float | None) -> ModelFacts:
+    metadata = session.get_modelmeta().custom_metadata_map
+    if missing := [key for key in _KEYS if not metadata.get(key)]:
+        raise ModelUnusable(f"no metadata {', '.join(missing)}")
+    if metadata["preprocessing"] != PREPROCESSING:
+        raise ModelUnusable(f"trained with preprocessing {metadata['preprocessing']}, not {PREPROCESSING}")
+    try:
+        labels = json.loads(metadata["labels"])
+        temperature = float(json.loads(metadata["calibration"])["temperature"])
+        believed_from = float(metadata["threshold"]) if threshold is None else threshold
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelUnusable(f"metadata: {type(error).__name__} {error}") from error
+    if labels != [category.value for category in CATEGORIES]:
+        raise ModelUnusable(f"labels {labels}")
+    if not 0.0 <= believed_from <= 1.0:
+        raise ModelUnusable(f"threshold {believed_from}, not in [0, 1]")
+    return ModelFacts(metadata["version"], believed_from, temperature, metadata["data_fingerprint"], metadata["git_revision"])

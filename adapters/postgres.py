@@ -1,0 +1,76 @@
+"""Connections to Postgres, and its errors in the fleet's words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from contracts.errors import EventInvalid, LedgerUnavailable
+
+HEARTBEAT_SILENCE_S = 7.0
+"""A worker that has not renewed its heartbeat for this long is gone, and its leases are free."""
+
+RESTART_GRACE_S = 10.0
+"""For this long after a start of Postgres nobody counts as silent: nobody could have renewed anything."""
+
+MARK_PUBLISHED = "UPDATE outcomes SET published_at = now() WHERE event_id = ANY(%s) AND published_at IS NULL"
+"""Shared by whoever publishes dead letters: intake, workers, the reconciler."""
+
+Pool = ConnectionPool[Connection[TupleRow]]
+
+_CONNECTION: dict[str, Any] = {
+    "autocommit": True,
+    "connect_timeout": 3,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "options": "-c statement_timeout=15s -c idle_in_transaction_session_timeout=30s -c timezone=UTC",
+}
+
+
+def open_pool(database_url: str, *, name: str, max_size: int = 4) -> Pool:
+    """Return a pool that connects by itself when Postgres is there; opening it never waits."""
+    return ConnectionPool(
+        database_url,
+        min_size=1,
+        max_size=max_size,
+        name=name,
+        timeout=5.0,
+        reconnect_timeout=5.0,
+        kwargs=_CONNECTION | {"application_name": name},
+        check=None,
+        open=True,
+    )
+
+
+@contextmanager
+def connected(pool: Pool) -> Iterator[Connection[TupleRow]]:
+    """Lend a connection.
+
+    Raises LedgerUnavailable for whatever may pass (also deadlocks, full disks, shutdowns) and EventInvalid for a value
+    that Postgres cannot store. Other errors are faults of ours and stay what they are.
+    """
+    try:
+        with pool.connection() as connection:
+            yield connection
+    except psycopg.DataError as error:
+        raise EventInvalid("event", f"cannot be stored: {_first_line(error)}") from error
+    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
+        raise LedgerUnavailable(_first_line(error)) from error
+    except (PoolTimeout, PoolClosed, TooManyRequests) as error:
+        raise LedgerUnavailable(_first_line(error)) from error
+
+
+def ping(pool: Pool) -> None:
+    """Ask Postgres for a sign of life; raises LedgerUnavailable."""
+    with connected(pool) as connection:
+        connection.execute("SELECT 1")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).split("\n", 1)[0][:200]

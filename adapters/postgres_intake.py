@@ -1,0 +1,135 @@
+"""The ledger as intake writes it."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
+
+from adapters.postgres import MARK_PUBLISHED, Pool, connected
+from contracts.ledger import Acceptance, AcceptedEvent
+from contracts.outcomes import Outcome
+
+_OPEN = """
+WITH input AS (
+    SELECT * FROM unnest(
+        %s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::bigint[], %s::smallint[], %s::jsonb[], %s::bytea[]
+    ) AS i (event_id, sensor_id, image_url, captured_at, sequence, schema_version, attributes, body_sha256)
+), opened AS (
+    INSERT INTO events (event_id, sensor_id, image_url, captured_at, sequence, schema_version, attributes, body_sha256)
+    SELECT * FROM input ORDER BY event_id
+    ON CONFLICT (event_id) DO NOTHING
+    RETURNING event_id
+)
+SELECT event_id FROM opened
+"""
+
+_CONFLICT = """
+INSERT INTO event_conflicts (event_id, body_sha256, sensor_id, image_url, captured_at)
+SELECT i.event_id, i.body_sha256, i.sensor_id, i.image_url, i.captured_at
+FROM unnest(%s::uuid[], %s::bytea[], %s::text[], %s::text[], %s::timestamptz[])
+    AS i (event_id, body_sha256, sensor_id, image_url, captured_at)
+JOIN events e ON e.event_id = i.event_id AND e.event_id = ANY(%s)
+WHERE e.body_sha256 <> i.body_sha256
+ON CONFLICT (event_id, body_sha256) DO UPDATE SET seen_at = now()
+RETURNING event_id
+"""
+
+_REFUSE = """
+INSERT INTO outcomes (event_id, kind, sensor_id, captured_at, reason, detail, dead_letter)
+SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::jsonb[])
+ON CONFLICT (event_id) DO NOTHING
+"""
+
+
+class PostgresIntakeLedger:
+    """Implements `contracts.ports.IntakeLedger`."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Work on connections of `pool`."""
+        self._pool = pool
+
+    def accept(self, events: Sequence[AcceptedEvent], refusals: Sequence[Outcome]) -> Acceptance:
+        """Open the new events and record the refusals in one transaction."""
+        first = {item.event.event_id: item for item in reversed(events)}
+        with connected(self._pool) as connection, connection.transaction():
+            if refusals:
+                _refuse(connection, refusals)
+            new = _open(connection, list(first.values())) if first else set()
+            seen = [item for item in events if item.event.event_id not in new or item is not first[item.event.event_id]]
+            conflicting = _note_conflicts(connection, seen) if seen else set()
+        ids = list(reversed(first))
+        return Acceptance(
+            [event_id for event_id in ids if event_id in new],
+            [event_id for event_id in ids if event_id not in new and event_id not in conflicting],
+            [event_id for event_id in ids if event_id in conflicting],
+        )
+
+    def revoked(self) -> dict[str, int]:
+        """Return the last revoked generation of each sensor that has one."""
+        with connected(self._pool) as connection:
+            return dict(connection.execute("SELECT sensor_id, revoked_through FROM revocations").fetchall())
+
+    def mark_published(self, event_ids: Collection[UUID]) -> None:
+        """Note that dead letters are on their queue."""
+        with connected(self._pool) as connection:
+            connection.execute(MARK_PUBLISHED, (list(event_ids),))
+
+    def revoke(self, sensor_id: str, through_generation: int, note: str) -> None:
+        """Refuse this sensor's credentials up to and including a generation; a lower one changes nothing."""
+        with connected(self._pool) as connection:
+            connection.execute(
+                "INSERT INTO revocations (sensor_id, revoked_through, note) VALUES (%s, %s, %s) ON CONFLICT (sensor_id) DO UPDATE"
+                " SET revoked_through = greatest(revocations.revoked_through, excluded.revoked_through), note = excluded.note",
+                (sensor_id, through_generation, note),
+            )
+
+
+def _open(connection: Connection[TupleRow], items: Sequence[AcceptedEvent]) -> set[UUID]:
+    events = [item.event for item in items]
+    columns = (
+        [event.event_id for event in events],
+        [event.sensor_id for event in events],
+        [event.image_url for event in events],
+        [event.captured_at for event in events],
+        [event.sequence for event in events],
+        [event.schema_version for event in events],
+        [Jsonb(dict(event.attributes)) for event in events],
+        [item.body_sha256 for item in items],
+    )
+    return {event_id for (event_id,) in connection.execute(_OPEN, columns)}
+
+
+def _note_conflicts(connection: Connection[TupleRow], items: Sequence[AcceptedEvent]) -> set[UUID]:
+    # ON CONFLICT cannot touch a row twice in one statement, and a bin may send the same wrong body several times.
+    distinct = {(item.event.event_id, item.body_sha256): item for item in items}.values()
+    events = [item.event for item in distinct]
+    ids = [event.event_id for event in events]
+    columns = (
+        ids,
+        [item.body_sha256 for item in distinct],
+        [event.sensor_id for event in events],
+        [event.image_url for event in events],
+        [event.captured_at for event in events],
+        ids,
+    )
+    return {event_id for (event_id,) in connection.execute(_CONFLICT, columns)}
+
+
+def _refuse(connection: Connection[TupleRow], refusals: Sequence[Outcome]) -> None:
+    columns = (
+        [outcome.event_id for outcome in refusals],
+        [outcome.kind.value for outcome in refusals],
+        [outcome.sensor_id for outcome in refusals],
+        [outcome.captured_at for outcome in refusals],
+        [outcome.reason for outcome in refusals],
+        [outcome.detail for outcome in refusals],
+        [_letter(outcome) for outcome in refusals],
+    )
+    connection.execute(_REFUSE, columns)
+
+
+def _letter(outcome: Outcome) -> Jsonb | None:
+    letter = outcome.dead_letter
+    return Jsonb(letter.model_dump(mode="json", exclude_none=True)) if letter else None

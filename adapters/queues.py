@@ -1,0 +1,35 @@
+"""From settings to the queues they name."""
+
+from urllib.parse import unquote, urlsplit
+
+from adapters import redis_queue
+from adapters.settings import QueueSettings
+from contracts.names import DEAD_LETTER_QUEUE, EDGE_QUEUE
+from contracts.ports import MessageQueue
+
+
+def open_edge_queue(settings: QueueSettings) -> MessageQueue:
+    """Return the edge queue."""
+    return open_message_queue(settings.edge_url(), EDGE_QUEUE, lease_s=settings.queue_lease_s, region=settings.aws_region)
+
+
+def open_dead_letter_queue(settings: QueueSettings) -> MessageQueue:
+    """Return the dead-letter queue."""
+    url = settings.dead_letter_url()
+    return open_message_queue(url, DEAD_LETTER_QUEUE, lease_s=settings.queue_lease_s, region=settings.aws_region)
+
+
+def open_message_queue(url: str, name: str, *, lease_s: float, region: str) -> MessageQueue:
+    """Return the queue `name` at a redis://, rediss://, redis+socket:// or sqs://[key:secret@][host:port] URL.
+
+    An sqs:// URL with a host means an emulator there, whose queues are made as needed; without one it means AWS.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "sqs":
+        return redis_queue.RedisMessageQueue(redis_queue.connect(url), name, lease_s=lease_s)
+    from adapters import sqs_queue
+
+    endpoint = f"http://{parts.hostname}:{parts.port}" if parts.hostname else None
+    secret = unquote(parts.password) if parts.password else None
+    client = sqs_queue.connect(endpoint, region, unquote(parts.username) if parts.username else None, secret)
+    return sqs_queue.SqsMessageQueue(client, name, lease_s=lease_s, create=endpoint is not None)

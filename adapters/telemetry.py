@@ -1,0 +1,135 @@
+"""Facts become log lines and metrics here and nowhere else."""
+
+from datetime import UTC, datetime
+from functools import singledispatchmethod
+from typing import Any
+
+import structlog
+
+from adapters import metrics
+from contracts import facts
+from contracts.facts import Fact
+from contracts.names import LOW_CONFIDENCE, OutcomeKind
+from contracts.outcomes import Outcome
+
+
+class FleetTelemetry:
+    """Implements `contracts.ports.Telemetry`."""
+
+    def __init__(self) -> None:
+        """Log through structlog's configuration."""
+        self._log: Any = structlog.stdlib.get_logger("waste")
+
+    def emit(self, fact: Fact) -> None:
+        """Log and count a fact."""
+        self._tell(fact)
+
+    @singledispatchmethod
+    def _tell(self, fact: Any) -> None:
+        self._log.error("fact_unknown", kind=type(fact).__name__)
+
+    @_tell.register
+    def _(self, fact: facts.BatchAccepted) -> None:
+        counts = {"new": fact.new, "repeated": fact.repeated, "conflicting": fact.conflicting, "refused": fact.refused}
+        for fate, count in counts.items():
+            metrics.EVENTS_ACCEPTED.labels(fate).inc(count)
+        metrics.WAKE_UPS.inc(fact.wake_ups)
+        metrics.EDGE_WAIT.observe(fact.waited_s)
+        self._log.info("batch_accepted", **counts, wake_ups=fact.wake_ups, waited_s=round(fact.waited_s, 3))
+
+    @_tell.register
+    def _(self, fact: facts.EventRefused) -> None:
+        metrics.OUTCOMES.labels(OutcomeKind.FAILURE.value, fact.reason).inc()
+        self._log.warning(
+            "event_refused", event_id=str(fact.event_id), sensor_id=fact.sensor_id, reason=fact.reason, detail=fact.detail
+        )
+
+    @_tell.register
+    def _(self, fact: facts.ItemDecided) -> None:
+        outcome = fact.outcome
+        metrics.OUTCOMES.labels(outcome.kind.value, outcome.reason or "").inc()
+        log = self._log.bind(event_id=str(outcome.event_id), sensor_id=outcome.sensor_id, attempt=outcome.attempts)
+        if outcome.prediction:
+            log = log.bind(model_version=outcome.prediction.model_version)
+        if outcome.reason == LOW_CONFIDENCE and outcome.prediction:
+            confidence = round(outcome.prediction.confidence, 4)
+            log.warning("LOW_CONFIDENCE_ALERT", category=outcome.prediction.category.value, confidence=confidence)
+        level = log.warning if outcome.kind == OutcomeKind.FAILURE else log.info
+        level("event_decided", kind=outcome.kind.value, **_measures(outcome), **_reason(outcome))
+        _observe(outcome)
+
+    @_tell.register
+    def _(self, fact: facts.OutcomeRepeated) -> None:
+        metrics.OUTCOMES_REPEATED.labels(fact.kind.value).inc()
+        self._log.info("outcome_repeated", event_id=str(fact.event_id), kind=fact.kind.value)
+
+    @_tell.register
+    def _(self, fact: facts.ItemPostponed) -> None:
+        metrics.RETRIES.labels(fact.reason).inc()
+        self._log.info(
+            "event_postponed",
+            event_id=str(fact.event_id),
+            sensor_id=fact.sensor_id,
+            attempt=fact.attempt,
+            reason=fact.reason,
+            detail=fact.detail,
+            delay_s=round(fact.delay_s, 1),
+        )
+
+    @_tell.register
+    def _(self, fact: facts.LeaseLost) -> None:
+        metrics.LEASES_LOST.inc()
+        self._log.warning("lease_lost", event_id=str(fact.event_id), losses=fact.losses)
+
+    @_tell.register
+    def _(self, fact: facts.WakeUpsRepublished) -> None:
+        metrics.REPUBLISHED.labels(fact.cause).inc(fact.events)
+        self._log.info("events_republished", cause=fact.cause, events=fact.events)
+
+    @_tell.register
+    def _(self, fact: facts.DeadLettersPublished) -> None:
+        metrics.DEAD_LETTERS.labels("late" if fact.late else "in_time").inc(fact.count)
+        self._log.debug("dead_letters_published", count=fact.count, late=fact.late)
+
+    @_tell.register
+    def _(self, fact: facts.DeadLettersFiled) -> None:
+        metrics.DEAD_LETTERS_FILED.inc(fact.new)
+        self._log.info("dead_letters_filed", received=fact.received, new=fact.new)
+
+    @_tell.register
+    def _(self, fact: facts.DependencyLost) -> None:
+        metrics.DEPENDENCY_UP.labels(fact.reason).set(0)
+        self._log.error("dependency_lost", reason=fact.reason, detail=fact.detail)
+
+    @_tell.register
+    def _(self, fact: facts.DependencyBack) -> None:
+        metrics.DEPENDENCY_UP.labels(fact.reason).set(1)
+        self._log.info("dependency_back", reason=fact.reason, away_s=round(fact.away_s, 1))
+
+
+def _observe(outcome: Outcome) -> None:
+    if outcome.captured_at:
+        metrics.EVENT_LATENCY.observe(max(0.0, (datetime.now(UTC) - outcome.captured_at).total_seconds()))
+    if outcome.latencies:
+        for stage in ("queued", "fetch", "decode", "inference", "record"):
+            metrics.STAGE.labels(stage).observe(getattr(outcome.latencies, f"{stage}_ms") / 1000)
+    if outcome.prediction:
+        category = outcome.prediction.category.value
+        metrics.PREDICTIONS.labels(category, outcome.prediction.model_version).inc()
+        metrics.CONFIDENCE.labels(category).observe(outcome.prediction.confidence)
+
+
+def _measures(outcome: Outcome) -> dict[str, object]:
+    measures: dict[str, object] = {}
+    if outcome.prediction:
+        measures |= {"category": outcome.prediction.category.value, "confidence": round(outcome.prediction.confidence, 4)}
+    if outcome.latencies:
+        measures |= {"processing_time_ms": round(outcome.latencies.processing_time_ms, 2)}
+        measures |= {
+            name: round(getattr(outcome.latencies, name), 2) for name in ("queued_ms", "fetch_ms", "decode_ms", "inference_ms")
+        }
+    return measures
+
+
+def _reason(outcome: Outcome) -> dict[str, str]:
+    return {"reason": outcome.reason, "detail": outcome.detail} if outcome.reason else {}
