@@ -1,0 +1,148 @@
+"""`waste send` and `waste simulate`: settings -> adapters -> run."""
+
+import argparse
+import os
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import Field, SecretStr
+from tqdm import tqdm
+
+from adapters.images_access import open_object_store
+from adapters.logs import configure_logging
+from adapters.queues import open_edge_queue
+from adapters.settings import LogSettings, MasterKeySettings, ObjectStoreSettings, QueueSettings, read_settings
+from contracts.errors import SettingsInvalid
+from contracts.signatures import Credential, derive_credential
+from producer.device import Device
+from producer.pictures import from_folder, rendered
+from producer.records import Records
+from producer.sequence import kept_sequence
+from producer.simulate import make_fleet, throw
+from producer.uplink import Shot, Uplink
+
+
+class EdgeSettings(LogSettings, QueueSettings, ObjectStoreSettings):
+    """What every program at the edge is told."""
+
+    uploads_at_once: Annotated[int, Field(alias="UPLOADS_AT_ONCE", ge=1, le=256)] = 8
+
+
+class SendSettings(EdgeSettings):
+    """What one device is told: its credential, or (on a machine that may have it) the master key."""
+
+    device_credential: Annotated[SecretStr | None, Field(alias="DEVICE_CREDENTIAL")] = None
+    """`generation:key`, as `waste device credential SENSOR` prints it."""
+    device_master_key: Annotated[SecretStr | None, Field(alias="DEVICE_MASTER_KEY")] = None
+    state_dir: Annotated[Path, Field(alias="WASTE_STATE_DIR")] = Path("~/.local/state/waste")
+    """Where the count of each sensor's events is kept."""
+
+
+class SimulateSettings(EdgeSettings, MasterKeySettings):
+    """What a simulated fleet is told."""
+
+
+SettingsT = TypeVar("SettingsT", bound=EdgeSettings)
+
+
+def send(argv: list[str] | None = None) -> int:
+    """`waste send`: upload pictures and enqueue their events."""
+    parser = argparse.ArgumentParser(prog="waste send", description="Send pictures as one bin does.")
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    parser.add_argument("--sensor", required=True, help="the bin's sensor_id")
+    options = parser.parse_args(argv)
+    settings = _settings(SendSettings)
+    images = [_read(path) for path in options.images]
+    device = Device(_credential(settings, options.sensor), lambda: datetime.now(UTC))
+    uplink = _uplink(settings)
+    with kept_sequence(device, settings.state_dir.expanduser()):
+        for batch in uplink.send(partial(Shot, device, image) for image in images):
+            for sent in batch:
+                sys.stdout.write(f"{sent.capture.event_id}\n")
+    return 0
+
+
+def simulate(argv: list[str] | None = None) -> int:
+    """`waste simulate`: a fleet of bins, with rendered pictures or a folder's."""
+    options = _simulate_parser().parse_args(argv)
+    settings = _settings(SimulateSettings)
+    pictures = from_folder(options.images, options.seed) if options.images else rendered(options.seed, options.drift)
+    fleet = make_fleet(options.bins, settings.master_key(), lambda: datetime.now(UTC))
+    shots = throw(fleet, pictures, events=options.events, rate=options.rate, seed=options.seed)
+    with (
+        Records(accepted=options.accepted, truth=options.truth) as records,
+        tqdm(total=options.events, unit="event", desc="accepted", disable=options.quiet) as bar,
+    ):
+        for batch in _uplink(settings).send(shots):
+            records.write(batch)
+            bar.update(len(batch))
+    return 0
+
+
+def _simulate_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="waste simulate", description="A fleet of bins that photograph and send.")
+    parser.add_argument("--bins", type=_positive, default=50)
+    parser.add_argument("--rate", type=float, default=20.0, help="events a second of the whole fleet; 0: as fast as it goes")
+    parser.add_argument("--events", type=_positive, default=500)
+    parser.add_argument(
+        "--images", type=Path, help="a folder of pictures instead of rendered ones; its folders name the categories"
+    )
+    parser.add_argument("--drift", type=float, default=0.0, help="share of rendered items in new packaging, 0 to 1")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--truth", type=Path, help="write what each accepted picture shows (JSON lines)")
+    parser.add_argument("--accepted", type=Path, help="write the accepted event ids, one a line, each on the disk before the next")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _settings(kind: type[SettingsT]) -> SettingsT:
+    settings = read_settings(kind, os.environ)
+    configure_logging("producer", settings.log_level, settings.log_format)
+    return settings
+
+
+def _uplink(settings: EdgeSettings) -> Uplink:
+    return Uplink(open_object_store(settings), open_edge_queue(settings), uploads_at_once=settings.uploads_at_once)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsInvalid(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _credential(settings: SendSettings, sensor_id: str) -> Credential:
+    if settings.device_credential:
+        number, _, key = settings.device_credential.get_secret_value().partition(":")
+        try:
+            return Credential(sensor_id, int(number), bytes.fromhex(key))
+        except ValueError:
+            raise SettingsInvalid("DEVICE_CREDENTIAL: its form is not generation:key") from None
+    if settings.device_master_key:
+        return derive_credential(bytes.fromhex(settings.device_master_key.get_secret_value()), sensor_id)
+    raise SettingsInvalid("DEVICE_CREDENTIAL: is not set")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `send` or `simulate`, named by the first argument."""
+    arguments = sys.argv[1:] if argv is None else argv
+    commands = {"send": send, "simulate": simulate}
+    if not arguments or arguments[0] not in commands:
+        sys.stderr.write("usage: python -m producer send|simulate ...\n")
+        return 2
+    return commands[arguments[0]](arguments[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""One bin: its name, its credential and its count of events."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+from uuid import UUID
+
+from contracts.codec import encode_event
+from contracts.events import ItemCaptured
+from contracts.ids import uuid7
+from contracts.messages import Message
+from contracts.names import SCHEMA_VERSION, SIGNATURE_HEADER
+from contracts.signatures import Credential, sign
+
+_KINDS = ((b"\xff\xd8\xff", "jpg", "image/jpeg"), (b"\x89PNG", "png", "image/png"), (b"RIFF", "webp", "image/webp"))
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A picture that was taken and is not sent yet."""
+
+    event_id: UUID
+    captured_at: datetime
+    sequence: int
+    image: bytes
+
+    def object_key(self, sensor_id: str) -> str:
+        """Return where the picture belongs in the object store."""
+        return f"{sensor_id}/{self.captured_at:%Y/%m/%d}/{self.event_id}.{kind_of(self.image)[0]}"
+
+
+@dataclass(slots=True)
+class Device:
+    """A sensor that captures and signs. Safe to use from several threads."""
+
+    credential: Credential
+    clock: Callable[[], datetime]
+    next_sequence: int = 0
+    _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def sensor_id(self) -> str:
+        """The sensor's name."""
+        return self.credential.sensor_id
+
+    def capture(self, image: bytes) -> Capture:
+        """Give a picture its id, time and number."""
+        with self._lock:
+            captured_at = self.clock()
+            capture = Capture(uuid7(captured_at, os.urandom(10)), captured_at, self.next_sequence, image)
+            self.next_sequence += 1
+        return capture
+
+    def message(self, capture: Capture, image_url: str, attributes: dict[str, object] | None = None) -> Message:
+        """Return the signed event of a capture whose picture lies at `image_url`; raises EventInvalid over 8 KB."""
+        event = ItemCaptured(
+            schema_version=SCHEMA_VERSION,
+            event_id=capture.event_id,
+            sensor_id=self.sensor_id,
+            image_url=image_url,
+            captured_at=capture.captured_at,
+            sequence=capture.sequence,
+            attributes=attributes or {},
+        )
+        body = encode_event(event)
+        return Message(body, {SIGNATURE_HEADER: sign(self.credential, body)})
+
+
+def kind_of(image: bytes) -> tuple[str, str]:
+    """Return a picture's file ending and content type by its first bytes; (bin, octet-stream) for anything else."""
+    for magic, ending, content_type in _KINDS:
+        if image.startswith(magic):
+            return ending, content_type
+    return "bin", "application/octet-stream"

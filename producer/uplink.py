@@ -1,0 +1,110 @@
+"""The way up: pictures to the object store side by side, then their events to the queue, many to a round trip."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from contracts.errors import Infrastructure
+from contracts.messages import Message
+from contracts.ports import MessageQueue, ObjectStore
+from producer.device import Capture, Device, kind_of
+
+T = TypeVar("T")
+
+_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A picture of a device; `truth` is what it shows, where that is known."""
+
+    device: Device
+    image: bytes
+    truth: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A shot that the queue accepted."""
+
+    shot: Shot
+    capture: Capture
+    message: Message
+
+
+class Uplink:
+    """Sends shots. Pictures go first, so that an event never points at nothing for long."""
+
+    def __init__(self, objects: ObjectStore, events: MessageQueue, *, uploads_at_once: int = 8, batch: int = 100) -> None:
+        """Publish what has been uploaded at once, up to `batch` events in one round trip."""
+        self._objects, self._events = objects, events
+        self._uploads_at_once, self._batch = uploads_at_once, batch
+
+    def send(self, shots: Iterable[Callable[[], Shot]]) -> Iterator[list[Sent]]:
+        """Send shots as they are made (each is called in an upload's thread) and yield them as they are accepted.
+
+        Raises ObjectStoreUnavailable, QueueUnavailable or QueueFull after about ten seconds of trying.
+        """
+        uploads = _Uploads(self._upload, shots, self._uploads_at_once)
+        while ready := uploads.take(self._batch):
+            _persist(lambda: self._events.publish([sent.message for sent in ready]))
+            yield ready
+
+    def _upload(self, make: Callable[[], Shot]) -> Sent:
+        shot = make()
+        capture = shot.device.capture(shot.image)
+        key, content_type = capture.object_key(shot.device.sensor_id), kind_of(shot.image)[1]
+        url = _persist(lambda: self._objects.put(key, shot.image, content_type))
+        return Sent(shot, capture, shot.device.message(capture, url))
+
+
+class _Uploads:
+    """Uploads in threads; `take` gives what is done, and raises what went wrong."""
+
+    def __init__(self, upload: Callable[[Callable[[], Shot]], Sent], shots: Iterable[Callable[[], Shot]], at_once: int) -> None:
+        self._upload, self._shots = upload, shots
+        self._room = threading.Semaphore(at_once * 2)
+        self._done: queue.SimpleQueue[Future[Sent] | None] = queue.SimpleQueue()
+        self._pool = ThreadPoolExecutor(at_once, "upload")
+        threading.Thread(target=self._feed, name="feed", daemon=True).start()
+
+    def take(self, most: int) -> list[Sent]:
+        """Wait for the next upload and return it with all others that are done; nothing when there is no more."""
+        taken: list[Sent] = []
+        while len(taken) < most:
+            try:
+                future = self._done.get(block=not taken)
+            except queue.Empty:
+                break
+            if future is None:
+                self._done.put(None)
+                break
+            self._room.release()
+            taken.append(future.result())
+        return taken
+
+    def _feed(self) -> None:
+        try:
+            for shot in self._shots:
+                self._room.acquire()
+                self._pool.submit(self._upload, shot).add_done_callback(self._done.put)
+        except Exception as error:  # noqa: BLE001 - the shots' own error belongs to whoever takes
+            failed: Future[Sent] = Future()
+            failed.set_exception(error)
+            self._done.put(failed)
+        finally:
+            self._pool.shutdown(wait=True)
+            self._done.put(None)
+
+
+def _persist(call: Callable[[], T]) -> T:
+    for pause_s in _PAUSES_S:
+        try:
+            return call()
+        except Infrastructure:
+            time.sleep(pause_s)
+    return call()
