@@ -1,0 +1,80 @@
+"""`waste intake`: settings -> adapters -> run; `waste device`: credentials and their revocation."""
+
+import argparse
+import os
+import sys
+import threading
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from adapters.celery_queue import CeleryWorkQueue, celery_app
+from adapters.health import Health, serve_health
+from adapters.logs import configure_logging
+from adapters.loops import READY, run_until_stopped, stop_on_signals
+from adapters.postgres import Pool, open_pool
+from adapters.postgres_intake import PostgresIntakeLedger
+from adapters.postgres_reconciliation import PostgresReconciliation
+from adapters.queues import open_dead_letter_queue, open_edge_queue
+from adapters.settings import DatabaseSettings, ImageSettings, LogSettings, MasterKeySettings, QueueSettings, read_settings
+from adapters.telemetry import FleetTelemetry
+from intake.drain import Drain
+from intake.reconciler import Reconciler
+
+
+class IntakeSettings(LogSettings, QueueSettings, DatabaseSettings, ImageSettings, MasterKeySettings):
+    """What intake is told."""
+
+    max_wake_ups: Annotated[int, Field(alias="MAX_WAKE_UPS", ge=1)] = 256
+    """Wake-ups that may wait for workers before the rest of a backlog stays on the edge queue."""
+    reconcile_grace_s: Annotated[float, Field(alias="RECONCILE_GRACE_S", ge=1)] = 5.0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run intake until it is told to end."""
+    parser = argparse.ArgumentParser(prog="waste intake", description="Bring the edge queue into the ledger and keep it woken.")
+    parser.add_argument("--no-reconcile", action="store_true", help="leave reconciling to another intake")
+    options = parser.parse_args(argv)
+    settings = read_settings(IntakeSettings, os.environ)
+    configure_logging("intake", settings.log_level, settings.log_format)
+    stop, health = stop_on_signals(), Health(READY)
+    stop_serving = serve_health(health, settings.health_host, settings.health_port)
+    pool = open_pool(settings.database_url.get_secret_value(), name="waste-intake")
+    reconciling = None if options.no_reconcile else _start_reconciler(settings, pool, stop)
+    telemetry = FleetTelemetry()
+    run_until_stopped(_drain(settings, pool, telemetry).take_one, stop, health, telemetry)
+    if reconciling:
+        reconciling.join(timeout=10)
+    pool.close(timeout=3)
+    stop_serving()
+    return 0
+
+
+def _drain(settings: IntakeSettings, pool: Pool, telemetry: FleetTelemetry) -> Drain:
+    return Drain(
+        open_edge_queue(settings),
+        PostgresIntakeLedger(pool),
+        CeleryWorkQueue(celery_app(settings.work_url(), region=settings.aws_region)),
+        open_dead_letter_queue(settings),
+        master_key=settings.master_key(),
+        urls=settings.rule(),
+        clock=lambda: datetime.now(UTC),
+        telemetry=telemetry,
+        max_wake_ups=settings.max_wake_ups,
+    )
+
+
+def _start_reconciler(settings: IntakeSettings, pool: Pool, stop: threading.Event) -> threading.Thread:
+    telemetry = FleetTelemetry()
+    work = CeleryWorkQueue(celery_app(settings.work_url(), region=settings.aws_region))
+    dead_letters = open_dead_letter_queue(settings)
+    reconciler = Reconciler(PostgresReconciliation(pool), work, dead_letters, telemetry, grace_s=settings.reconcile_grace_s)
+    loop = (reconciler.take_one, stop, Health(), telemetry)
+    thread = threading.Thread(target=run_until_stopped, args=loop, kwargs={"idle_s": 1.0}, name="reconciler", daemon=True)
+    thread.start()
+    return thread
+
+
+if __name__ == "__main__":
+    sys.exit(main())
