@@ -1,0 +1,1 @@
+"""From a wake-up to one outcome for each of its events."""

@@ -1,0 +1,167 @@
+"""One item: fetch, decode, infer, judge. What goes wrong is returned as data, not raised."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Semaphore
+from typing import TypeAlias
+
+from contracts.categories import CATEGORIES
+from contracts.errors import Infrastructure, ItemUnexpected, Permanent, Retryable
+from contracts.ledger import ClaimedItem
+from contracts.names import OutcomeKind
+from contracts.outcomes import DeadLetter, Latencies, Outcome, Prediction
+from contracts.ports import Classifier, ImageDecoder, ImageSource
+from worker.retries import delay_s
+from worker.verdict import judge, predict
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An image's bytes, or why there are none, and how long that took."""
+
+    data: bytes | Retryable | Permanent
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """An outcome and `time.perf_counter()` at the verdict."""
+
+    outcome: Outcome
+    decided_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """To be tried again."""
+
+    item: ClaimedItem
+    error: Retryable
+    delay_s: float
+
+
+Result: TypeAlias = Decided | Postponed
+
+
+def fetch(item: ClaimedItem, images: ImageSource) -> Fetched:
+    """Get an item's image."""
+    started = time.perf_counter()
+    try:
+        data: bytes | Retryable | Permanent = images.fetch(item.image_url)
+    except (Retryable, Permanent) as error:
+        data = error
+    except Exception as error:  # noqa: BLE001 - what no adapter foresaw must hit this item alone, not its wake-up
+        data = unexpected(error)
+    return Fetched(data, (time.perf_counter() - started) * 1000)
+
+
+def unexpected(error: Exception) -> ItemUnexpected:
+    """Return an unforeseen error as one that is tried again and, if it stays, becomes this item's failure."""
+    return ItemUnexpected(f"{type(error).__name__}: {error}"[:300])
+
+
+class ItemClassifier:
+    """Turns fetched items into results. Safe to use from several threads: `compute` bounds how many compute at once."""
+
+    def __init__(
+        self,
+        decode: ImageDecoder,
+        model: Callable[[], Classifier],
+        compute: Semaphore,
+        *,
+        clock: Callable[[], datetime],
+        chance: Callable[[], float],
+        threshold: float | None = None,
+    ) -> None:
+        """Ask `model` for the model in force at each item; `threshold` overrides the model's own."""
+        self._decode, self._model, self._compute = decode, model, compute
+        self._clock, self._chance, self._threshold = clock, chance, threshold
+
+    def classify(self, item: ClaimedItem, fetched: Fetched) -> Result:
+        """Return what becomes of an item."""
+        try:
+            if isinstance(fetched.data, bytes):
+                return self._compute_outcome(item, fetched.data, fetched.took_ms)
+            raise fetched.data
+        except Permanent as error:
+            return self.fail(item, error)
+        except Retryable as error:
+            return self._postpone(item, error)
+        except Infrastructure:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `fetch`
+            return self._postpone(item, unexpected(error))
+
+    def _postpone(self, item: ClaimedItem, error: Retryable) -> Result:
+        age_s = (self._clock() - item.received_at).total_seconds()
+        wait_s = delay_s(error, item.attempts, age_s, self._chance())
+        return self.fail(item, error) if wait_s is None else Postponed(item, error, wait_s)
+
+    def fail(self, item: ClaimedItem, error: Permanent | Retryable) -> Decided:
+        """Return an item's failure."""
+        letter = DeadLetter(
+            event_id=item.event_id,
+            kind=OutcomeKind.FAILURE,
+            reason=error.reason,
+            detail=error.detail[:500],
+            decided_at=self._clock(),
+            attempts=item.attempts,
+            sensor_id=item.sensor_id,
+            image_url=item.image_url,
+            captured_at=item.captured_at,
+        )
+        return Decided(_outcome(item, OutcomeKind.FAILURE, letter=letter), time.perf_counter())
+
+    def _compute_outcome(self, item: ClaimedItem, data: bytes, fetch_ms: float) -> Decided:
+        model = self._model()
+        with self._compute:
+            started = time.perf_counter()
+            image = self._decode(data)
+            decoded = time.perf_counter()
+            scores = model.classify(image)
+            inferred = time.perf_counter()
+        prediction = predict(scores, model.version)
+        kind, reason = judge(prediction, model.threshold if self._threshold is None else self._threshold)
+        latencies = Latencies(item.queued_ms, fetch_ms, (decoded - started) * 1000, (inferred - decoded) * 1000)
+        letter = self._unsure(item, prediction, reason) if reason else None
+        return Decided(_outcome(item, kind, letter=letter, prediction=prediction, latencies=latencies), inferred)
+
+    def _unsure(self, item: ClaimedItem, prediction: Prediction, reason: str) -> DeadLetter:
+        return DeadLetter(
+            event_id=item.event_id,
+            kind=OutcomeKind.REVIEW,
+            reason=reason,
+            decided_at=self._clock(),
+            attempts=item.attempts,
+            sensor_id=item.sensor_id,
+            image_url=item.image_url,
+            captured_at=item.captured_at,
+            category=prediction.category,
+            confidence=prediction.confidence,
+            scores=dict(zip(CATEGORIES, prediction.scores, strict=True)),
+            model_version=prediction.model_version,
+        )
+
+
+def _outcome(
+    item: ClaimedItem,
+    kind: OutcomeKind,
+    *,
+    letter: DeadLetter | None,
+    prediction: Prediction | None = None,
+    latencies: Latencies | None = None,
+) -> Outcome:
+    return Outcome(
+        event_id=item.event_id,
+        kind=kind,
+        sensor_id=item.sensor_id,
+        captured_at=item.captured_at,
+        reason=letter.reason if letter else None,
+        detail=letter.detail if letter else "",
+        attempts=item.attempts,
+        prediction=prediction,
+        latencies=latencies,
+        dead_letter=letter,
+    )

@@ -1,0 +1,53 @@
+"""The thread that keeps a worker's leases, and ends the process when something in it hangs."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from contracts.errors import LedgerUnavailable
+from contracts.ledger import WorkerPulse
+from contracts.ports import WorkerLedger
+from worker.progress import Progress
+
+INTERVAL_S = 2.0
+
+
+@dataclass(slots=True)
+class Heartbeat:
+    """Beats every two seconds from a daemon thread. `on_hang` gets the seconds over the hard deadline and does not return."""
+
+    ledger: WorkerLedger
+    pulse: WorkerPulse
+    progress: Progress
+    stopping: threading.Event
+    model_version: Callable[[], str]
+    on_hang: Callable[[float], None]
+    on_beat: Callable[[bool], None] = lambda _: None
+
+    def start(self) -> None:
+        """Beat once before the first claim, then from a thread."""
+        self.beat()
+        threading.Thread(target=self._run, name="heartbeat", daemon=True).start()
+
+    def beat(self) -> None:
+        """Beat once; an absent Postgres is told to `on_beat` and otherwise ignored."""
+        pulse = replace(
+            self.pulse,
+            passed_woken_at=self.progress.passed_woken_at,
+            draining=self.stopping.is_set(),
+            model_version=self.model_version(),
+        )
+        try:
+            self.ledger.beat(pulse)
+        except LedgerUnavailable:
+            self.on_beat(False)
+        else:
+            self.on_beat(True)
+
+    def _run(self) -> None:
+        wait = threading.Event().wait
+        while True:
+            wait(INTERVAL_S)
+            if (over_s := self.progress.overdue_s()) > 0:
+                self.on_hang(over_s)
+            self.beat()

@@ -1,0 +1,200 @@
+"""One wake-up: claim, fetch side by side, classify as images come, record, tell people. The caller acknowledges last."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, field, replace
+from threading import Event
+from typing import TypeVar
+from uuid import UUID
+
+from contracts.errors import Infrastructure, ItemPoisonous, LedgerUnavailable
+from contracts.facts import (
+    DeadLettersPublished,
+    DependencyBack,
+    DependencyLost,
+    ItemDecided,
+    ItemPostponed,
+    LeaseLost,
+    OutcomeRepeated,
+)
+from contracts.ledger import ClaimedItem
+from contracts.messages import Message
+from contracts.outcomes import Outcome
+from contracts.ports import ImageSource, MessageQueue, Telemetry, WorkerLedger
+from worker.classify import Decided, Fetched, ItemClassifier, Postponed, Result, fetch
+from worker.progress import Progress
+
+T = TypeVar("T")
+
+LEASE_S = 120.0
+ALONE_FROM_LOSSES = 2
+POISON_FROM_LOSSES = 3
+_SOFT_DEADLINE_S = 30.0
+_FLUSH_EVERY_S = 1.0
+_POLL_S = 0.2
+
+
+class ShuttingDown(Exception):
+    """This worker is asked to end; the wake-up goes back to the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What a worker works with. `isolated` runs one item alone in a process of its own and returns its result."""
+
+    ledger: WorkerLedger
+    dead_letters: MessageQueue
+    images: ImageSource
+    classifier: ItemClassifier
+    isolated: Callable[[ClaimedItem], Result]
+    telemetry: Telemetry
+    fetchers: Executor
+    owner: UUID
+    stopping: Event
+    progress: Progress
+
+
+@dataclass(slots=True)
+class _Batch:
+    started: float
+    running: dict[Future[Fetched], ClaimedItem] = field(default_factory=dict)
+    waiting: list[ClaimedItem] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    flushed: float = field(default_factory=time.monotonic)
+
+
+class Processor:
+    """Takes wake-ups. Safe to use from several threads."""
+
+    def __init__(self, workplace: Workplace, *, fetches_at_once: int = 8) -> None:
+        """Fetch up to `fetches_at_once` images of one wake-up side by side."""
+        self._place = workplace
+        self._fetches_at_once = fetches_at_once
+
+    def take(self, event_ids: Sequence[UUID], *, first: bool = False) -> bool:
+        """Decide those events of a wake-up that are open and free; returns whether there were any.
+
+        Raises ShuttingDown when the wake-up was not begun. What was begun and not finished is back in the ledger.
+        """
+        place = self._place
+        with place.progress.working():
+            items = self._insist(lambda: place.ledger.claim(event_ids, place.owner, LEASE_S))
+            if not first:
+                place.progress.passed(items)
+            self._work_through(items)
+        return bool(items)
+
+    def _work_through(self, items: Sequence[ClaimedItem]) -> None:
+        for item in items:
+            if item.losses:
+                self._place.telemetry.emit(LeaseLost(item.event_id, item.losses))
+        batch = _Batch(time.monotonic(), waiting=[item for item in items if item.losses < ALONE_FROM_LOSSES])
+        self._run(batch)
+        self._flush(batch)
+        for item in items:
+            if item.losses >= ALONE_FROM_LOSSES:
+                self._take_suspect(item)
+
+    def _take_suspect(self, item: ClaimedItem) -> None:
+        if self._place.stopping.is_set():
+            self._release([item])
+        elif item.losses >= POISON_FROM_LOSSES:
+            self._record([self._place.classifier.fail(item, ItemPoisonous(f"{item.losses} holders vanished"))])
+        else:
+            self._settle([self._place.isolated(item)])
+
+    def _run(self, batch: _Batch) -> None:
+        while batch.waiting or batch.running:
+            if batch.waiting and self._out_of_time(batch):
+                self._release(batch.waiting)
+                batch.waiting = []
+            while batch.waiting and len(batch.running) < self._fetches_at_once:
+                item = batch.waiting.pop(0)
+                batch.running[self._place.fetchers.submit(fetch, item, self._place.images)] = item
+            done, _ = wait(batch.running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+            for future in done:
+                batch.results.append(self._place.classifier.classify(batch.running.pop(future), future.result()))
+            if batch.results and time.monotonic() - batch.flushed > _FLUSH_EVERY_S:
+                self._flush(batch)
+
+    def _out_of_time(self, batch: _Batch) -> bool:
+        return self._place.stopping.is_set() or time.monotonic() - batch.started > _SOFT_DEADLINE_S
+
+    def _flush(self, batch: _Batch) -> None:
+        results, batch.results, batch.flushed = batch.results, [], time.monotonic()
+        self._settle(results)
+
+    def _settle(self, results: Iterable[Result]) -> None:
+        decided: list[Decided] = []
+        postponed: list[Postponed] = []
+        for result in results:
+            decided.append(result) if isinstance(result, Decided) else postponed.append(result)
+        if decided:
+            self._record(decided)
+        if postponed:
+            self._postpone(postponed)
+
+    def _record(self, decided: Sequence[Decided]) -> None:
+        place = self._place
+        now = time.perf_counter()
+        outcomes = {result.outcome.event_id: _with_record_time(result, now) for result in decided}
+        written = set(self._insist(lambda: place.ledger.record(list(outcomes.values()), place.owner)))
+        self._publish([outcome for event_id, outcome in outcomes.items() if event_id in written])
+        for event_id, outcome in outcomes.items():
+            fact = ItemDecided(outcome) if event_id in written else OutcomeRepeated(event_id, outcome.kind)
+            place.telemetry.emit(fact)
+
+    def _publish(self, outcomes: Sequence[Outcome]) -> None:
+        letters = [outcome.dead_letter for outcome in outcomes if outcome.dead_letter]
+        if not letters:
+            return
+        try:
+            self._place.dead_letters.publish([Message(letter.encode()) for letter in letters])
+            self._place.ledger.mark_published([letter.event_id for letter in letters])
+        except Infrastructure as error:
+            # They are in the ledger: the reconciler publishes them when it can, and no event has to wait for that.
+            self._place.telemetry.emit(DependencyLost(error.reason, error.detail))
+        else:
+            self._place.telemetry.emit(DeadLettersPublished(len(letters)))
+
+    def _postpone(self, postponed: Sequence[Postponed]) -> None:
+        delays = {result.item.event_id: result.delay_s for result in postponed}
+        reasons = {result.item.event_id: result.error.reason for result in postponed}
+        self._insist(lambda: self._place.ledger.postpone(delays, self._place.owner, reasons))
+        for result in postponed:
+            item, error = result.item, result.error
+            fact = ItemPostponed(item.event_id, item.sensor_id, item.attempts, error.reason, error.detail, result.delay_s)
+            self._place.telemetry.emit(fact)
+
+    def _release(self, items: Sequence[ClaimedItem]) -> None:
+        self._insist(lambda: self._place.ledger.release([item.event_id for item in items], self._place.owner))
+
+    def _insist(self, call: Callable[[], T]) -> T:
+        """Call until Postgres answers: a worker without its ledger stops pulling, and burns nobody's attempt."""
+        lost_at: float | None = None
+        pause_s = 0.1
+        while True:
+            try:
+                answer = call()
+            except LedgerUnavailable as error:
+                if lost_at is None:
+                    lost_at = time.monotonic()
+                    self._place.telemetry.emit(DependencyLost(error.reason, error.detail))
+                    self._place.progress.ledger_lost()
+                if self._place.stopping.wait(pause_s):
+                    raise ShuttingDown from error
+                self._place.progress.tick()
+                pause_s = min(2.0, pause_s * 2)
+            else:
+                if lost_at is not None:
+                    self._place.progress.ledger_back()
+                    self._place.telemetry.emit(DependencyBack(LedgerUnavailable.reason, time.monotonic() - lost_at))
+                return answer
+
+
+def _with_record_time(result: Decided, now: float) -> Outcome:
+    outcome = result.outcome
+    if outcome.latencies is None:
+        return outcome
+    return replace(outcome, latencies=replace(outcome.latencies, record_ms=(now - result.decided_at) * 1000))
