@@ -1,0 +1,1 @@
+"""Where people meet what the fleet could not decide: the review lane and the failures lane."""

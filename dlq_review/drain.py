@@ -1,0 +1,73 @@
+"""From the dead-letter queue into the two lanes: file in one transaction, then acknowledge."""
+
+import hashlib
+from collections.abc import Sequence
+
+from contracts.errors import EventInvalid, FleetError
+from contracts.facts import DeadLettersFiled
+from contracts.ids import uuid7
+from contracts.messages import Received
+from contracts.names import OutcomeKind
+from contracts.outcomes import DeadLetter, raw_text
+from contracts.ports import Clock, MessageQueue, ReviewDesk, Telemetry
+
+BATCH = 200
+UNDECODABLE = "dead_letter_undecodable"
+_MAX_RAW_BYTES = 64 * 1024
+
+
+class DeadLetterDrain:
+    """Takes a batch at a time; repetition changes nothing."""
+
+    def __init__(self, queue: MessageQueue, desk: ReviewDesk, clock: Clock, telemetry: Telemetry) -> None:
+        """Move what `queue` holds to `desk`."""
+        self._queue, self._desk, self._clock, self._telemetry = queue, desk, clock, telemetry
+
+    def take_one(self, wait_s: float = 1.0) -> bool:
+        """File one batch; returns whether there was one. Raises Infrastructure and loses nothing."""
+        batch = self._queue.receive(BATCH, wait_s)
+        if not batch:
+            return False
+        receipts = [received.receipt for received in batch]
+        try:
+            new = self._file([self._letter(received) for received in batch])
+        except FleetError:
+            self._queue.release(receipts)
+            raise
+        self._queue.ack(receipts)
+        self._telemetry.emit(DeadLettersFiled(len(batch), new))
+        return True
+
+    def _file(self, letters: Sequence[DeadLetter]) -> int:
+        try:
+            return self._desk.file(letters)
+        except EventInvalid:
+            # One of them holds what Postgres cannot store: the others must not wait behind it.
+            if len(letters) == 1:
+                return self._desk.file([_plain(letters[0])])
+            return sum(self._file([letter]) for letter in letters)
+
+    def _letter(self, received: Received) -> DeadLetter:
+        try:
+            return DeadLetter.decode(received.message.body)
+        except EventInvalid as error:
+            digest = hashlib.sha256(received.message.body).digest()
+            return DeadLetter(
+                event_id=uuid7(received.enqueued_at, digest),
+                kind=OutcomeKind.FAILURE,
+                reason=UNDECODABLE,
+                detail=error.detail[:500],
+                decided_at=self._clock(),
+                raw=raw_text(received.message.body[:_MAX_RAW_BYTES]),
+            )
+
+
+def _plain(letter: DeadLetter) -> DeadLetter:
+    return DeadLetter(
+        event_id=letter.event_id,
+        kind=OutcomeKind.FAILURE,
+        reason=UNDECODABLE,
+        detail="holds a value that cannot be stored",
+        decided_at=letter.decided_at,
+        raw=raw_text(letter.encode()[:_MAX_RAW_BYTES]),
+    )
