@@ -1,0 +1,93 @@
+"""Labelled pictures on disk: a directory with a `manifest.csv` that says what each picture shows and what it is for."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+
+from contracts.categories import CATEGORIES, Category
+
+MANIFEST = "manifest.csv"
+NONE_OF_THE_FIVE = "other"
+FIELDS = ("file", "source", "category", "split", "group")
+"""The columns that are read; others are let be."""
+
+
+class Split(StrEnum):
+    """What a picture is for; `OOD` pictures show none of the five categories and only measure false confidence."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+    OOD = "ood"
+
+
+class DatasetInvalid(ValueError):
+    """The manifest cannot be used as it is; the message names file, line and field."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture: where it lies, where it comes from, what it shows (None: none of the five), what it is for.
+
+    Pictures of one `group` show one object or scene and are all in one split.
+    """
+
+    path: Path
+    source: str
+    category: Category | None
+    split: Split
+    group: str
+
+
+def read_manifests(directories: Iterable[Path]) -> list[Sample]:
+    """Return the samples of every directory's manifest, in order; raises `DatasetInvalid`.
+
+    A group is never split: that would test the model on objects it has been trained on.
+    """
+    samples = [sample for directory in directories for sample in _read_manifest(directory)]
+    splits: dict[str, Sample] = {}
+    for sample in samples:
+        first = splits.setdefault(sample.group, sample)
+        if first.split is not sample.split:
+            raise DatasetInvalid(f"group {sample.group} is in {first.split} ({first.path}) and {sample.split} ({sample.path})")
+    return samples
+
+
+def _read_manifest(directory: Path) -> Iterator[Sample]:
+    manifest = directory / MANIFEST
+    try:
+        with manifest.open(newline="", encoding="utf-8") as lines:
+            rows = csv.DictReader(lines)
+            if missing := [name for name in FIELDS if name not in (rows.fieldnames or ())]:
+                raise DatasetInvalid(f"{manifest}, line 1: no column {', '.join(missing)}")
+            for row in rows:
+                yield _read_row(directory, row, f"{manifest}, line {rows.line_num}")
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetInvalid(f"{manifest}: {error}") from error
+
+
+def _read_row(directory: Path, row: dict[str, str | None], place: str) -> Sample:
+    values = {name: row.get(name) or "" for name in FIELDS}
+    if empty := [name for name, value in values.items() if not value]:
+        raise DatasetInvalid(f"{place}, {empty[0]}: empty")
+    file = PurePosixPath(values["file"])
+    path = directory / file
+    if file.is_absolute() or ".." in file.parts or not path.is_file():
+        raise DatasetInvalid(f"{place}, file: no file {file} under {directory}")
+    if values["split"] not in tuple(Split):
+        raise DatasetInvalid(f"{place}, split: {values['split']!r} is none of {', '.join(Split)}")
+    split = Split(values["split"])
+    category = _read_category(values["category"], place)
+    if (category is None) is not (split is Split.OOD):
+        raise DatasetInvalid(f"{place}, split: {split} with the category {values['category']}")
+    return Sample(path, values["source"], category, split, values["group"])
+
+
+def _read_category(value: str, place: str) -> Category | None:
+    if value == NONE_OF_THE_FIVE:
+        return None
+    if value not in CATEGORIES:
+        raise DatasetInvalid(f"{place}, category: {value!r} is none of {', '.join(CATEGORIES)}, {NONE_OF_THE_FIVE}")
+    return Category(value)

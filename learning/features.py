@@ -1,0 +1,76 @@
+"""From labelled pictures to arrays: decoded, run through the backbone once, with a fingerprint of what was seen."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from contracts.categories import CATEGORIES
+from contracts.errors import FleetError
+from learning.datasets import DatasetInvalid, Sample, Split
+
+Decode = Callable[[bytes], NDArray[np.uint8]]
+"""Bytes of an image file to uint8 [224, 224, 3] RGB; the same function as in serving."""
+Extract = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""uint8 [n, 224, 224, 3] to float32 [n, 1280]."""
+NO_LABEL = -1
+
+
+@dataclass(frozen=True)
+class Features:
+    """Row i of `values` float32 [n, 1280] belongs to `samples[i]` and to `labels[i]`, an index in `CATEGORIES`.
+
+    `labels` is int64 [n] with -1 for none of the five; `digests[i]` is the SHA-256 of the picture's file.
+    """
+
+    samples: tuple[Sample, ...]
+    values: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    digests: tuple[str, ...]
+
+    def where(self, chosen: Callable[[Sample], bool]) -> Self:
+        """Return the rows whose sample is `chosen`."""
+        rows = [index for index, sample in enumerate(self.samples) if chosen(sample)]
+        samples, digests = tuple(self.samples[i] for i in rows), tuple(self.digests[i] for i in rows)
+        return type(self)(samples, self.values[rows], self.labels[rows], digests)
+
+    def of(self, split: Split) -> Self:
+        """Return the rows of one split."""
+        return self.where(lambda sample: sample.split is split)
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 over every row's picture, label and split, whatever their order."""
+        rows = zip(self.digests, self.labels.tolist(), self.samples, strict=True)
+        lines = sorted(f"{digest} {label} {sample.split}\n" for digest, label, sample in rows)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def extract_features(samples: Sequence[Sample], decode: Decode, extract: Extract) -> Features:
+    """Return the features of every sample, in order, with a progress bar on stderr.
+
+    Raises `DatasetInvalid` with the file's name if a picture cannot be read or decoded.
+    """
+    values, digests = [], []
+    for sample in _progress(samples):
+        try:
+            data = sample.path.read_bytes()
+            values.append(extract(decode(data)[np.newaxis])[0])
+        except (OSError, FleetError) as error:
+            raise DatasetInvalid(f"{sample.path}: {error}") from error
+        digests.append(hashlib.sha256(data).hexdigest())
+    if not values:
+        raise DatasetInvalid("no pictures")
+    return Features(tuple(samples), np.stack(values), labels_of(samples), tuple(digests))
+
+
+def labels_of(samples: Iterable[Sample]) -> NDArray[np.int64]:
+    """Return each sample's index in `CATEGORIES`, -1 for none of the five, as int64 [n]."""
+    return np.array([NO_LABEL if s.category is None else CATEGORIES.index(s.category) for s in samples], np.int64)
+
+
+def _progress(samples: Sequence[Sample]) -> Iterable[Sample]:
+    return tqdm(samples, desc="features", unit="picture", leave=False)

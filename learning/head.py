@@ -1,0 +1,59 @@
+"""The head: multinomial logistic regression from the backbone's features to the five categories."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from contracts.categories import CATEGORIES
+from learning.datasets import DatasetInvalid
+
+MAX_ITERATIONS = 2_000
+
+
+@dataclass(frozen=True)
+class Head:
+    """logits = features @ weights.T + bias, with `weights` float32 [5, width] and `bias` float32 [5]."""
+
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def logits(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the logits float32 [n, 5] of `features` float32 [n, width]."""
+        return features @ self.weights.T + self.bias
+
+
+def fit(
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    *,
+    sample_weight: NDArray[np.float64] | None = None,
+    inverse_regularisation: float = 0.01,
+) -> Head:
+    """Fit the head on `features` [n, width] and `labels` [n], indices in `CATEGORIES`; deterministic.
+
+    Features are standardised for the fit, and the head takes raw features again. `sample_weight` [n] averages 1.
+    Raises `DatasetInvalid` unless every category occurs: a head that never saw one would be sure and wrong about it.
+    """
+    seen = np.bincount(labels, minlength=len(CATEGORIES))
+    if absent := [category for category, count in zip(CATEGORIES, seen, strict=True) if count == 0]:
+        raise DatasetInvalid(f"no training pictures of {', '.join(absent)}")
+    mean = features.mean(axis=0, dtype=np.float64)
+    spread = features.std(axis=0, dtype=np.float64) + 1e-3
+    model = LogisticRegression(C=inverse_regularisation, max_iter=MAX_ITERATIONS)
+    model.fit((features - mean) / spread, labels, sample_weight=sample_weight)
+    weights = model.coef_ / spread
+    bias = model.intercept_ - weights @ mean
+    return Head(weights.astype(np.float32), bias.astype(np.float32))
+
+
+def balance(groups: list[str], *, power: float) -> NDArray[np.float64]:
+    """Return a weight [n] for each row so that a group of n rows weighs n ** (1 - power); the weights average 1.
+
+    `power` 0 leaves every row alike, 1 makes every group (a source's category, say) count the same.
+    """
+    names, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    del names
+    weights = counts[inverse].astype(np.float64) ** -power
+    return np.asarray(weights / weights.mean(), np.float64)
