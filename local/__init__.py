@@ -1,0 +1,1 @@
+"""One machine: the services from wheels, and every role as a child process."""

@@ -1,0 +1,115 @@
+"""`waste demo`: the whole fleet on this machine, with a simulated fleet of bins in front of it."""
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.live import Live
+
+from local.figures import Figures, read_figures
+from local.fleet import FleetFailed, LocalFleet
+from local.service import ServiceFailed
+from local.table import show
+
+_QUIET_S = 180.0
+_SIMULATOR = "simulate"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the demo; with --exit, return 0 only if every accepted event ended in exactly one outcome."""
+    options = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
+    console = Console(stderr=True)
+    fleet = LocalFleet(options.data_dir.absolute(), workers=options.workers, concurrency=options.concurrency)
+    try:
+        console.print(f"starting Valkey, Postgres, SeaweedFS and the roles (log: {fleet.log_path}) ...")
+        with fleet:
+            return _run(options, fleet, console)
+    except (FleetFailed, ServiceFailed) as error:
+        console.print(f"waste demo: {error}", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("ended")
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="waste demo", description="The whole fleet on this machine: no cloud, no Docker.")
+    parser.add_argument("--events", type=int, default=500)
+    parser.add_argument("--bins", type=int, default=50)
+    parser.add_argument("--rate", type=float, default=20.0, help="events a second; 0: as fast as it goes")
+    parser.add_argument("--images", type=Path, help="a folder of pictures instead of rendered ones")
+    parser.add_argument("--drift", type=float, default=0.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="worker processes")
+    parser.add_argument("--concurrency", type=int, default=2, help="threads of each worker")
+    parser.add_argument("--data-dir", type=Path, default=Path(".waste"))
+    parser.add_argument("--exit", action="store_true", help="end when all events are decided")
+    parser.add_argument("--report", type=Path, help="write the figures as JSON")
+    return parser
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(options: argparse.Namespace, fleet: LocalFleet, console: Console) -> int:
+    run_dir = fleet.data_dir / "runs" / time.strftime("%Y%m%d-%H%M%S")
+    run_dir.mkdir(parents=True)
+    accepted, truth = run_dir / "accepted.txt", run_dir / "truth.jsonl"
+    fleet.supervisor.start(_SIMULATOR, _simulate(options, accepted, truth), env=fleet.environment("edge"))
+    read = lambda: read_figures(fleet.database_urls["reader"], accepted, truth)  # noqa: E731
+    figures = _watch(options, fleet, read, console)
+    if options.report:
+        options.report.write_text(json.dumps(figures.report(), indent=2) + "\n", "utf-8")
+    _say_where_to_look(fleet, figures, console)
+    if not options.exit:
+        while True:
+            signal.pause()
+    return 0 if figures.lost == figures.doubled == 0 and figures.accepted == options.events else 1
+
+
+def _simulate(options: argparse.Namespace, accepted: Path, truth: Path) -> list[str]:
+    command = [sys.executable, "-m", "waste", "simulate", "--quiet", "--accepted", str(accepted), "--truth", str(truth)]
+    for name in ("events", "bins", "rate", "drift", "seed"):
+        command += [f"--{name}", str(getattr(options, name))]
+    return command + (["--images", str(options.images.absolute())] if options.images else [])
+
+
+def _watch(options: argparse.Namespace, fleet: LocalFleet, read: Callable[[], Figures], console: Console) -> Figures:
+    """Show the figures until all events are decided, or nothing has moved for three minutes after the last was sent."""
+    moved_at, seen = time.monotonic(), -1
+    with Live(show(None, options.events, "waiting for the first event ..."), console=console, refresh_per_second=4) as live:
+        while True:
+            figures = read()
+            live.update(show(figures, options.events, "Ctrl-C ends all of it"))
+            if figures.outcomes != seen:
+                moved_at, seen = time.monotonic(), figures.outcomes
+            sending = _SIMULATOR in fleet.supervisor.alive()
+            if not sending and (figures.outcomes >= figures.accepted or time.monotonic() - moved_at > _QUIET_S):
+                return read()
+            time.sleep(0.5)
+
+
+def _say_where_to_look(fleet: LocalFleet, figures: Figures, console: Console) -> None:
+    console.print(
+        f"{figures.outcomes} of {figures.accepted} accepted events are decided; lost {figures.lost}, doubled {figures.doubled}"
+    )
+    console.print(f"  log of all roles   {fleet.log_path}", soft_wrap=True, highlight=False)
+    for name, port in fleet.health_ports.items():
+        console.print(f"  {name:18} http://127.0.0.1:{port}/metrics", soft_wrap=True, highlight=False)
+    console.print(
+        "  ask the ledger     psql with the URL below; try: SELECT * FROM outcomes JOIN predictions USING (event_id)",
+        soft_wrap=True,
+    )
+    console.print(f"  read-only          {fleet.database_urls['reader']}", soft_wrap=True, highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

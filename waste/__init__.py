@@ -1,0 +1,1 @@
+"""The `waste` command: finds the program that a subcommand names."""

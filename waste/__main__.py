@@ -1,0 +1,62 @@
+"""`waste COMMAND ...`: each command's program is imported when it is asked for, so that an edge install stays light."""
+
+import sys
+from importlib import import_module
+
+from contracts.errors import FleetError, SettingsInvalid
+
+_COMMANDS: dict[str, tuple[str, str, str, str]] = {
+    "send": ("producer.__main__", "send", "edge", "send pictures as one bin does"),
+    "simulate": ("producer.__main__", "simulate", "edge,render", "a fleet of bins that photograph and send"),
+    "intake": ("intake.__main__", "main", "gateway", "bring the edge queue into the ledger and keep it woken"),
+    "device": ("intake.devices", "main", "gateway", "a device's credential, and its revocation"),
+    "worker": ("worker.__main__", "main", "worker", "classify what the fleet photographs"),
+    "dlq": ("dlq_review.__main__", "main", "review", "what the model was unsure of, and what failed"),
+    "learn": ("learning.__main__", "main", "learning", "train, calibrate and evaluate models"),
+    "db": ("migrations.__main__", "main", "database", "the database's shape"),
+    "demo": ("local.__main__", "main", "all", "the whole fleet on this machine"),
+    "config": ("waste.config", "main", "all", "the settings in force, with secrets masked"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; what is wrong with settings or input is one line, not a traceback."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        sys.stdout.write(_usage())
+        return 0 if arguments else 2
+    name, rest = arguments[0], arguments[1:]
+    if name not in _COMMANDS:
+        sys.stderr.write(f"waste: there is no command {name!r}\n\n{_usage()}")
+        return 2
+    module, function, extra, _ = _COMMANDS[name]
+    try:
+        run = getattr(import_module(module), function)
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"waste {name}: needs the package {error.name}; install waste-fleet[{extra}]\n")
+        return 1
+    return _guarded(name, run, rest)
+
+
+def _guarded(name: str, run: object, rest: list[str]) -> int:
+    try:
+        return int(run(rest))  # type: ignore[operator]
+    except SettingsInvalid as error:
+        sys.stderr.write(f"waste {name}: " + "\n  ".join(["", *error.detail.split("; ")]).strip() + "\n")
+        return 2
+    except FleetError as error:
+        sys.stderr.write(f"waste {name}: {error}\n")
+        return 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _usage() -> str:
+    rows = "\n".join(f"  {name:9} {summary}" for name, (_, _, _, summary) in _COMMANDS.items())
+    return f"usage: waste COMMAND ...\n\n{rows}\n\n`waste COMMAND --help` says more.\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

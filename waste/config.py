@@ -1,0 +1,41 @@
+"""`waste config`: the settings in force, by role."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+from adapters.settings import Settings, describe_settings, read_settings
+from contracts.errors import SettingsInvalid
+
+_ROLES = {
+    "send": ("producer.__main__", "SendSettings"),
+    "simulate": ("producer.__main__", "SimulateSettings"),
+    "intake": ("intake.__main__", "IntakeSettings"),
+    "worker": ("worker.__main__", "WorkerSettings"),
+    "dlq": ("dlq_review.__main__", "ReviewSettings"),
+    "db": ("migrations.__main__", "MigrationSettings"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print each role's settings; exit code 2 if any role could not start with them."""
+    parser = argparse.ArgumentParser(prog="waste config", description="The settings in force, with secrets masked.")
+    parser.add_argument("roles", nargs="*", choices=[*_ROLES, []], metavar="ROLE", help=f"of {', '.join(_ROLES)}; all if none")
+    options = parser.parse_args(argv)
+    complete = [_print_role(role, sys.stdout.write) for role in options.roles or _ROLES]
+    return 0 if all(complete) else 2
+
+
+def _print_role(role: str, write: Callable[[str], object]) -> bool:
+    module, name = _ROLES[role]
+    kind: type[Settings] = getattr(import_module(module), name)
+    write(f"[{role}]\n")
+    try:
+        settings = read_settings(kind, os.environ)
+    except SettingsInvalid as error:
+        write("".join(f"! {problem}\n" for problem in error.detail.split("; ")) + "\n")
+        return False
+    write("".join(f"{variable}={value}\n" for variable, value in describe_settings(kind, settings).items()) + "\n")
+    return True
