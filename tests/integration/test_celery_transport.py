@@ -1,0 +1,76 @@
+"""The fault of the stock Redis transport, and that ours does not have it."""
+
+import contextlib
+import time
+from uuid import uuid4
+
+import pytest
+import redis
+from kombu import Connection, Queue
+from kombu.transport.redis import Transport as StockTransport
+from redis.exceptions import ConnectionError as Cut
+
+from adapters.celery_queue import CeleryWorkQueue, celery_app
+from adapters.celery_transport import RepairedTransport
+from contracts.errors import QueueFull, QueueUnavailable
+
+
+def slots_after_a_failed_ack(transport, url, monkeypatch):
+    """Take one message with a prefetch of one, let its acknowledgement fail, and return whether another may be taken."""
+    with Connection(url, transport=transport) as connection:
+        channel = connection.channel()
+        queue = Queue(f"q{time.monotonic_ns()}", channel=channel)
+        queue.declare()
+        channel.basic_qos(0, 1, False)
+        connection.Producer(channel).publish({"x": 1}, routing_key=queue.name)
+        message = queue.get(no_ack=False)
+
+        def cut(*_, **__):
+            raise Cut("reset")
+
+        monkeypatch.setattr(channel.qos, "_remove_from_indices", cut)
+        with contextlib.suppress(Cut):
+            message.ack()
+        free = channel.qos.can_consume()
+        monkeypatch.undo()
+        return free
+
+
+def test_stock_transport_keeps_the_slot_of_a_failed_ack(redis_url, monkeypatch):
+    assert not slots_after_a_failed_ack(StockTransport, redis_url, monkeypatch)
+
+
+def test_repaired_transport_frees_the_slot_of_a_failed_ack(redis_url, monkeypatch):
+    assert slots_after_a_failed_ack(RepairedTransport, redis_url, monkeypatch)
+
+
+def test_celery_uses_the_repaired_transport_for_redis(redis_url):
+    with celery_app(redis_url).connection_for_read() as connection:
+        assert isinstance(connection.transport, RepairedTransport)
+
+
+@pytest.mark.parametrize("broker", ["redis", "sqs"])
+def test_wake_ups_are_counted_and_carry_many_ids(broker, request):
+    app = celery_app(request.getfixturevalue(f"{broker}_url"), region="eu-central-1")
+    work = CeleryWorkQueue(app)
+    before = work.depth()
+    work.publish([[uuid4() for _ in range(64)], [uuid4()]])
+    work.publish([[uuid4()]], first=True)
+    assert work.depth() == before + 3
+
+
+def test_a_broker_that_is_away_is_said_in_our_words():
+    with pytest.raises(QueueUnavailable):
+        CeleryWorkQueue(celery_app("redis://127.0.0.1:1/0")).publish([[uuid4()]])
+
+
+def test_a_full_broker_is_said_in_our_words(redis_url):
+    client = redis.Redis.from_url(redis_url)
+    before = client.config_get("maxmemory")["maxmemory"]
+    client.config_set("maxmemory", "1mb")
+    try:
+        work = CeleryWorkQueue(celery_app(redis_url))
+        with pytest.raises(QueueFull):
+            work.publish([[uuid4() for _ in range(64)] for _ in range(2000)])
+    finally:
+        client.config_set("maxmemory", before)

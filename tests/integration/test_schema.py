@@ -1,0 +1,120 @@
+"""The database's shape: what is read is what is made; each role may do its work and nothing else."""
+
+import re
+import subprocess
+from datetime import UTC, date, datetime
+
+import psycopg
+import pytest
+
+from adapters.postgres import open_pool, ping
+from contracts.ids import uuid7
+from local.database import ensure_logins
+from migrations.run import migrate
+from tests.conftest import REPOSITORY
+
+
+def shape_of(stack, url):
+    """Return what pg_dump says of a database, without the months and what names the run."""
+    command = [
+        stack.postgres.program("pg_dump"),
+        "--schema-only",
+        "--no-owner",
+        "--exclude-table=*_20*",
+        "--exclude-table=alembic_version",
+    ]
+    dumped = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
+    return re.sub(r"(?m)^(\\(un)?restrict .*|--.*|SET .*|SELECT pg_catalog.*|\s*)\n", "", dumped)
+
+
+def test_schema_sql_is_the_sum_of_the_migrations(stack, database_url):
+    name = f"s{datetime.now(UTC).timestamp():.0f}"
+    stack.postgres.create_database(name)
+    with psycopg.connect(stack.postgres.url(name)) as connection:
+        connection.execute((REPOSITORY / "migrations" / "schema.sql").read_text("utf-8"))
+    read, made = shape_of(stack, stack.postgres.url(name)), shape_of(stack, database_url)
+    stack.postgres.drop_database(name)
+    assert len(made) > 2000
+    assert read == made
+
+
+def test_migrating_twice_and_in_a_later_month_changes_nothing_but_adds_months(stack, database_url, sql):
+    before = shape_of(stack, database_url)
+    migrate(database_url, date(2031, 12, 5))
+    assert shape_of(stack, database_url) == before
+    names = {name for (name,) in sql.execute("SELECT relname FROM pg_class WHERE relname LIKE 'events_20%' AND relkind = 'r'")}
+    assert {"events_2031_11", "events_2031_12", "events_2032_01", "events_2032_03"} <= names
+
+
+def test_what_a_lying_clock_left_in_the_default_partition_moves_to_its_month(sql):
+    event_id = uuid7(datetime(2041, 3, 5, tzinfo=UTC), b"0123456789")
+    sql.execute(
+        "INSERT INTO events (event_id, sensor_id, image_url, captured_at, sequence, schema_version, attributes, body_sha256)"
+        " VALUES (%s, 'a', 'b', now(), 0, 1, '{}', '')",
+        (event_id,),
+    )
+    assert sql.execute("SELECT tableoid::regclass::text FROM events").fetchall() == [("events_default",)]
+    sql.execute("SELECT create_month('2041-03-01')")
+    assert sql.execute("SELECT tableoid::regclass::text FROM events").fetchall() == [("events_2041_03",)]
+
+
+def test_the_first_id_of_a_moment_is_the_least_of_its_time(sql):
+    moment = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    (first,) = sql.execute("SELECT first_event_id(%s)", (moment,)).fetchone()
+    assert first.bytes[:6] == uuid7(moment, bytes(10)).bytes[:6]
+    assert first < uuid7(moment, bytes(10))
+
+
+FORBIDDEN = {
+    "intake": [
+        "DELETE FROM outcomes",
+        "UPDATE outcomes SET kind = 'failure'",
+        "SELECT * FROM predictions",
+        "UPDATE events SET open = false",
+    ],
+    "worker": [
+        "DELETE FROM outcomes",
+        "UPDATE outcomes SET reason = 'x'",
+        "INSERT INTO events DEFAULT VALUES",
+        "SELECT * FROM revocations",
+    ],
+    "review": [
+        "DELETE FROM review_items",
+        "INSERT INTO outcomes DEFAULT VALUES",
+        "UPDATE events SET open = false",
+        "SELECT * FROM revocations",
+    ],
+    "reader": [
+        "INSERT INTO outcomes DEFAULT VALUES",
+        "UPDATE events SET open = false",
+        "DELETE FROM failures",
+        "CREATE TABLE x (y int)",
+    ],
+}
+
+
+@pytest.mark.parametrize(("program", "statement"), [(p, s) for p, statements in FORBIDDEN.items() for s in statements])
+def test_a_role_may_not(stack, database_url, tmp_path, program, statement):
+    urls = ensure_logins(stack.postgres, tmp_path, database_url.rpartition("/")[2])
+    with psycopg.connect(urls[program], autocommit=True) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement)
+
+
+def test_the_queries_of_the_hot_path_use_their_indexes(sql):
+    sql.execute("SET enable_seqscan = off")
+    for query, index in (
+        ("SELECT * FROM events WHERE sensor_id = 'a' AND captured_at > now()", "sensor_id_captured_at"),
+        ("SELECT * FROM events WHERE open AND available_at <= now() ORDER BY available_at", "available_at_idx"),
+        ("SELECT * FROM outcomes WHERE kind = 'review' ORDER BY decided_at", "decided_at_idx"),
+    ):
+        plan = "\n".join(row for (row,) in sql.execute(f"EXPLAIN {query}"))
+        assert index in plan, plan
+
+
+def test_a_pool_says_when_postgres_is_away(database_url):
+    pool = open_pool(database_url.replace("@127.0.0.1", "@127.0.0.1").replace("/t", "/no_such_t"), name="x", max_size=1)
+    from contracts.errors import LedgerUnavailable
+
+    with pytest.raises(LedgerUnavailable):
+        ping(pool)
+    pool.close()
