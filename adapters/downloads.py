@@ -6,14 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException, IncompleteRead
 from typing import NoReturn
 
 import urllib3
-from urllib3.exceptions import HTTPError, IncompleteRead, InvalidChunkLength, ProtocolError
+from urllib3.exceptions import HTTPError, InvalidChunkLength, ProtocolError
 
 from contracts.errors import ImageMissing, ImageRefused, ImageSourceDown, ImageTooLarge, ImageTruncated
+from contracts.limits import MAX_IMAGE_BYTES
 
-MAX_IMAGE_BYTES = 15 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _MAX_RETRY_AFTER_S = 600.0
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -47,7 +48,7 @@ def download_errors() -> Iterator[None]:
     except ProtocolError as error:
         cut = any(isinstance(argument, IncompleteRead) for argument in error.args)
         raise (ImageTruncated if cut else ImageSourceDown)(str(error)[:200]) from error
-    except (HTTPError, OSError) as error:
+    except (HTTPError, HTTPException, OSError) as error:
         raise ImageSourceDown(f"{type(error).__name__}: {error}"[:200]) from error
 
 
@@ -68,8 +69,8 @@ def read_body(response: urllib3.BaseHTTPResponse, limits: DownloadLimits, starte
         if size > limits.max_bytes:
             raise ImageTooLarge(f"more than {limits.max_bytes} bytes")
         _check_pace(size, time.monotonic() - started, limits)
-    if announced.isdigit() and size < int(announced):
-        raise ImageTruncated(f"{size} of {announced} bytes came")
+    if size < (int(announced) if announced.isdigit() else 1):
+        raise ImageTruncated(f"{size} of {announced or 'an unknown number of'} bytes came")
     return b"".join(parts)
 
 

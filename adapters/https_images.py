@@ -9,12 +9,12 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TypeAlias
 from urllib.parse import urljoin
 
-import urllib3
-
 from adapters.downloads import DownloadLimits, download_errors, read_body, refuse_status
+from adapters.https_connection import BrakedConnection, braked_connection
 from contracts.errors import ImageForbidden, ImageSourceDown
 from contracts.image_urls import HttpsLocation, UrlRule, locate
 
@@ -81,27 +81,21 @@ class HttpsImages:
         raise ImageForbidden(f"it redirects more than {_MAX_REDIRECTS} times")
 
     def _get(self, location: HttpsLocation, started: float) -> bytes | HttpsLocation:
-        pool = self._connect(location)
-        try:
+        left_s = self._limits.total_s - (time.monotonic() - started)
+        if left_s <= 0:
+            raise ImageSourceDown("the download took too long")
+        with self._connect(location, left_s) as connection:
             with download_errors():
                 host = location.host if location.port == 443 else f"{location.host}:{location.port}"
                 headers = {"host": host, "accept": "image/*", "accept-encoding": "identity"}
-                response = pool.urlopen(
-                    "GET",
-                    location.target,
-                    headers=headers,
-                    redirect=False,
-                    retries=False,
-                    preload_content=False,
-                    assert_same_host=False,
-                )
+                connection.request("GET", location.target, headers=headers, preload_content=False)
+                connection.sock.settimeout(self._limits.timeout().read_timeout)
+                response = connection.getresponse()
                 if response.status == 200:
                     return read_body(response, self._limits, started)
             if response.status in _REDIRECTS:
                 return self._redirected(location, response.headers.get("Location", ""))
             refuse_status(response.status, response.headers.get("Retry-After"))
-        finally:
-            pool.close()
 
     def _redirected(self, location: HttpsLocation, target: str) -> HttpsLocation:
         port = "" if location.port == 443 else f":{location.port}"
@@ -110,7 +104,7 @@ class HttpsImages:
             raise ImageForbidden("it redirects to another scheme")
         return found
 
-    def _connect(self, location: HttpsLocation) -> urllib3.HTTPSConnectionPool:
+    def _connect(self, location: HttpsLocation, seconds: float) -> AbstractContextManager[BrakedConnection]:
         try:
             found = self._resolver(location.host, location.port)
         except OSError as error:
@@ -118,13 +112,11 @@ class HttpsImages:
         addresses = [check_address(text, self._allowed) for text in found]
         if not addresses:
             raise ImageSourceDown(f"the name {location.host} has no address")
-        return urllib3.HTTPSConnectionPool(
+        return braked_connection(
             str(addresses[0]),
             location.port,
+            name=location.host,
+            tls=self._tls,
             timeout=self._limits.timeout(),
-            retries=False,
-            maxsize=1,
-            ssl_context=self._tls,
-            server_hostname=location.host,
-            assert_hostname=location.host,
+            seconds=seconds,
         )

@@ -13,13 +13,12 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from adapters.image_headers import Header, ImageFormat, read_header
 from contracts.errors import ImageTooLarge, ImageTruncated, ImageUnreadable
+from contracts.limits import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
 
 Picture: TypeAlias = NDArray[np.uint8]
 """Shape (224, 224, 3), RGB."""
 
 SIDE_PX = 224
-MAX_BYTES = 15_000_000
-MAX_PIXELS = 25_000_000
 PREPROCESSING = "rgb-224-bilinear-1"
 """Names what `decode` does; a model carries the name it was trained with, and another one is refused."""
 
@@ -48,11 +47,11 @@ def decode(data: bytes) -> Picture:
     is transparent. Raises `ImageTooLarge` above 15 MB or 25 megapixels (before any pixel is decoded),
     `ImageTruncated` if the data ends too early, else `ImageUnreadable`. Takes at most about 250 MB for a moment.
     """
-    if len(data) > MAX_BYTES:
-        raise ImageTooLarge(f"{len(data)} bytes, at most {MAX_BYTES}")
+    if len(data) > MAX_IMAGE_BYTES:
+        raise ImageTooLarge(f"{len(data)} bytes, at most {MAX_IMAGE_BYTES}")
     header = read_header(data)
-    if header.width * header.height > MAX_PIXELS:
-        raise ImageTooLarge(f"{header.width} x {header.height} pixels, at most {MAX_PIXELS} in all")
+    if header.width * header.height > MAX_IMAGE_PIXELS:
+        raise ImageTooLarge(f"{header.width} x {header.height} pixels, at most {MAX_IMAGE_PIXELS} in all")
     upright = _decode_pixels(header)
     if header.orientation in _UNDO_ORIENTATION:  # after the resize: on a square it is the same and costs less
         upright = upright.transpose(_UNDO_ORIENTATION[header.orientation])

@@ -93,8 +93,9 @@ def sqs_port(tmp_path_factory):
 
 @pytest.fixture
 def sqs_url(sqs_port):
-    """The emulator's URL."""
-    return f"sqs://test:test@127.0.0.1:{sqs_port}"
+    """The emulator's URL with an account of this test's own: a reader of the test before may still be waiting on its queues."""
+    account = f"{time.monotonic_ns() % 10**12:012}"
+    return f"sqs://{account}:test@127.0.0.1:{sqs_port}"
 
 
 @pytest.fixture

@@ -340,8 +340,9 @@ def test_ctrl_c_in_the_terminal_does_not_reach_the_servers(tmp_path):
 def python_for(user):
     """An interpreter of this version that the user can run: root's own often lies in a directory closed to others."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    check = "import ctypes, os, sys; sys.exit(not os.access(sys.executable, os.X_OK))"
     for candidate in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
-        probe = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", candidate, "-c", "import ctypes"]
+        probe = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", candidate, "-c", check]
         if Path(candidate).exists() and subprocess.run(probe, capture_output=True, cwd="/").returncode == 0:
             return candidate
     return None

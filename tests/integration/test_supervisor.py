@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -117,7 +118,9 @@ def test_the_environment_is_the_given_one_and_signals_are_at_their_defaults(supe
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     assert "role | ['ONLY'] set()" in terminal.getvalue()
-    assert "shell | SigIgn:\ufffd0000000000000000" in terminal.getvalue().replace("\t", "\ufffd")
+    (ignored,) = re.findall(r"shell \| SigIgn:\s+([0-9a-f]+)", terminal.getvalue())
+    # Signals 32 and 33 belong to the C library, which lets nobody change what it has inherited for them.
+    assert int(ignored, 16) & ~(0b11 << 31) == 0
 
 
 def test_any_bytes_get_through_and_none_commands_the_terminal(supervisor, terminal):
