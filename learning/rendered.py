@@ -20,12 +20,13 @@ _FIRST_SEED = {Split.TRAIN: 1_000_000, Split.VAL: 2_000_000, Split.TEST: 3_000_0
 
 
 def write_rendered(folder: Path, render: Render, per_category: int, shares: Mapping[Split, float] = FOR_TRAINING) -> int:
-    """Write about `per_category` pictures of each category and their manifest into `folder`, divided by `shares`.
+    """Write `per_category` pictures of each category and their manifest into `folder`, divided by `shares`.
 
     Returns how many pictures there are; raises OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(c, s, seed) for c in CATEGORIES for s, share in shares.items() for seed in _seeds(s, round(per_category * share))]
+    counts = _counts(per_category, shares)
+    jobs = [(category, split, seed) for category in CATEGORIES for split, count in counts for seed in _seeds(split, count)]
     with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as lines:
         rows = csv.writer(lines)
         rows.writerow(FIELDS)
@@ -34,6 +35,13 @@ def write_rendered(folder: Path, render: Render, per_category: int, shares: Mapp
             (folder / name).write_bytes(render(category, seed))
             rows.writerow([name, RENDERED, category.value, split.value, name])
     return len(jobs)
+
+
+def _counts(total: int, shares: Mapping[Split, float]) -> list[tuple[Split, int]]:
+    """Divide `total` by the shares; what rounding leaves goes to the first, the training."""
+    first, *others = shares
+    counts = [(split, int(total * shares[split])) for split in others]
+    return [(first, total - sum(count for _, count in counts)), *counts]
 
 
 def _seeds(split: Split, count: int) -> range:

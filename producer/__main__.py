@@ -15,7 +15,7 @@ from adapters.images_access import open_object_store
 from adapters.logs import configure_logging
 from adapters.queues import open_edge_queue
 from adapters.settings import LogSettings, MasterKeySettings, ObjectStoreSettings, QueueSettings, read_settings
-from contracts.errors import SettingsInvalid
+from contracts.errors import EventInvalid, SettingsInvalid
 from contracts.signatures import Credential, derive_credential
 from producer.device import Device
 from producer.pictures import from_folder, rendered
@@ -32,11 +32,10 @@ class EdgeSettings(LogSettings, QueueSettings, ObjectStoreSettings):
 
 
 class SendSettings(EdgeSettings):
-    """What one device is told: its credential, or (on a machine that may have it) the master key."""
+    """What one device is told; without a credential, the master key (MasterKeySettings) where there is one."""
 
     device_credential: Annotated[SecretStr | None, Field(alias="DEVICE_CREDENTIAL")] = None
     """`generation:key`, as `waste device credential SENSOR` prints it."""
-    device_master_key: Annotated[SecretStr | None, Field(alias="DEVICE_MASTER_KEY")] = None
     state_dir: Annotated[Path, Field(alias="WASTE_STATE_DIR")] = Path("~/.local/state/waste")
     """Where the count of each sensor's events is kept."""
 
@@ -56,7 +55,7 @@ def send(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     settings = _settings(SendSettings)
     images = [_read(path) for path in options.images]
-    device = Device(_credential(settings, options.sensor), lambda: datetime.now(UTC))
+    device = _device(settings, options.sensor)
     uplink = _uplink(settings)
     with kept_sequence(device, settings.state_dir.expanduser()):
         for batch in uplink.send(partial(Shot, device, image) for image in images):
@@ -122,6 +121,13 @@ def _read(path: Path) -> bytes:
         raise SettingsInvalid(f"{path} cannot be read: {error.strerror}") from None
 
 
+def _device(settings: SendSettings, sensor_id: str) -> Device:
+    try:
+        return Device(_credential(settings, sensor_id), lambda: datetime.now(UTC))
+    except EventInvalid as error:
+        raise SettingsInvalid(f"--sensor: {error.detail}") from None
+
+
 def _credential(settings: SendSettings, sensor_id: str) -> Credential:
     if settings.device_credential:
         number, _, key = settings.device_credential.get_secret_value().partition(":")
@@ -129,9 +135,9 @@ def _credential(settings: SendSettings, sensor_id: str) -> Credential:
             return Credential(sensor_id, int(number), bytes.fromhex(key))
         except ValueError:
             raise SettingsInvalid("DEVICE_CREDENTIAL: its form is not generation:key") from None
-    if settings.device_master_key:
-        return derive_credential(bytes.fromhex(settings.device_master_key.get_secret_value()), sensor_id)
-    raise SettingsInvalid("DEVICE_CREDENTIAL: is not set")
+    if not os.environ.keys() & {"DEVICE_MASTER_KEY", "DEVICE_MASTER_KEY_FILE"}:
+        raise SettingsInvalid("DEVICE_CREDENTIAL: is not set")
+    return derive_credential(read_settings(MasterKeySettings, os.environ).master_key(), sensor_id)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -8,7 +8,8 @@ from threading import Lock
 from uuid import UUID
 
 from contracts.codec import encode_event
-from contracts.events import ItemCaptured
+from contracts.errors import EventInvalid
+from contracts.events import SENSOR_ID, ItemCaptured
 from contracts.ids import uuid7
 from contracts.messages import Message
 from contracts.names import SCHEMA_VERSION, SIGNATURE_HEADER
@@ -39,6 +40,11 @@ class Device:
     clock: Callable[[], datetime]
     next_sequence: int = 0
     _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        """Raise EventInvalid for a name that no event may carry: at once, not after the first upload."""
+        if not SENSOR_ID.fullmatch(self.sensor_id):
+            raise EventInvalid("sensor_id", f"{self.sensor_id!r} is not 1 to 64 letters, digits and ._:-")
 
     @property
     def sensor_id(self) -> str:

@@ -1,0 +1,130 @@
+"""The shipped model and the checks that any other has to pass."""
+
+import hashlib
+import threading
+
+import numpy as np
+import onnx
+import pytest
+
+from adapters.images import decode
+from adapters.onnx_model import OnnxClassifier, OnnxFeatures
+from contracts.categories import CATEGORIES
+from contracts.errors import ModelUnusable
+from models import shipped_model
+from producer.render import render
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return OnnxClassifier.load(*shipped_model())
+
+
+def test_the_shipped_model_says_what_it_is(shipped):
+    path, digest = shipped_model()
+    assert path.stat().st_size < 20e6
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
+    assert shipped.version in path.name
+    assert shipped.threshold == 0.75
+
+
+def test_the_shipped_model_knows_the_simulators_pictures_well_but_not_always(shipped):
+    right = decided = right_decided = 0
+    for category in CATEGORIES:
+        for seed in range(10_000, 10_030):
+            scores = shipped.classify(decode(render(category, seed)))
+            best = int(np.argmax(scores))
+            right += CATEGORIES[best] == category
+            decided += scores[best] >= shipped.threshold
+            right_decided += CATEGORIES[best] == category and scores[best] >= shipped.threshold
+    assert 0.85 <= right / 150 < 1
+    assert 0.7 <= decided / 150 < 1
+    assert right_decided / decided >= 0.93
+
+
+def test_several_threads_get_what_one_gets(shipped):
+    pictures = [decode(render(category, 1)) for category in CATEGORIES]
+    expected = [shipped.classify(picture) for picture in pictures]
+    wrong = []
+
+    def run():
+        for _ in range(5):
+            wrong.extend(i for i, picture in enumerate(pictures) if shipped.classify(picture) != expected[i])
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_probabilities_of_any_picture_sum_to_one(shipped):
+    for seed in range(10):
+        pixels = np.random.default_rng(seed).integers(0, 256, (224, 224, 3), np.uint8)
+        assert abs(sum(shipped.classify(pixels)) - 1) < 1e-3
+
+
+def changed(tmp_path, change):
+    model = onnx.load(shipped_model()[0])
+    change(model)
+    path = tmp_path / "changed.onnx"
+    data = model.SerializeToString()
+    path.write_bytes(data)
+    return path, hashlib.sha256(data).hexdigest()
+
+
+def metadata(key, value):
+    def change(model):
+        for entry in model.metadata_props:
+            if entry.key == key:
+                entry.value = value
+
+    return change
+
+
+def without_probabilities(model):
+    kept = [output for output in model.graph.output if output.name != "probabilities"]
+    del model.graph.output[:]
+    model.graph.output.extend(kept)
+
+
+def input_renamed(model):
+    old = model.graph.input[0].name
+    model.graph.input[0].name = "picture"
+    for node in model.graph.node:
+        node.input[:] = ["picture" if name == old else name for name in node.input]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (metadata("labels", '["paper", "plastic", "glass", "metal", "organic"]'), "labels"),
+        (metadata("labels", "plastic"), "metadata"),
+        (metadata("preprocessing", "bgr-256"), "preprocessing bgr-256"),
+        (metadata("threshold", "1.5"), r"threshold 1\.5"),
+        (metadata("threshold", "nan"), "threshold nan"),
+        (metadata("threshold", "high"), "metadata"),
+        (metadata("version", ""), "no metadata version"),
+        (metadata("calibration", "{}"), "temperature"),
+        (without_probabilities, "probabilities"),
+        (input_renamed, "input"),
+    ],
+)
+def test_a_model_that_breaks_its_contract_is_refused_and_the_breach_named(tmp_path, change, said):
+    with pytest.raises(ModelUnusable, match=said):
+        OnnxClassifier.load(*changed(tmp_path, change))
+
+
+def test_a_file_that_is_another_or_none_is_refused(tmp_path):
+    path, digest = shipped_model()
+    with pytest.raises(ModelUnusable, match="has the SHA-256"):
+        OnnxClassifier.load(path, "0" * 64)
+    with pytest.raises(ModelUnusable, match="No such file"):
+        OnnxClassifier.load(tmp_path / "none.onnx", digest)
+    rubbish = tmp_path / "rubbish.onnx"
+    rubbish.write_bytes(b"rubbish" * 100)
+    with pytest.raises(ModelUnusable, match="not a usable ONNX file"):
+        OnnxClassifier.load(rubbish, hashlib.sha256(rubbish.read_bytes()).hexdigest())
+    with pytest.raises(ModelUnusable):
+        OnnxFeatures.load(rubbish)
