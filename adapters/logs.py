@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -42,11 +42,20 @@ def _clean_value(value: Any) -> Any:
     return value
 
 
+def _namer(role: str) -> Callable[..., MutableMapping[str, Any]]:
+    # Not a context variable: threads of a pool would not have it.
+    def name(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event.setdefault("role", role)
+        return event
+
+    return name
+
+
 def configure_logging(role: str, level: str = "info", log_format: str = "auto") -> None:
     """Send structlog and the standard library's logging to stderr, one line an event."""
     console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _namer(role),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
@@ -69,5 +78,3 @@ def configure_logging(role: str, level: str = "info", log_format: str = "auto") 
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(role=role)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, field_validator
 
 from contracts.categories import Category
 from contracts.errors import EventInvalid
@@ -66,6 +66,13 @@ class DeadLetter(BaseModel):
     model_version: str | None = None
     claimed: dict[str, str] | None = None
     raw: str | None = None
+
+    @field_validator("raw")
+    @classmethod
+    def _base64(cls, value: str | None) -> str | None:
+        if value is not None:
+            base64.b64decode(value, validate=True)
+        return value
 
     def encode(self) -> bytes:
         """Return the JSON for the dead-letter queue."""

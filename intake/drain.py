@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
-from contracts.errors import EventInvalid, FleetError, Permanent
+from contracts.errors import EventInvalid, FleetError, Infrastructure, Permanent
 from contracts.facts import BatchAccepted, DeadLettersPublished, EventRefused
 from contracts.image_urls import UrlRule
 from contracts.ledger import Acceptance, AcceptedEvent
@@ -54,7 +55,8 @@ class Drain:
         try:
             self._bring_in(batch)
         except FleetError:
-            self._edge.release(receipts)
+            with suppress(Infrastructure):  # what was not given back comes back when its lease ends
+                self._edge.release(receipts)
             raise
         self._edge.ack(receipts)
         return True

@@ -1,10 +1,12 @@
 """Celery's worker: a pool of threads, told when it is connected, when it goes round and when it is to end."""
 
-from collections.abc import Callable
+import signal
 from threading import Event
+from types import FrameType
 from typing import Any, Protocol
 
 from celery import Celery, bootsteps, signals
+from celery.worker import state
 
 from contracts.names import WORK_QUEUE, WORK_QUEUE_FIRST
 
@@ -28,7 +30,6 @@ BROKER = "broker"
 def run_celery_worker(app: Celery, *, concurrency: int, stopping: Event, vitals: Vitals) -> int:
     """Consume wake-ups until SIGTERM or SIGINT; sets `stopping` as soon as one comes. Returns the exit code."""
     app.steps["consumer"].add(_connection_step(vitals))
-    signals.worker_shutting_down.connect(_setter(stopping), weak=False)
     # Celery would otherwise put its own handlers and formats in the place of ours.
     signals.setup_logging.connect(_do_nothing, weak=False)
     worker = app.Worker(
@@ -40,15 +41,19 @@ def run_celery_worker(app: Celery, *, concurrency: int, stopping: Event, vitals:
         without_heartbeat=True,
         quiet=True,
     )
+    # Celery's own handlers write to stdout in the middle of a signal, and restart the process on SIGHUP.
+    worker.install_platform_tweaks = lambda _: _end_on_signals(stopping)
     worker.start()
     return int(worker.exitcode or 0)
 
 
-def _setter(stopping: Event) -> Callable[..., None]:
-    def on_shutting_down(**_: Any) -> None:
+def _end_on_signals(stopping: Event) -> None:
+    def on_signal(_: int, __: FrameType | None) -> None:
         stopping.set()
+        state.should_stop = 0
 
-    return on_shutting_down
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
 
 
 def _do_nothing(**_: Any) -> None:
