@@ -68,8 +68,12 @@ def _run(options: argparse.Namespace, fleet: LocalFleet, console: Console) -> in
     figures = _watch(options, fleet, read, console)
     if options.report:
         options.report.write_text(json.dumps(figures.report(), indent=2) + "\n", "utf-8")
-    _say_where_to_look(fleet, figures, console)
+    console.print(
+        f"{figures.outcomes} of {figures.accepted} accepted events are decided; lost {figures.lost}, doubled {figures.doubled}"
+    )
+    console.print(f"  log of all roles   {fleet.log_path}", soft_wrap=True, highlight=False)
     if not options.exit:
+        _say_where_to_look(fleet, console)
         while True:
             signal.pause()
     return 0 if figures.lost == figures.doubled == 0 and figures.accepted == options.events else 1
@@ -88,7 +92,7 @@ def _watch(options: argparse.Namespace, fleet: LocalFleet, read: Callable[[], Fi
     with Live(show(None, options.events, "waiting for the first event ..."), console=console, refresh_per_second=4) as live:
         while True:
             figures = read()
-            live.update(show(figures, options.events, "Ctrl-C ends all of it"))
+            live.update(show(figures, options.events, "" if options.exit else "Ctrl-C ends all of it"))
             if figures.outcomes != seen:
                 moved_at, seen = time.monotonic(), figures.outcomes
             sending = _SIMULATOR in fleet.supervisor.alive()
@@ -97,11 +101,7 @@ def _watch(options: argparse.Namespace, fleet: LocalFleet, read: Callable[[], Fi
             time.sleep(0.5)
 
 
-def _say_where_to_look(fleet: LocalFleet, figures: Figures, console: Console) -> None:
-    console.print(
-        f"{figures.outcomes} of {figures.accepted} accepted events are decided; lost {figures.lost}, doubled {figures.doubled}"
-    )
-    console.print(f"  log of all roles   {fleet.log_path}", soft_wrap=True, highlight=False)
+def _say_where_to_look(fleet: LocalFleet, console: Console) -> None:
     for name, port in fleet.health_ports.items():
         console.print(f"  {name:18} http://127.0.0.1:{port}/metrics", soft_wrap=True, highlight=False)
     console.print(
