@@ -53,6 +53,8 @@ class Role:
         self._log = log
         self._on_end = on_end
         self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._collected = False
         # SIGKILL: a role must stand that anyway, and a role that ignores a polite signal would live on unwatched.
         self._process = spawn(ChildSpec(argv=argv, env=env, cwd=cwd, output=subprocess.PIPE, death_signal=signal.SIGKILL))
         self._reader = threading.Thread(target=self._read, name=f"read-{name}", daemon=True)
@@ -76,17 +78,18 @@ class Role:
     def terminate(self) -> None:
         """Ask the process, not the ones it has started, to end (SIGTERM)."""
         self.wanted_to_end = True
-        self._process.terminate()
+        self._signal(os.kill, signal.SIGTERM)
 
     def kill(self) -> None:
         """End the process and all of its group at once (SIGKILL)."""
         self.wanted_to_end = True
-        if self._process.poll() is None:
-            self._kill_group()
+        self._signal(os.killpg, signal.SIGKILL)
 
-    def _kill_group(self) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+    def _signal(self, send: Callable[[int, int], None], number: signal.Signals) -> None:
+        # Not by Popen, which would collect a process that has just ended behind the back of the thread that awaits it.
+        with self._lock, suppress(ProcessLookupError, PermissionError):
+            if not self._collected:
+                send(self.pid, number)
 
     def _read(self) -> None:
         pipe: IO[bytes] | None = self._process.stdout
@@ -97,7 +100,10 @@ class Role:
 
     def _await_end(self) -> None:
         self._await_exit()
-        code = self._process.wait()
+        self._signal(os.killpg, signal.SIGKILL)
+        with self._lock:
+            code = self._process.wait()
+            self._collected = True
         self._reader.join(_DRAIN_S)
         ending = RoleExit(name=self.name, pid=self.pid, code=code, wanted=self.wanted_to_end)
         self._ended.set()
@@ -107,4 +113,5 @@ class Role:
         """Wait for the exit without collecting it: until then nobody else can have its number, so the group is its own."""
         if hasattr(os, "waitid"):
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-            self._kill_group()
+        else:
+            self._process.wait()
