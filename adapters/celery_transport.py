@@ -7,11 +7,11 @@ slot is never freed, and a worker that has lost all its slots that way is alive 
 
 from typing import Any
 
+import structlog
 from kombu.transport import TRANSPORT_ALIASES, redis
 from kombu.transport.virtual import QoS as VirtualQoS
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
-from structlog.stdlib import get_logger
 
 _TRIES = 3
 
@@ -37,7 +37,7 @@ class RepairedQoS(redis.QoS):  # type: ignore[misc]
             else:
                 self._remove(delivery_tag)
         except (RedisError, OSError) as error:
-            get_logger(__name__).warning("wake_up_reject_lost", error=str(error)[:200])
+            structlog.get_logger().warning("wake_up_reject_lost", error=str(error)[:200])
         finally:
             VirtualQoS.ack(self, delivery_tag)
 
@@ -47,7 +47,7 @@ class RepairedQoS(redis.QoS):  # type: ignore[misc]
                 self._remove_from_indices(delivery_tag).execute()
             except (RedisConnectionError, OSError) as error:
                 if attempt == _TRIES:
-                    get_logger(__name__).warning("wake_up_ack_lost", error=str(error)[:200])
+                    structlog.get_logger().warning("wake_up_ack_lost", error=str(error)[:200])
             else:
                 return
 

@@ -18,7 +18,7 @@ class FleetTelemetry:
 
     def __init__(self) -> None:
         """Log through structlog's configuration."""
-        self._log: Any = structlog.stdlib.get_logger("waste")
+        self._log: Any = structlog.get_logger("waste")
 
     def emit(self, fact: Fact) -> None:
         """Log and count a fact."""
