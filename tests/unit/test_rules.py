@@ -1,11 +1,14 @@
 """The pure rules: verdict, retries, grouping, ids, signatures of S3, settings, logs."""
 
+import contextlib
 import json
 import logging
 import os
+import sys
 from datetime import UTC, datetime
 
 import pytest
+import structlog
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -143,17 +146,29 @@ def test_neither_control_characters_nor_query_strings_nor_passwords_reach_a_log(
     configure_logging("test", "info", "json")
     try:
         logging.getLogger("x").warning("a\nb %s", "https://u:pw@h.org/a.jpg?X-Amz-Signature=abc&x=1")
-        import structlog
-
         structlog.get_logger("y").info("event", url="s3://b/k?sig=secret", nested={"k": ["\x1b[31m", "postgresql://u:pw@h/db"]})
     finally:
         logging.basicConfig(force=True)
+        structlog.reset_defaults()
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert len(lines) == 2
     text = json.dumps(lines)
     for secret in ("abc", "secret", "pw", "\\u001b", "\\n"):
         assert secret not in text
     assert lines[0]["role"] == "test"
+
+
+def test_a_log_that_cannot_be_written_disturbs_nobody(monkeypatch):
+    full = open("/dev/full", "w")  # noqa: SIM115 - closing it fails, too
+    with contextlib.suppress(OSError), full:
+        monkeypatch.setattr(sys, "stderr", full)
+        configure_logging("test", "info", "json")
+        try:
+            structlog.get_logger().info("event", x="y" * 10_000)
+        finally:
+            logging.basicConfig(force=True)
+            structlog.reset_defaults()
+            monkeypatch.undo()
 
 
 @given(st.text())
