@@ -6,11 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException, IncompleteRead
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from typing import NoReturn
-
-import urllib3
-from urllib3.exceptions import HTTPError, InvalidChunkLength, ProtocolError
 
 from contracts.errors import ImageMissing, ImageRefused, ImageSourceDown, ImageTooLarge, ImageTruncated
 from contracts.limits import MAX_IMAGE_BYTES
@@ -25,7 +22,7 @@ _OK = 200
 
 @dataclass(frozen=True, slots=True)
 class DownloadLimits:
-    """What a download may take: bytes, seconds to connect, seconds in all, and bytes a second after the first two."""
+    """What a download may take: bytes, seconds to connect, for a single wait and in all, bytes a second after the first two."""
 
     max_bytes: int = MAX_IMAGE_BYTES
     connect_s: float = 3.0
@@ -33,26 +30,24 @@ class DownloadLimits:
     min_rate: int = 10 * 1024
     rate_grace_s: float = 2.0
 
-    def timeout(self) -> urllib3.Timeout:
-        """Return the timeout of each single wait on the socket."""
-        return urllib3.Timeout(connect=self.connect_s, read=min(5.0, self.total_s))
+    @property
+    def wait_s(self) -> float:
+        """The longest that the other side may be silent."""
+        return min(5.0, self.total_s)
 
 
 @contextmanager
 def download_errors() -> Iterator[None]:
-    """Raise ImageTruncated or ImageSourceDown for what urllib3 raises."""
+    """Raise ImageTruncated or ImageSourceDown for what the HTTP client raises."""
     try:
         yield
-    except (IncompleteRead, InvalidChunkLength) as error:
-        raise ImageTruncated(str(error)[:200]) from error
-    except ProtocolError as error:
-        cut = any(isinstance(argument, IncompleteRead) for argument in error.args)
-        raise (ImageTruncated if cut else ImageSourceDown)(str(error)[:200]) from error
-    except (HTTPError, HTTPException, OSError) as error:
+    except IncompleteRead as error:
+        raise ImageTruncated("the answer ends before its end") from error
+    except (HTTPException, OSError) as error:
         raise ImageSourceDown(f"{type(error).__name__}: {error}"[:200]) from error
 
 
-def read_body(response: urllib3.BaseHTTPResponse, limits: DownloadLimits, started: float) -> bytes:
+def read_body(response: HTTPResponse, limits: DownloadLimits, started: float) -> bytes:
     """Return the body of a 200 answer; `started` is `time.monotonic()` at the request.
 
     Raises ImageTooLarge as soon as the size is known to be over the cap, and ImageSourceDown over the deadline or under
@@ -63,7 +58,7 @@ def read_body(response: urllib3.BaseHTTPResponse, limits: DownloadLimits, starte
         raise ImageTooLarge(f"{announced[:18]} bytes announced, at most {limits.max_bytes} are taken")
     parts: list[bytes] = []
     size = 0
-    while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
+    while chunk := response.read1(_CHUNK_BYTES):
         parts.append(chunk)
         size += len(chunk)
         if size > limits.max_bytes:

@@ -9,23 +9,32 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPSConnection
 
-import urllib3
-from urllib3.connection import HTTPSConnection
-
+from adapters.downloads import DownloadLimits
 from contracts.errors import ImageSourceDown, ImageTruncated
 
 
 class BrakedConnection(HTTPSConnection):
-    """An https connection that another thread may end at any time."""
+    """An https connection to an address that must prove to be a name, and that another thread may end at any time."""
 
     _brake: socket.socket | None = None
 
-    def _new_conn(self) -> socket.socket:
-        # A second descriptor of the same socket: the first one is handed on to TLS and cannot be reached meanwhile.
-        connected = super()._new_conn()
-        self._brake = connected.dup()
-        return connected
+    def __init__(self, address: str, port: int, name: str, tls: ssl.SSLContext, limits: DownloadLimits) -> None:
+        """`tls` checks names, as `ssl.create_default_context` does."""
+        super().__init__(address, port, context=tls)
+        self._name, self._tls, self._limits = name, tls, limits
+
+    def connect(self) -> None:
+        """Connect, and keep a second descriptor of the socket: TLS takes the first one, which nobody can reach meanwhile."""
+        plain = socket.create_connection((self.host, self.port), self._limits.connect_s)
+        self._brake = plain.dup()
+        try:
+            self.sock = self._tls.wrap_socket(plain, server_hostname=self._name)
+        except BaseException:
+            plain.close()
+            raise
+        self.sock.settimeout(self._limits.wait_s)
 
     def end(self) -> None:
         """Let whatever waits on this connection fail now."""
@@ -42,13 +51,10 @@ class BrakedConnection(HTTPSConnection):
 
 @contextmanager
 def braked_connection(
-    address: str, port: int, *, name: str, tls: ssl.SSLContext, timeout: urllib3.Timeout, seconds: float
+    address: str, port: int, *, name: str, tls: ssl.SSLContext, limits: DownloadLimits, seconds: float
 ) -> Iterator[BrakedConnection]:
-    """Lend a connection to `address`; raises ImageSourceDown if it lasts over `seconds`.
-
-    The other side must prove to be `name`: `tls` checks names, as `ssl.create_default_context` does.
-    """
-    connection = BrakedConnection(address, port, timeout=timeout.connect_timeout, ssl_context=tls, server_hostname=name)
+    """Lend a connection to `address` that proves to be `name`; raises ImageSourceDown if it lasts over `seconds`."""
+    connection = BrakedConnection(address, port, name, tls, limits)
     ended = threading.Event()
 
     def end() -> None:

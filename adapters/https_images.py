@@ -88,8 +88,7 @@ class HttpsImages:
             with download_errors():
                 host = location.host if location.port == 443 else f"{location.host}:{location.port}"
                 headers = {"host": host, "accept": "image/*", "accept-encoding": "identity"}
-                connection.request("GET", location.target, headers=headers, preload_content=False)
-                connection.sock.settimeout(self._limits.timeout().read_timeout)
+                connection.request("GET", location.target, headers=headers)
                 response = connection.getresponse()
                 if response.status == 200:
                     return read_body(response, self._limits, started)
@@ -117,6 +116,6 @@ class HttpsImages:
             location.port,
             name=location.host,
             tls=self._tls,
-            timeout=self._limits.timeout(),
+            limits=self._limits,
             seconds=seconds,
         )

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from queue import Empty, SimpleQueue
 from threading import Event
 from typing import TypeVar
 from uuid import UUID
@@ -59,6 +61,7 @@ class Workplace:
 class _Batch:
     started: float
     running: dict[Future[Fetched], ClaimedItem] = field(default_factory=dict)
+    fetched: SimpleQueue[Future[Fetched]] = field(default_factory=SimpleQueue)
     waiting: list[ClaimedItem] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     flushed: float = field(default_factory=time.monotonic)
@@ -110,13 +113,17 @@ class Processor:
                 self._release(batch.waiting)
                 batch.waiting = []
             while batch.waiting and len(batch.running) < self._fetches_at_once:
-                item = batch.waiting.pop(0)
-                batch.running[self._place.fetchers.submit(fetch, item, self._place.images)] = item
-            done, _ = wait(batch.running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-            for future in done:
+                self._begin(batch, batch.waiting.pop(0))
+            with suppress(Empty):
+                future = batch.fetched.get(timeout=_POLL_S)
                 batch.results.append(self._place.classifier.classify(batch.running.pop(future), future.result()))
             if batch.results and time.monotonic() - batch.flushed > _FLUSH_EVERY_S:
                 self._flush(batch)
+
+    def _begin(self, batch: _Batch, item: ClaimedItem) -> None:
+        future = self._place.fetchers.submit(fetch, item, self._place.images)
+        batch.running[future] = item
+        future.add_done_callback(batch.fetched.put)
 
     def _out_of_time(self, batch: _Batch) -> bool:
         return self._place.stopping.is_set() or time.monotonic() - batch.started > _SOFT_DEADLINE_S

@@ -107,3 +107,37 @@ def test_a_store_that_is_away_is_said_so(stack):
         store.fetch(located(stack, "a.jpg"))
     with pytest.raises(ObjectStoreUnavailable):
         store.put("a", b"a", "image/jpeg")
+
+
+def test_a_kept_connection_that_the_store_has_closed_is_replaced_unnoticed(stack):
+    server = socket.create_server(("127.0.0.1", 0))
+    taken = []
+
+    def serve():
+        while True:
+            connection, _ = server.accept()
+            with connection:
+                taken.append(connection.recv(65536)[:4])
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc")
+
+    threading.Thread(target=serve, daemon=True).start()
+    store = a_store(stack, endpoint=f"http://127.0.0.1:{server.getsockname()[1]}")
+    assert [store.fetch(located(stack, "a.jpg")) for _ in range(5)] == [b"abc"] * 5
+    assert len(taken) == 5
+
+
+def test_connections_are_kept(stack):
+    server = socket.create_server(("127.0.0.1", 0))
+    taken = []
+
+    def serve():
+        while True:
+            connection, _ = server.accept()
+            taken.append(connection)
+            while connection.recv(65536):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc")
+
+    threading.Thread(target=serve, daemon=True).start()
+    store = a_store(stack, endpoint=f"http://127.0.0.1:{server.getsockname()[1]}")
+    assert [store.fetch(located(stack, "a.jpg")) for _ in range(5)] == [b"abc"] * 5
+    assert len(taken) == 1

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import structlog
@@ -159,7 +160,7 @@ def test_neither_control_characters_nor_query_strings_nor_passwords_reach_a_log(
 
 
 def test_a_log_that_cannot_be_written_disturbs_nobody(monkeypatch):
-    full = open("/dev/full", "w")  # noqa: SIM115 - closing it fails, too
+    full = Path("/dev/full").open("w")  # noqa: SIM115 - closing it fails, too
     with contextlib.suppress(OSError), full:
         monkeypatch.setattr(sys, "stderr", full)
         configure_logging("test", "info", "json")
