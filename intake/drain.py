@@ -53,24 +53,35 @@ class Drain:
             return False
         receipts = [received.receipt for received in batch]
         try:
-            self._bring_in(batch)
+            acceptance, refusals = self._enter(batch)
         except FleetError:
             with suppress(Infrastructure):  # what was not given back comes back when its lease ends
                 self._edge.release(receipts)
             raise
+        untold = self._tell(acceptance, refusals, batch)
+        # The ledger has them: a broker that is full gets room by this, and the reconciler wakes what was not woken.
         self._edge.ack(receipts)
+        if untold:
+            raise untold
         return True
 
-    def _bring_in(self, batch: Sequence[Received]) -> None:
+    def _enter(self, batch: Sequence[Received]) -> tuple[Acceptance, list[Outcome]]:
         events, refusals = self._check(batch)
-        acceptance = self._accept(events, refusals, batch)
+        return self._accept(events, refusals, batch), refusals
+
+    def _tell(self, acceptance: Acceptance, refusals: Sequence[Outcome], batch: Sequence[Received]) -> Infrastructure | None:
+        """Wake workers and publish dead letters; returns what kept it from that."""
         wake_ups = group(acceptance.new)
-        # What was committed and not woken, the reconciler wakes: a broker that is away must not hold up the ledger.
-        self._work.publish(wake_ups)
-        self._publish(refusals)
+        untold = None
+        try:
+            self._work.publish(wake_ups)
+            self._publish(refusals)
+        except Infrastructure as error:
+            untold = error
         waited_s = (self._clock() - min(received.enqueued_at for received in batch)).total_seconds()
         counts = (len(acceptance.new), len(acceptance.repeated), len(acceptance.conflicting), len(refusals))
         self._telemetry.emit(BatchAccepted(*counts, len(wake_ups), max(0.0, waited_s)))
+        return untold
 
     def _check(self, batch: Sequence[Received]) -> tuple[list[tuple[Received, AcceptedEvent]], list[Outcome]]:
         events: list[tuple[Received, AcceptedEvent]] = []
