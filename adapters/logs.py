@@ -97,5 +97,6 @@ def _configure_libraries(shared: list[Any], renderer: Any, level: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.captureWarnings(capture=True)
     for noisy in ("botocore", "urllib3", "kombu", "celery.worker.strategy", "celery.app.trace", "psycopg.pool", "alembic", "boto3"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, level))

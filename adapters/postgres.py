@@ -60,6 +60,10 @@ def connected(pool: Pool) -> Iterator[Connection[TupleRow]]:
             yield connection
     except psycopg.DataError as error:
         raise EventInvalid("event", f"cannot be stored: {_first_line(error)}") from error
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction) as error:
+        raise LedgerUnavailable(f"{_first_line(error)}; is the database on the newest shape (waste db migrate)?") from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise LedgerUnavailable(f"{_first_line(error)}; is this the login of the right role?") from error
     except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
         raise LedgerUnavailable(_first_line(error)) from error
     except (PoolTimeout, PoolClosed, TooManyRequests) as error:

@@ -24,6 +24,9 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (event_id) DO NOTHIN
 LANES = {"review": "review_items", "failures": "failures"}
 """Lane -> table."""
 
+_SENSOR = {"review": "sensor_id", "failures": "coalesce(sensor_id, claimed->>'sensor_id')"}
+"""Lane -> the sensor that sent it, or claims to have sent it."""
+
 
 class PostgresReviewDesk:
     """Implements `contracts.ports.ReviewDesk`, and what the command line reads of it."""
@@ -47,8 +50,9 @@ class PostgresReviewDesk:
     def waiting(self, lane: str, *, reason: str | None, sensor_id: str | None, limit: int) -> list[dict[str, Any]]:
         """Return the lane's open items, oldest first; raises KeyError for a lane that is not in `LANES`."""
         query = (
-            f"SELECT event_id, reason, sensor_id, captured_at, decided_at FROM {LANES[lane]} WHERE state = 'open'"  # noqa: S608
-            " AND (%(reason)s::text IS NULL OR reason = %(reason)s) AND (%(sensor)s::text IS NULL OR sensor_id = %(sensor)s)"
+            f"SELECT event_id, reason, {_SENSOR[lane]} AS sensor_id, captured_at, decided_at FROM {LANES[lane]}"  # noqa: S608
+            f" WHERE state = 'open' AND (%(reason)s::text IS NULL OR reason = %(reason)s)"
+            f" AND (%(sensor)s::text IS NULL OR {_SENSOR[lane]} = %(sensor)s)"
             " ORDER BY decided_at LIMIT %(limit)s"
         )
         return self._rows(query, {"reason": reason, "sensor": sensor_id, "limit": limit})
@@ -59,7 +63,11 @@ class PostgresReviewDesk:
             rows = self._rows(f"SELECT * FROM {table} WHERE event_id = %(id)s::uuid", {"id": event_id})  # noqa: S608
             if rows:
                 return {"lane": lane} | rows[0]
-        return None
+        # A refused message has an id of its own; its sender knows the one that it claimed.
+        rows = self._rows(
+            "SELECT * FROM failures WHERE claimed->>'event_id' = %(id)s ORDER BY decided_at LIMIT 1", {"id": event_id}
+        )
+        return {"lane": "failures"} | rows[0] if rows else None
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return how many open items each lane holds, by reason."""

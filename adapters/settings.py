@@ -88,12 +88,17 @@ class DatabaseSettings(Settings):
         return value
 
 
-class ObjectStoreSettings(Settings):
+class BucketSettings(Settings):
+    """The bucket that the fleet's own pictures are in."""
+
+    s3_bucket: Annotated[str, Field(alias="S3_BUCKET", min_length=3, max_length=63)] = "waste-images"
+
+
+class ObjectStoreSettings(BucketSettings):
     """Where pictures are put and fetched."""
 
     s3_endpoint_url: Annotated[str | None, Field(alias="S3_ENDPOINT_URL", pattern="^https?://[^/]+$")] = None
     """Empty for AWS."""
-    s3_bucket: Annotated[str, Field(alias="S3_BUCKET", min_length=3, max_length=63)] = "waste-images"
     s3_region: Annotated[str, Field(alias="S3_REGION", min_length=1)] = "eu-central-1"
     aws_access_key_id: Annotated[str | None, Field(alias="AWS_ACCESS_KEY_ID")] = None
     """Empty: the machine's own AWS credentials."""
@@ -101,10 +106,11 @@ class ObjectStoreSettings(Settings):
     aws_session_token: Annotated[SecretStr | None, Field(alias="AWS_SESSION_TOKEN")] = None
 
 
-class ImageSettings(Settings):
+class ImageSettings(BucketSettings):
     """What an image_url may point at."""
 
-    image_buckets: Annotated[Names, Field(alias="IMAGE_BUCKETS")] = ("waste-images",)
+    image_buckets: Annotated[Names, Field(alias="IMAGE_BUCKETS")] = ()
+    """Empty: S3_BUCKET alone."""
     image_hosts: Annotated[Names, Field(alias="IMAGE_HOSTS")] = ()
     """https hosts, `name` or `name:port`."""
     image_networks: Annotated[Names, Field(alias="IMAGE_NETWORKS")] = ()
@@ -119,7 +125,7 @@ class ImageSettings(Settings):
 
     def rule(self) -> UrlRule:
         """Return the rule for an image_url."""
-        return UrlRule(frozenset(self.image_buckets), frozenset(host.lower() for host in self.image_hosts))
+        return UrlRule(frozenset(self.image_buckets or (self.s3_bucket,)), frozenset(host.lower() for host in self.image_hosts))
 
 
 class MasterKeySettings(Settings):
@@ -156,6 +162,17 @@ def read_settings(kind: type[SettingsT], environ: Mapping[str, str]) -> Settings
         return kind.model_validate(values) if not problems else _refuse(kind, values, problems)
     except ValidationError as error:
         raise SettingsInvalid("; ".join(problems + _problems(error))) from None
+
+
+def describe_environment(kind: type[Settings], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return variable -> what it holds or its default, with secrets masked; for settings that are not valid as a whole."""
+    values, _ = _collect(kind, environ)
+    shown = {}
+    for name, field in kind.model_fields.items():
+        variable, secret = field.alias or name, "SecretStr" in str(field.annotation)
+        value = values.get(variable, "" if field.is_required() else field.default)
+        shown[variable] = _mask(SecretStr(value) if secret and isinstance(value, str) and value else value)
+    return dict(sorted(shown.items()))
 
 
 def describe_settings(kind: type[Settings], settings: Settings) -> dict[str, str]:

@@ -51,7 +51,7 @@ def locate(url: str, rule: UrlRule) -> S3Location | HttpsLocation:
 def _locate_object(rest: str, rule: UrlRule) -> S3Location:
     bucket, _, key = rest.partition("/")
     if not _BUCKET.fullmatch(bucket) or bucket not in rule.buckets:
-        raise ImageForbidden("its bucket is not one of ours")
+        raise ImageForbidden(f"its bucket {bucket[:63]!r} is not one of ours (IMAGE_BUCKETS)")
     if not 0 < len(key) <= _MAX_KEY or any(part in {"", ".", ".."} for part in key.split("/")):
         raise ImageForbidden("its key is empty, too long or climbs")
     return S3Location(bucket, key)
@@ -67,6 +67,6 @@ def _locate_page(url: str, rule: UrlRule) -> HttpsLocation:
         raise ImageForbidden("it holds user information or a fragment")
     host = parts.hostname or ""
     if (host if port == 443 else f"{host}:{port}") not in rule.hosts:
-        raise ImageForbidden("its host is not one of ours")
+        raise ImageForbidden(f"its host {host[:100]!r} is not one of ours (IMAGE_HOSTS)")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return HttpsLocation(host, port, target)

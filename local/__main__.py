@@ -23,7 +23,10 @@ _SIMULATOR = "simulate"
 
 def main(argv: list[str] | None = None) -> int:
     """Run the demo; with --exit, return 0 only if every accepted event ended in exactly one outcome."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.images and not options.images.is_dir():
+        parser.error(f"--images: there is no folder {options.images}")
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console(stderr=True)
     fleet = LocalFleet(options.data_dir.absolute(), workers=options.workers, concurrency=options.concurrency)
@@ -76,7 +79,10 @@ def _run(options: argparse.Namespace, fleet: LocalFleet, console: Console) -> in
         _say_where_to_look(fleet, console)
         while True:
             signal.pause()
-    return 0 if figures.lost == figures.doubled == 0 and figures.accepted == options.events else 1
+    if figures.accepted < options.events:
+        console.print(f"waste demo: only {figures.accepted} of {options.events} events were sent; the log says why", markup=False)
+        return 1
+    return 0 if figures.lost == figures.doubled == 0 else 1
 
 
 def _simulate(options: argparse.Namespace, accepted: Path, truth: Path) -> list[str]:
@@ -102,13 +108,14 @@ def _watch(options: argparse.Namespace, fleet: LocalFleet, read: Callable[[], Fi
 
 
 def _say_where_to_look(fleet: LocalFleet, console: Console) -> None:
-    for name, port in fleet.health_ports.items():
-        console.print(f"  {name:18} http://127.0.0.1:{port}/metrics", soft_wrap=True, highlight=False)
-    console.print(
-        "  ask the ledger     psql with the URL below; try: SELECT * FROM outcomes JOIN predictions USING (event_id)",
-        soft_wrap=True,
-    )
-    console.print(f"  read-only          {fleet.database_urls['reader']}", soft_wrap=True, highlight=False)
+    lines = [f"{name:18} http://127.0.0.1:{port}/metrics, /health/ready" for name, port in fleet.health_ports.items()]
+    lines.append("the ledger         SELECT * FROM outcomes JOIN predictions USING (event_id), in")
+    lines.append(f"                   {fleet.database_urls['reader']}")
+    waste = Path(sys.executable).with_name("waste")
+    lines.append(f"what waits         env $(cat {fleet.write_environment('review')}) {waste} dlq list")
+    lines.append(f"a bin of your own  env $(cat {fleet.write_environment('edge')}) {waste} send photo.jpg --sensor bin-7")
+    for line in lines:
+        console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
 
 
 if __name__ == "__main__":

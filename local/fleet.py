@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from local.database import DATABASE, ensure_database, ensure_logins, ensure_master_key
-from local.files import private_directory
+from local.files import private_directory, write_private
 from local.ports import free_port
 from local.stack import Stack
 from local.supervisor import Supervisor
@@ -67,14 +67,25 @@ class LocalFleet:
         """Start a role (again)."""
         commands = {"intake": ["intake"], "dlq-drain": ["dlq", "drain"]}
         command = commands.get(name, ["worker", "--concurrency", str(self._concurrency)])
-        port = self.health_ports.setdefault(name, free_port())
-        environment = self.environment(_program(name)) | {"HEALTH_PORT": str(port)}
-        self.supervisor.start(name, [sys.executable, "-m", "waste", *command], env=environment)
+        self.supervisor.start(name, [sys.executable, "-m", "waste", *command], env=self.role_environment(name))
+
+    def role_environment(self, name: str) -> dict[str, str]:
+        """Return the environment of a role, with the port of its health."""
+        if name not in self.health_ports:
+            self.health_ports[name] = free_port()
+        return self.environment(_program(name)) | {"HEALTH_PORT": str(self.health_ports[name])}
 
     def environment(self, program: str) -> dict[str, str]:
         """Return the environment of a program: intake, worker, review, reader or edge (which knows no database)."""
         own = {"DATABASE_URL": self.database_urls[program]} if program in self.database_urls else {}
         return self._environment | own
+
+    def write_environment(self, program: str) -> Path:
+        """Write the environment of a program into a file that only this user can read, and return its path."""
+        path = self.data_dir / "secrets" / f"{program}.env"
+        own = {name: value for name, value in self.environment(program).items() if name not in _KEPT}
+        write_private(path, "".join(f"{name}={value}\n" for name, value in own.items()))
+        return path
 
     def ready(self, name: str) -> str:
         """Return what a role still misses, or nothing when it is ready."""

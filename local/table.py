@@ -28,4 +28,4 @@ def show(figures: Figures | None, events: int, note: str) -> RenderableType:
         *((category, f"{figures.by_category.get(category, 0)}") for category in _ORDER),
     ):
         table.add_row(name, value)
-    return Group(table, Text(note))
+    return Group(table, Text(note)) if note else table

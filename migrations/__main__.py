@@ -5,8 +5,11 @@ import os
 import sys
 from datetime import UTC, datetime
 
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
 from adapters.logs import configure_logging
 from adapters.settings import DatabaseSettings, LogSettings, read_settings
+from contracts.errors import LedgerUnavailable
 from migrations.run import migrate
 
 
@@ -22,7 +25,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.parse_args(argv)
     settings = read_settings(MigrationSettings, os.environ)
     configure_logging("migrate", settings.log_level, settings.log_format)
-    migrate(settings.database_url.get_secret_value(), datetime.now(UTC).date())
+    try:
+        migrate(settings.database_url.get_secret_value(), datetime.now(UTC).date())
+    except (OperationalError, ProgrammingError) as error:
+        raise LedgerUnavailable(str(error.orig).split("\n", 1)[0]) from None
     sys.stdout.write("the database has the newest shape\n")
     return 0
 

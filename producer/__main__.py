@@ -17,7 +17,7 @@ from adapters.queues import open_edge_queue
 from adapters.settings import LogSettings, MasterKeySettings, ObjectStoreSettings, QueueSettings, read_settings
 from contracts.errors import EventInvalid, SettingsInvalid
 from contracts.signatures import Credential, derive_credential
-from producer.device import Device
+from producer.device import UNKNOWN_KIND, Device, kind_of
 from producer.pictures import from_folder, rendered
 from producer.records import Records
 from producer.sequence import kept_sequence
@@ -116,9 +116,12 @@ def _uplink(settings: EdgeSettings) -> Uplink:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        image = path.read_bytes()
     except OSError as error:
         raise SettingsInvalid(f"{path} cannot be read: {error.strerror}") from None
+    if kind_of(image) == UNKNOWN_KIND:
+        raise SettingsInvalid(f"{path} is not a JPEG, PNG or WebP image")
+    return image
 
 
 def _device(settings: SendSettings, sensor_id: str) -> Device:

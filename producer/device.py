@@ -16,6 +16,7 @@ from contracts.names import SCHEMA_VERSION, SIGNATURE_HEADER
 from contracts.signatures import Credential, sign
 
 _KINDS = ((b"\xff\xd8\xff", "jpg", "image/jpeg"), (b"\x89PNG", "png", "image/png"), (b"RIFF", "webp", "image/webp"))
+UNKNOWN_KIND = ("bin", "application/octet-stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,8 @@ class Device:
 
 
 def kind_of(image: bytes) -> tuple[str, str]:
-    """Return a picture's file ending and content type by its first bytes; (bin, octet-stream) for anything else."""
+    """Return a picture's file ending and content type by its first bytes; UNKNOWN_KIND for anything else."""
     for magic, ending, content_type in _KINDS:
         if image.startswith(magic):
             return ending, content_type
-    return "bin", "application/octet-stream"
+    return UNKNOWN_KIND

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-from adapters.settings import Settings, describe_settings, read_settings
+from adapters.settings import Settings, describe_environment, describe_settings, read_settings
 from contracts.errors import SettingsInvalid
 
 _ROLES = {
@@ -22,20 +22,26 @@ _ROLES = {
 def main(argv: list[str] | None = None) -> int:
     """Print each role's settings; exit code 2 if any role could not start with them."""
     parser = argparse.ArgumentParser(prog="waste config", description="The settings in force, with secrets masked.")
-    parser.add_argument("roles", nargs="*", choices=[*_ROLES, []], metavar="ROLE", help=f"of {', '.join(_ROLES)}; all if none")
+    parser.add_argument("roles", nargs="*", metavar="ROLE", help=f"of {', '.join(_ROLES)}; all if none")
     options = parser.parse_args(argv)
+    if unknown := [role for role in options.roles if role not in _ROLES]:
+        parser.error(f"there is no role {unknown[0]!r}; there are {', '.join(_ROLES)}")
     complete = [_print_role(role, sys.stdout.write) for role in options.roles or _ROLES]
     return 0 if all(complete) else 2
 
 
 def _print_role(role: str, write: Callable[[str], object]) -> bool:
     module, name = _ROLES[role]
-    kind: type[Settings] = getattr(import_module(module), name)
     write(f"[{role}]\n")
     try:
-        settings = read_settings(kind, os.environ)
+        kind: type[Settings] = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        write(f"# not installed here (no {error.name})\n\n")
+        return True
+    try:
+        shown, problems = describe_settings(kind, read_settings(kind, os.environ)), []
     except SettingsInvalid as error:
-        write("".join(f"! {problem}\n" for problem in error.detail.split("; ")) + "\n")
-        return False
-    write("".join(f"{variable}={value}\n" for variable, value in describe_settings(kind, settings).items()) + "\n")
-    return True
+        shown, problems = describe_environment(kind, os.environ), error.detail.split("; ")
+    write("".join(f"! {problem}\n" for problem in problems))
+    write("".join(f"{variable}={value}\n" for variable, value in shown.items()) + "\n")
+    return not problems

@@ -1,12 +1,12 @@
 """One wake-up: claim, fetch side by side, classify as images come, record, tell people. The caller acknowledges last."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
-from threading import Event
+from threading import Event, Lock
 from typing import TypeVar
 from uuid import UUID
 
@@ -74,6 +74,8 @@ class Processor:
         """Fetch up to `fetches_at_once` images of one wake-up side by side."""
         self._place = workplace
         self._fetches_at_once = fetches_at_once
+        self._in_hand: frozenset[UUID] = frozenset()
+        self._lock = Lock()
 
     def take(self, event_ids: Sequence[UUID], *, first: bool = False) -> bool:
         """Decide those events of a wake-up that are open and free; returns whether there were any.
@@ -82,11 +84,38 @@ class Processor:
         """
         place = self._place
         with place.progress.working():
-            items = self._insist(lambda: place.ledger.claim(event_ids, place.owner, LEASE_S))
+            items = self._claim(event_ids)
             if not first:
                 place.progress.passed(items)
-            self._work_through(items)
+            with self._holding(items):
+                self._work_through(items)
         return bool(items)
+
+    @contextmanager
+    def _holding(self, items: Sequence[ClaimedItem]) -> Iterator[None]:
+        ids = {item.event_id for item in items}
+        with self._lock:
+            self._in_hand |= ids
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_hand -= ids
+
+    def _claim(self, event_ids: Sequence[UUID]) -> list[ClaimedItem]:
+        ledger, owner = self._place.ledger, self._place.owner
+        asked = False
+
+        def claim() -> list[ClaimedItem]:
+            nonlocal asked
+            if asked:
+                # The claim whose answer was lost may have been granted: nobody would work on those events until
+                # their lease ended.
+                ledger.release([event_id for event_id in event_ids if event_id not in self._in_hand], owner)
+            asked = True
+            return ledger.claim(event_ids, owner, LEASE_S)
+
+        return self._insist(claim)
 
     def _work_through(self, items: Sequence[ClaimedItem]) -> None:
         for item in items:

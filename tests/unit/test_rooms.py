@@ -246,6 +246,30 @@ def test_a_worker_waits_for_its_ledger_and_burns_no_attempt(house):
     assert len(house.telemetry.of(DependencyLost)) == len(house.telemetry.of(DependencyBack)) == 1
 
 
+class LedgerThatForgetsToAnswer:
+    """Grants the first claim and loses the answer on its way."""
+
+    def __init__(self, ledger):
+        self._ledger, self._answers = ledger, False
+
+    def claim(self, event_ids, owner, lease_s):
+        items = self._ledger.claim(event_ids, owner, lease_s)
+        if not self._answers:
+            self._answers = True
+            raise LedgerUnavailable("reset")
+        return items
+
+    def __getattr__(self, name):
+        return getattr(self._ledger, name)
+
+
+def test_a_claim_that_was_granted_and_not_answered_is_not_lost_until_its_lease_ends(house):
+    event_id = house.throw()
+    house.run(house.processor(LedgerThatForgetsToAnswer(house.ledger)))
+    assert house.ledger.outcomes[event_id].kind == OutcomeKind.PREDICTION
+    assert house.ledger.rows[event_id].attempts == 1
+
+
 def test_a_worker_told_to_end_while_its_ledger_is_away_gives_the_wake_up_back(house):
     house.throw()
     house.drain.take_one(0)

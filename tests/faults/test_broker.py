@@ -1,0 +1,79 @@
+"""What happens to the queues."""
+
+import time
+
+import pytest
+import redis
+
+from tests.conftest import wait_for
+from tests.faults.oracle import Watch, audit
+
+
+def client_of(fleet):
+    return redis.Redis.from_url(fleet.stack.valkey.url)
+
+
+@pytest.mark.timeout(600)
+def test_no_worker_goes_deaf_when_all_connections_are_cut(broken, times, fault):
+    fleet, load = broken()
+    cuts = times(100, 8)
+    sending = load.stream(cuts * 40, 100)
+    with Watch(fleet) as watch:
+        for _ in range(cuts):
+            time.sleep(0.4)
+            client_of(fleet).execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            fault("all connections to the broker cut")
+        sending.join(120)
+        audit(fleet, load)
+    assert watch.longest_s < 15
+    assert set(fleet.role_names()) <= set(fleet.supervisor.alive())
+
+
+@pytest.mark.timeout(600)
+def test_nothing_is_lost_when_the_broker_is_killed(broken, times, fault):
+    fleet, load = broken()
+    kills = times(10, 2)
+    sending = load.stream(kills * 300, 100)
+    for _ in range(kills):
+        time.sleep(1.5)
+        fleet.stack.valkey.kill()
+        time.sleep(0.5)
+        fleet.stack.valkey.start()
+        fault("kill -9 of the broker")
+    sending.join(120)
+    audit(fleet, load)
+    assert set(fleet.role_names()) <= set(fleet.supervisor.alive())
+
+
+@pytest.mark.timeout(300)
+def test_all_comes_back_through_the_ledger_when_the_broker_forgets_everything(broken, fault):
+    fleet, load = broken()
+    for name in fleet.workers():
+        fleet.supervisor.stop(name)
+    load.send(2000)
+    wait_for(lambda: fleet.query("SELECT count(*) FROM events")[0][0] == 2000, 60, "the ledger")
+    client_of(fleet).flushall()
+    fault("FLUSHALL")
+    for name in fleet.workers():
+        fleet.start_role(name)
+    load.send(200)
+    audit(fleet, load)
+
+
+@pytest.mark.timeout(300)
+def test_a_full_broker_refuses_and_drains_when_there_is_room(broken, fault):
+    fleet, load = broken()
+    client = client_of(fleet)
+    load.send(200)
+    client.set("ballast", b"x" * 1_000_000)
+    client.config_set("maxmemory", client.info("memory")["used_memory"] + 300_000)
+    sending = load.stream(3000, 600)
+    wait_for(lambda: load.refusals, 60, "a refusal")
+    fault("a broker without memory")
+    time.sleep(3)
+    assert set(fleet.role_names()) <= set(fleet.supervisor.alive())
+    client.delete("ballast")
+    client.config_set("maxmemory", 256 * 1024 * 1024)
+    sending.join(120)
+    audit(fleet, load)
+    assert set(fleet.role_names()) <= set(fleet.supervisor.alive())

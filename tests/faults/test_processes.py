@@ -1,0 +1,131 @@
+"""What dies, is told to end or is put to sleep."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.conftest import wait_for
+from tests.faults.oracle import Watch, audit, find, quiet
+
+RECOVERY_P99_S = 10.0
+
+
+@pytest.mark.timeout(900)
+def test_events_are_recorded_once_when_workers_are_killed(broken, times, fault, recovered):
+    fleet, load = broken()
+    kills = times(60, 5)
+    sending = load.stream(times(20_000, 1500), times(220, 150))
+    held = {}
+    with Watch(fleet) as watch:
+        for number in range(kills):
+            time.sleep(1.0)
+            name = fleet.workers()[number % 2]
+            owner = fleet.owner_of(name)
+            fleet.supervisor.kill(name)
+            killed_at = fleet.query("SELECT now()")[0][0]
+            rows = fleet.query("SELECT event_id FROM events WHERE open AND lease_owner = %s", owner)
+            held |= {event_id: killed_at for (event_id,) in rows}
+            fleet.start_role(name)
+            fault("kill -9 of a worker")
+        sending.join(300)
+        audit(fleet, load)
+    rows = fleet.query("SELECT event_id, decided_at FROM outcomes WHERE event_id = ANY(%s)", list(held))
+    took = sorted((decided_at - held[event_id]).total_seconds() for event_id, decided_at in rows)
+    recovered(took)
+    assert took
+    assert took[int(len(took) * 0.99)] <= RECOVERY_P99_S
+    assert watch.longest_s < RECOVERY_P99_S + 5
+    poisoned = fleet.query("SELECT count(*) FROM outcomes WHERE reason = 'poison'")
+    assert poisoned == [(0,)], "an innocent event was blamed"
+
+
+@pytest.mark.timeout(600)
+def test_events_are_recorded_once_when_intake_and_the_drain_are_killed(broken, times, fault):
+    fleet, load = broken()
+    sending = load.stream(times(6000, 600), 200)
+    for _ in range(times(20, 3)):
+        for name, kind in (("intake", "kill -9 of intake and its reconciler"), ("dlq-drain", "kill -9 of the dead-letter drain")):
+            time.sleep(0.4)
+            fleet.restart(name)
+            fault(kind)
+    sending.join(120)
+    audit(fleet, load)
+
+
+@pytest.mark.timeout(900)
+def test_a_rolling_restart_needs_no_force_and_burns_no_attempt(broken, times, fault):
+    fleet, load = broken()
+    rounds = times(30, 3)
+    sending = load.stream(rounds * 150, 100)
+    slowest = 0.0
+    for number in range(rounds):
+        name = fleet.workers()[number % 2]
+        fleet.await_ready(name)
+        time.sleep(0.5)
+        began = time.monotonic()
+        assert fleet.supervisor.stop(name, 25), f"{name} needed SIGKILL"
+        slowest = max(slowest, time.monotonic() - began)
+        fleet.start_role(name)
+        fault("SIGTERM of a worker")
+    sending.join(120)
+    audit(fleet, load)
+    print(f"the slowest of {rounds} ends took {slowest:.1f} s")
+    assert fleet.query("SELECT DISTINCT attempts, losses FROM events") == [(1, 0)]
+
+
+@pytest.mark.timeout(300)
+def test_a_worker_that_slept_past_its_lease_doubles_nothing(broken, times, fault):
+    fleet, load = broken()
+    sending = load.stream(times(3000, 800), 100)
+    for number in range(times(4, 1)):
+        asleep(fleet, fleet.workers()[number % 2])
+        fault("SIGSTOP for longer than the heartbeat, then SIGCONT")
+    sending.join(120)
+    audit(fleet, load)
+
+
+def asleep(fleet, name):
+    """Put a worker to sleep until others have taken what it held, then wake it."""
+    pid, owner = fleet.supervisor.pid(name), None
+    owner = wait_for(lambda: fleet.owner_of(name), 30, "a heartbeat")
+    wait_for(lambda: held_by(fleet, owner), 60, "a worker that holds something")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: not held_by(fleet, owner), 60, "the others to take over")
+        time.sleep(1)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def held_by(fleet, owner):
+    return fleet.query("SELECT count(*) FROM events WHERE open AND lease_owner = %s", owner)[0][0]
+
+
+@pytest.mark.timeout(300)
+def test_a_picture_that_kills_its_process_is_poison_and_its_neighbours_come_through(broken, times, fault):
+    fleet, load = broken(plant="killing_pictures")
+    poison = load.put("poison.jpg", b"\xff\xd8\xff KILL")
+    deadly = times(3, 1)
+    bad = [load.send(1, [poison])[0] for _ in range(deadly) if load.send(60)]
+    wait_for(lambda: revive(fleet) or decided(fleet, bad) == deadly, 200, "the poison to be found")
+    quiet(fleet, load)
+    for name in fleet.workers():
+        revive(fleet)
+        fleet.await_ready(name)
+    fault("a picture that kills its process", deadly)
+    assert not find(fleet, load)
+    assert dict(fleet.query("SELECT reason, count(*) FROM outcomes WHERE kind = 'failure' GROUP BY reason")) == {"poison": deadly}
+    (worst,) = fleet.query("SELECT max(losses) FROM events WHERE event_id = ANY(%s)", bad)[0]
+    assert worst <= 3
+
+
+def revive(fleet):
+    """Do what a supervisor in production does: start what has died."""
+    for name in set(fleet.role_names()) - set(fleet.supervisor.alive()):
+        fleet.start_role(name)
+
+
+def decided(fleet, ids):
+    return fleet.query("SELECT count(*) FROM outcomes WHERE event_id = ANY(%s)", ids)[0][0]
