@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := -q --disable-pip-version-check
 
-.PHONY: demo test test-fast check format lock clean
+.PHONY: demo test faults bench check format lock clean
 
 demo: $(VENV)/.all
 	$(BIN)/waste demo $(ARGS)
 
 test: $(VENV)/.dev .venv-sqs/.done
 	$(BIN)/python -m pytest $(ARGS)
+
+# All of the fault suite, about ten minutes; the planted faults are part of it.
+faults: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/faults --faults --planted $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -22,6 +22,12 @@ def times(request):
     return lambda all_of_them, a_few: all_of_them if whole else a_few
 
 
+@pytest.fixture(autouse=True)
+def only_in_the_whole_suite(request):
+    if request.node.get_closest_marker("whole") and not request.config.getoption("--faults"):
+        pytest.skip("with --faults")
+
+
 @pytest.fixture
 def fault(request):
     """Count a fault that was done to the fleet; all tests of the run add up to the n of the report."""

@@ -20,6 +20,7 @@ class BreakableFleet(LocalFleet):
         self.overrides = {}
         self.settings = {name: str(value) for name, value in settings.items()}
         model = self.data_dir / "stub.onnx"
+        self.settings.setdefault("QUEUE_LEASE_S", "5")
         self.settings |= {"MODEL_SHA256": write_stub_model(model), "MODEL_PATH": str(model)}
         if plant:
             self.settings |= {
@@ -36,7 +37,8 @@ class BreakableFleet(LocalFleet):
     def query(self, text, *values):
         """Ask as the owner."""
         with psycopg.connect(self.stack.postgres.url("waste"), autocommit=True) as connection:
-            return connection.execute(text, values).fetchall()
+            cursor = connection.execute(text, values or None)
+            return cursor.fetchall() if cursor.description else []
 
     def workers(self):
         return [name for name in self.role_names() if name.startswith("worker")]

@@ -9,6 +9,7 @@ from tests.faults.oracle import audit
 from tests.faults.proxy import Proxy
 
 
+@pytest.mark.whole
 @pytest.mark.timeout(600)
 def test_nothing_is_lost_when_postgres_is_stopped_in_the_middle_of_commits(broken, times, fault):
     fleet, load = broken()
@@ -43,6 +44,7 @@ def test_workers_wait_for_postgres_and_no_event_pays_for_it(broken, times, fault
     assert fleet.query("SELECT max(attempts) FROM events WHERE losses = 0") == [(1,)]
 
 
+@pytest.mark.whole
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("cut", ["ledger", "broker"])
 def test_a_worker_that_reaches_only_one_of_broker_and_ledger_waits_for_the_other(broken, fault, cut):

@@ -249,13 +249,14 @@ def test_a_worker_waits_for_its_ledger_and_burns_no_attempt(house):
 class LedgerThatForgetsToAnswer:
     """Grants the first claim and loses the answer on its way."""
 
-    def __init__(self, ledger):
-        self._ledger, self._answers = ledger, False
+    def __init__(self, ledger, clock):
+        self._ledger, self._clock, self._answers = ledger, clock, False
 
     def claim(self, event_ids, owner, lease_s):
         items = self._ledger.claim(event_ids, owner, lease_s)
         if not self._answers:
             self._answers = True
+            self._clock.advance(1)
             raise LedgerUnavailable("reset")
         return items
 
@@ -265,7 +266,7 @@ class LedgerThatForgetsToAnswer:
 
 def test_a_claim_that_was_granted_and_not_answered_is_not_lost_until_its_lease_ends(house):
     event_id = house.throw()
-    house.run(house.processor(LedgerThatForgetsToAnswer(house.ledger)))
+    house.run(house.processor(LedgerThatForgetsToAnswer(house.ledger, house.clock)))
     assert house.ledger.outcomes[event_id].kind == OutcomeKind.PREDICTION
     assert house.ledger.rows[event_id].attempts == 1
 

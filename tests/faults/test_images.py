@@ -1,0 +1,63 @@
+"""What the store of the pictures does."""
+
+import time
+
+import pytest
+
+from tests.conftest import wait_for
+from tests.faults.lying_store import LIES, LyingStore
+from tests.faults.oracle import find, quiet
+
+
+def good_rate(fleet, load, count, bad=()):
+    """Return the events/s of good events that come with bad ones between them."""
+    good = load.make(count)
+    mixed = [*load.make(len(bad), bad), *good] if bad else good
+    step = max(1, len(mixed) // max(1, len(bad)))
+    mixed = [one for start in range(step) for one in mixed[start::step]]
+    began = fleet.query("SELECT clock_timestamp()")[0][0]
+    load.publish(mixed)
+    ids = [one.capture.event_id for one in good]
+    wait_for(
+        lambda: fleet.query("SELECT count(*) FROM outcomes WHERE event_id = ANY(%s)", ids)[0][0] == count, 120, "the good ones"
+    )
+    (ended,) = fleet.query("SELECT max(decided_at) FROM outcomes WHERE event_id = ANY(%s)", ids)[0]
+    return count / (ended - began).total_seconds()
+
+
+@pytest.mark.timeout(400)
+def test_every_lie_of_a_store_ends_by_its_class_and_good_events_keep_their_rate(broken, times, fault):
+    fleet, load = broken()
+    with LyingStore(fleet.stack.seaweed.port) as store:
+        for name in fleet.workers():
+            fleet.supervisor.stop(name)
+            fleet.overrides[name] = {"S3_ENDPOINT_URL": f"http://127.0.0.1:{store.port}"}
+            fleet.start_role(name)
+        fleet.await_ready()
+        count = times(4000, 1500)
+        alone = good_rate(fleet, load, count)
+        lies = [f"s3://waste-images/lies/{name}-{number}.jpg" for number in range(times(3, 1)) for name in LIES]
+        among = good_rate(fleet, load, count, lies)
+        fault("a store that lies, stalls or breaks off", len(lies))
+        print(f"good events: {alone:.0f}/s alone, {among:.0f}/s among lies")
+        wait_for(lambda: not unexpected(fleet), 60, "each lie to be seen through")
+        assert among >= 0.7 * alone
+        wait_for(lambda: give_up_waiting(fleet), 90, "the end of each lie")
+        quiet(fleet, load)
+        assert not find(fleet, load)
+        assert not unexpected(fleet)
+
+
+def unexpected(fleet):
+    """Return the lies whose event was neither postponed nor ended for the reason that it must be."""
+    rows = fleet.query("""SELECT e.image_url, coalesce(o.reason, e.last_reason) FROM events e LEFT JOIN outcomes o USING (event_id)
+        WHERE e.image_url LIKE '%/lies/%'""")
+    return [(url, reason) for url, reason in rows if reason != LIES[url.rsplit("/", 1)[1].split("-")[0]]]
+
+
+def give_up_waiting(fleet):
+    """Make every postponed event due for its last time; returns whether none is left."""
+    last = "SET attempts = 6, available_at = now(), woken_at = now() - interval '1 s' WHERE open AND lease_owner IS NULL"
+    fleet.query(f"UPDATE events {last} AND attempts < 6")
+    time.sleep(0.5)
+    return fleet.query("SELECT count(*) FROM events WHERE open") == [(0,)]
