@@ -21,6 +21,7 @@ BODY_FIELD = b"body"
 _GROUP = "fleet"
 _MAX_BLOCK_S = 5.0
 _RECLAIM_EVERY_S = 1.0
+_LATEST_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 _FORGET_CONSUMER_AFTER_MS = 3_600_000
 
 Entry: TypeAlias = tuple[bytes, dict[bytes, bytes] | None]
@@ -182,4 +183,5 @@ def _received(entry_id: bytes, fields: dict[bytes, bytes], deliveries: int) -> R
 
 
 def _made_at(entry_id: bytes) -> datetime:
-    return datetime.fromtimestamp(int(entry_id.partition(b"-")[0]) / 1000, UTC)
+    # Who writes to the stream may choose its ids: one of the year 10000 must not end its reader.
+    return datetime.fromtimestamp(min(int(entry_id.partition(b"-")[0]) / 1000, _LATEST_S), UTC)

@@ -126,10 +126,11 @@ class Processor:
         self._flush(batch)
         for item in items:
             if item.losses >= ALONE_FROM_LOSSES:
-                self._take_suspect(item)
+                self._take_suspect(batch, item)
 
-    def _take_suspect(self, item: ClaimedItem) -> None:
-        if self._place.stopping.is_set():
+    def _take_suspect(self, batch: _Batch, item: ClaimedItem) -> None:
+        self._place.progress.tick()
+        if self._out_of_time(batch):
             self._release([item])
         elif item.losses >= POISON_FROM_LOSSES:
             self._record([self._place.classifier.fail(item, ItemPoisonous(f"{item.losses} holders vanished"))])
@@ -138,16 +139,23 @@ class Processor:
 
     def _run(self, batch: _Batch) -> None:
         while batch.waiting or batch.running:
-            if batch.waiting and self._out_of_time(batch):
-                self._release(batch.waiting)
-                batch.waiting = []
+            if self._out_of_time(batch):
+                self._give_back(batch)
+                return
             while batch.waiting and len(batch.running) < self._fetches_at_once:
                 self._begin(batch, batch.waiting.pop(0))
             with suppress(Empty):
                 future = batch.fetched.get(timeout=_POLL_S)
                 batch.results.append(self._place.classifier.classify(batch.running.pop(future), future.result()))
+                # The hard deadline is one item's: sixty-four slow pictures are no reason to end the process.
+                self._place.progress.tick()
             if batch.results and time.monotonic() - batch.flushed > _FLUSH_EVERY_S:
                 self._flush(batch)
+
+    def _give_back(self, batch: _Batch) -> None:
+        """Return what was not computed: pictures on their way will be fetched again."""
+        self._release([*batch.waiting, *batch.running.values()])
+        batch.waiting, batch.running = [], {}
 
     def _begin(self, batch: _Batch, item: ClaimedItem) -> None:
         future = self._place.fetchers.submit(fetch, item, self._place.images)

@@ -8,8 +8,10 @@ import pytest
 
 from adapters.memory_queue import MemoryMessageQueue
 from adapters.queues import open_message_queue
+from adapters.redis_queue import RedisMessageQueue, connect
 from contracts.errors import QueueUnavailable
 from contracts.messages import Message
+from intake.refusals import refusal_id
 from tests.conftest import wait_for
 
 LEASE_S = 1.0
@@ -140,3 +142,11 @@ def test_a_flushed_redis_is_used_again_without_a_restart(redis_url):
     queue.publish([Message(b"one")])
     (received,) = wait_for(lambda: queue.receive(1, 0.2), 5, "the message after the flush")
     assert received.message.body == b"one"
+
+
+def test_an_entry_of_the_year_10000_does_not_end_its_reader(redis_url):
+    client = connect(redis_url)
+    client.xadd("far", {"body": b"x"}, id="253402300800000-0")
+    (received,) = RedisMessageQueue(client, "far").receive(10, 0)
+    assert received.enqueued_at.year == 9999
+    assert refusal_id(received) == refusal_id(received)

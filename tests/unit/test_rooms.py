@@ -1,6 +1,7 @@
 """The rooms on the twins: intake, the worker and the reconciler without a socket."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -37,10 +38,11 @@ class Model:
     version, threshold = "m1", 0.75
 
     def __init__(self):
-        self.seen = []
+        self.seen, self.pause_s = [], 0
 
     def classify(self, image):
         self.seen.append(image)
+        time.sleep(self.pause_s)
         if image == b"crash":
             raise ValueError("unforeseen")
         best = 0.5 if image == b"unsure" else 0.9
@@ -291,6 +293,18 @@ def test_a_worker_told_to_end_gives_back_what_it_has_not_begun(house):
     house.reconciler.take_one()
     house.run()
     assert event_id in house.ledger.outcomes
+
+
+def test_a_wake_up_of_slow_pictures_gives_back_what_it_has_no_time_for(house, monkeypatch):
+    monkeypatch.setattr("worker.process._SOFT_DEADLINE_S", 0.1)
+    ids = [house.throw() for _ in range(12)]
+    while house.drain.take_one(0):
+        pass
+    house.model.pause_s = 0.04
+    house.processor().take(ids)
+    left = [house.ledger.rows[event_id] for event_id in ids if house.ledger.rows[event_id].open]
+    assert 5 <= len(left) <= 11
+    assert {(row.attempts, row.losses, row.lease_owner) for row in left} == {(0, 0, None)}
 
 
 def test_dead_letters_that_could_not_be_published_are_published_late(house):
