@@ -1,10 +1,14 @@
-"""Celery's Redis transport with one fault mended: an acknowledgement that fails must not keep its prefetch slot.
+"""Celery's Redis transport with two faults mended.
+
+A list item that is no message of ours ends stock Celery, is put back, and ends the next worker: here it is dropped.
+An acknowledgement that fails must not keep its prefetch slot:
 
 Stock kombu (5.7) frees a message's slot only after Redis has answered the acknowledgement. After a connection reset the
 slot is never freed, and a worker that has lost all its slots that way is alive and deaf for good.
 `tests/integration/test_celery_transport.py` fails on the stock transport.
 """
 
+from queue import Empty
 from typing import Any
 
 import structlog
@@ -12,6 +16,8 @@ from kombu.transport import TRANSPORT_ALIASES, redis
 from kombu.transport.virtual import QoS as VirtualQoS
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+
+from adapters.celery_messages import checked_wake_up
 
 _TRIES = 3
 
@@ -57,11 +63,30 @@ class RepairedChannel(redis.Channel):  # type: ignore[misc]
 
     QoS = RepairedQoS
 
+    def _brpop_read(self, **options: Any) -> bool:
+        try:
+            return bool(super()._brpop_read(**options))
+        except (ValueError, TypeError) as error:  # neither UTF-8 nor JSON
+            _drop(error)
+            raise Empty from None
+
 
 class RepairedTransport(redis.Transport):  # type: ignore[misc]
     """Redis, for Celery, with `RepairedChannel`."""
 
     Channel = RepairedChannel
+
+    def _deliver(self, message: Any, queue: str) -> None:
+        try:
+            wake_up = checked_wake_up(message)
+        except ValueError as error:
+            _drop(error)
+        else:
+            super()._deliver(wake_up, queue)
+
+
+def _drop(error: Exception) -> None:
+    structlog.get_logger().error("work_queue_item_dropped", error=str(error)[:200])
 
 
 def register() -> None:

@@ -9,6 +9,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import make_wsgi_app
 
+from contracts.errors import SettingsInvalid
+
 _STALE_S = 30.0
 
 
@@ -66,7 +68,10 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 def serve_health(health: Health, host: str, port: int) -> Callable[[], None]:
-    """Serve /health/live, /health/ready and /metrics from a thread of its own; return what stops it. Port 0 serves none."""
+    """Serve /health/live, /health/ready and /metrics from a thread of its own; return what stops it. Port 0 serves none.
+
+    Raises SettingsInvalid where nobody can listen.
+    """
     if port == 0:
         return lambda: None
     metrics_app = make_wsgi_app()
@@ -83,7 +88,10 @@ def serve_health(health: Health, host: str, port: int) -> Callable[[], None]:
         start_response("503 Service Unavailable" if why else "200 OK", [("Content-Type", "text/plain; charset=utf-8")])
         return [f"{why or 'ok'}\n".encode()]
 
-    server = make_server(host, port, app, server_class=_Server, handler_class=_QuietHandler)
+    try:
+        server = make_server(host, port, app, server_class=_Server, handler_class=_QuietHandler)
+    except (OSError, UnicodeError) as error:
+        raise SettingsInvalid(f"HEALTH_PORT: {host}:{port} cannot be listened on: {error}") from None
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
 
     def stop() -> None:

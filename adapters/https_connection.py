@@ -7,7 +7,7 @@ ever. Here a timer ends the connection itself, in the handshake, in the headers 
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.client import HTTPSConnection
 
@@ -16,18 +16,18 @@ from contracts.errors import ImageSourceDown, ImageTruncated
 
 
 class BrakedConnection(HTTPSConnection):
-    """An https connection to an address that must prove to be a name, and that another thread may end at any time."""
+    """An https connection to whichever of some addresses answers and proves to be a name. Another thread may end it."""
 
     _brake: socket.socket | None = None
 
-    def __init__(self, address: str, port: int, name: str, tls: ssl.SSLContext, limits: DownloadLimits) -> None:
-        """`tls` checks names, as `ssl.create_default_context` does."""
-        super().__init__(address, port, context=tls)
-        self._name, self._tls, self._limits = name, tls, limits
+    def __init__(self, addresses: Sequence[str], port: int, name: str, tls: ssl.SSLContext, limits: DownloadLimits) -> None:
+        """Connect to the first of `addresses` that answers; `tls` checks names, as `ssl.create_default_context` does."""
+        super().__init__(name, port, context=tls)
+        self._addresses, self._name, self._tls, self._limits = addresses, name, tls, limits
 
     def connect(self) -> None:
         """Connect, and keep a second descriptor of the socket: TLS takes the first one, which nobody can reach meanwhile."""
-        plain = socket.create_connection((self.host, self.port), self._limits.connect_s)
+        plain = self._connect_to_any()
         self._brake = plain.dup()
         try:
             self.sock = self._tls.wrap_socket(plain, server_hostname=self._name)
@@ -35,6 +35,12 @@ class BrakedConnection(HTTPSConnection):
             plain.close()
             raise
         self.sock.settimeout(self._limits.wait_s)
+
+    def _connect_to_any(self) -> socket.socket:
+        for address in self._addresses[:-1]:
+            with suppress(OSError):
+                return socket.create_connection((address, self.port), self._limits.connect_s)
+        return socket.create_connection((self._addresses[-1], self.port), self._limits.connect_s)
 
     def end(self) -> None:
         """Let whatever waits on this connection fail now."""
@@ -51,10 +57,10 @@ class BrakedConnection(HTTPSConnection):
 
 @contextmanager
 def braked_connection(
-    address: str, port: int, *, name: str, tls: ssl.SSLContext, limits: DownloadLimits, seconds: float
+    addresses: Sequence[str], port: int, *, name: str, tls: ssl.SSLContext, limits: DownloadLimits, seconds: float
 ) -> Iterator[BrakedConnection]:
-    """Lend a connection to `address` that proves to be `name`; raises ImageSourceDown if it lasts over `seconds`."""
-    connection = BrakedConnection(address, port, name, tls, limits)
+    """Lend a connection to one of `addresses` that proves to be `name`; raises ImageSourceDown if it lasts over `seconds`."""
+    connection = BrakedConnection(addresses, port, name, tls, limits)
     ended = threading.Event()
 
     def end() -> None:

@@ -24,6 +24,7 @@ Resolver: TypeAlias = Callable[[str, int], Sequence[str]]
 
 _MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PROTOCOL_ASSIGNMENTS = ipaddress.ip_network("192.0.0.0/24")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -38,7 +39,8 @@ def check_address(text: str, allowed: Sequence[Network]) -> Address:
     seen = _embedded(address) or address
     if any(seen in network for network in allowed if network.version == seen.version):
         return address
-    if not seen.is_global or seen.is_multicast or seen.is_reserved:
+    site_local = isinstance(seen, ipaddress.IPv6Address) and seen.is_site_local
+    if not seen.is_global or seen.is_multicast or seen.is_reserved or site_local or seen in _PROTOCOL_ASSIGNMENTS:
         raise ImageForbidden(f"its host resolves to {address}, which is not a public address")
     return address
 
@@ -98,7 +100,11 @@ class HttpsImages:
 
     def _redirected(self, location: HttpsLocation, target: str) -> HttpsLocation:
         port = "" if location.port == 443 else f":{location.port}"
-        found = locate(urljoin(f"https://{location.host}{port}{location.target}", target), self._rule)
+        try:
+            joined = urljoin(f"https://{location.host}{port}{location.target}", target)
+        except ValueError:
+            raise ImageForbidden("it redirects to what cannot be read as a URL") from None
+        found = locate(joined, self._rule)
         if not isinstance(found, HttpsLocation):
             raise ImageForbidden("it redirects to another scheme")
         return found
@@ -112,7 +118,7 @@ class HttpsImages:
         if not addresses:
             raise ImageSourceDown(f"the name {location.host} has no address")
         return braked_connection(
-            str(addresses[0]),
+            [str(address) for address in addresses],
             location.port,
             name=location.host,
             tls=self._tls,

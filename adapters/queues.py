@@ -7,6 +7,9 @@ from adapters.settings import QueueSettings
 from contracts.names import DEAD_LETTER_QUEUE, EDGE_QUEUE
 from contracts.ports import MessageQueue
 
+_HEADROOM = {EDGE_QUEUE: 0.2}
+"""Devices may not fill what intake and workers need to empty it again."""
+
 
 def open_edge_queue(settings: QueueSettings) -> MessageQueue:
     """Return the edge queue."""
@@ -26,7 +29,7 @@ def open_message_queue(url: str, name: str, *, lease_s: float, region: str) -> M
     """
     parts = urlsplit(url)
     if parts.scheme != "sqs":
-        return redis_queue.RedisMessageQueue(redis_queue.connect(url), name, lease_s=lease_s)
+        return redis_queue.RedisMessageQueue(redis_queue.connect(url), name, lease_s=lease_s, headroom=_HEADROOM.get(name, 0.0))
     from adapters import sqs_queue
 
     endpoint = f"http://{parts.hostname}:{parts.port}" if parts.hostname else None

@@ -20,6 +20,7 @@ from contracts.messages import Message, QueueDepth, Received
 BODY_FIELD = b"body"
 _GROUP = "fleet"
 _MAX_BLOCK_S = 5.0
+_LOOK_EVERY_S = 0.25
 _RECLAIM_EVERY_S = 1.0
 _LATEST_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 _FORGET_CONSUMER_AFTER_MS = 3_600_000
@@ -62,8 +63,12 @@ def redis_is_full(error: Exception) -> bool:
 class RedisMessageQueue:
     """Implements `contracts.ports.MessageQueue`. Safe to publish from several threads; one reader an instance."""
 
-    def __init__(self, client: "redis.Redis", name: str, *, lease_s: float = 60.0) -> None:
-        """Use the stream `name`; a message that is not acknowledged within `lease_s` goes to another reader."""
+    def __init__(self, client: "redis.Redis", name: str, *, lease_s: float = 60.0, headroom: float = 0.0) -> None:
+        """Use the stream `name`; a message that is not acknowledged within `lease_s` goes to another reader.
+
+        `headroom` is the share of Redis' memory that `publish` leaves to others: it raises QueueFull before Redis would.
+        """
+        self._headroom, self._looked_at = headroom, 0.0
         self._client: Any = client
         self._name = name
         self._lease_ms = int(lease_s * 1000)
@@ -75,10 +80,24 @@ class RedisMessageQueue:
     def publish(self, messages: Sequence[Message]) -> None:
         """Append all messages in one round trip."""
         with redis_errors():
+            self._check_room()
             pipeline = self._client.pipeline(transaction=False)
             for message in messages:
                 pipeline.xadd(self._name, _fields(message))
             pipeline.execute()
+
+    def _check_room(self) -> None:
+        if not self._headroom or time.monotonic() < self._looked_at + _LOOK_EVERY_S:
+            return
+        try:
+            memory = self._client.info("memory")
+        except redis.exceptions.ResponseError:  # not allowed to ask
+            self._headroom = 0.0
+            return
+        most = int(memory["maxmemory"])
+        if most and memory["used_memory"] > most * (1 - self._headroom):
+            raise QueueFull(f"{memory['used_memory']} of {most} bytes are used")
+        self._looked_at = time.monotonic()
 
     def receive(self, max_messages: int, wait_s: float) -> list[Received]:
         """Lease messages: first those whose reader let its lease pass, then new ones."""
@@ -127,13 +146,18 @@ class RedisMessageQueue:
     def _ensure_group(self) -> None:
         if self._has_group:
             return
+        # Looked for first: a Redis without memory refuses to make a group even if it is there.
+        if not self._client.exists(self._name) or not self._client.xinfo_groups(self._name):
+            self._make_group()
+        self._forget_dead_consumers()
+        self._has_group = True
+
+    def _make_group(self) -> None:
         try:
             self._client.xgroup_create(self._name, _GROUP, id="0", mkstream=True)
         except redis.exceptions.ResponseError as error:
             if not str(error).startswith("BUSYGROUP"):
                 raise
-        self._forget_dead_consumers()
-        self._has_group = True
 
     def _forget_dead_consumers(self) -> None:
         for consumer in self._client.xinfo_consumers(self._name, _GROUP):

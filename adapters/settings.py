@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -24,6 +24,14 @@ def _split(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+def _check_port(parts: SplitResult) -> None:
+    try:
+        _ = parts.port
+    except ValueError:
+        msg = "its port is not a number up to 65535"
+        raise ValueError(msg) from None
 
 
 class Settings(BaseModel):
@@ -57,9 +65,13 @@ class QueueSettings(Settings):
     @field_validator("queue_url", "edge_queue_url", "work_queue_url", "dead_letter_queue_url")
     @classmethod
     def _known_scheme(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and urlsplit(value.get_secret_value()).scheme not in _QUEUE_SCHEMES:
+        if value is None:
+            return None
+        parts = urlsplit(value.get_secret_value())
+        if parts.scheme not in _QUEUE_SCHEMES:
             msg = "starts with none of redis://, rediss://, redis+socket://, sqs://"
             raise ValueError(msg)
+        _check_port(parts)
         return value
 
     def edge_url(self) -> str:
@@ -101,6 +113,14 @@ class ObjectStoreSettings(BucketSettings):
     s3_endpoint_url: Annotated[str | None, Field(alias="S3_ENDPOINT_URL", pattern="^https?://[^/]+$")] = None
     """Empty for AWS."""
     s3_region: Annotated[str, Field(alias="S3_REGION", min_length=1)] = "eu-central-1"
+
+    @field_validator("s3_endpoint_url")
+    @classmethod
+    def _endpoint(cls, value: str | None) -> str | None:
+        if value is not None:
+            _check_port(urlsplit(value))
+        return value
+
     aws_access_key_id: Annotated[str | None, Field(alias="AWS_ACCESS_KEY_ID")] = None
     """Empty: the machine's own AWS credentials."""
     aws_secret_access_key: Annotated[SecretStr | None, Field(alias="AWS_SECRET_ACCESS_KEY")] = None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -13,11 +14,11 @@ SENSOR_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z", re.ASCII)
 SensorId = Annotated[str, Field(pattern=SENSOR_ID)]
 """1 to 64 letters, digits and ._:- ; it is a metric's neighbour, a path's part and a reviewer's reading."""
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-](0\d|1[0-5]):[0-5]\d)?", re.ASCII)
 
 
 def _rfc3339(value: object) -> object:
-    if isinstance(value, str) and not _RFC3339.fullmatch(value):
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _RFC3339.fullmatch(value)):
         msg = "is not an RFC 3339 time such as 2026-05-01T12:00:00.250Z"
         raise ValueError(msg)
     return value

@@ -3,10 +3,10 @@
 import base64
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from contracts.categories import Category
 from contracts.errors import EventInvalid
@@ -73,6 +73,22 @@ class DeadLetter(BaseModel):
         if value is not None:
             base64.b64decode(value, validate=True)
         return value
+
+    @field_validator("decided_at", "captured_at")
+    @classmethod
+    def _storable(cls, value: datetime | None) -> datetime | None:
+        if value is not None and not 2000 <= value.year <= 9000:
+            msg = "is not a time of this fleet"
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        guess = (self.sensor_id, self.image_url, self.captured_at, self.category, self.confidence, self.scores, self.model_version)
+        if self.kind == OutcomeKind.REVIEW and None in guess:
+            msg = "a review needs its sensor, image, time and prediction"
+            raise ValueError(msg)
+        return self
 
     def encode(self) -> bytes:
         """Return the JSON for the dead-letter queue."""

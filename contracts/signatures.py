@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from contracts.errors import SignatureInvalid
 
 MIN_MASTER_BYTES = 32
+KEY_BYTES = 32
+"""Length of a credential's key."""
 _SCHEME = "v1"
 _MAX_GENERATION = 9999
 

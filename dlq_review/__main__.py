@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from adapters.arguments import integer_between
 from adapters.health import Health, serve_health
 from adapters.logs import clean, configure_logging
 from adapters.loops import READY, run_until_stopped, stop_on_signals
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--lane", choices=list(LANES), default="review")
     listing.add_argument("--reason")
     listing.add_argument("--sensor")
-    listing.add_argument("--limit", type=int, default=50)
+    listing.add_argument("--limit", type=integer_between(0, 1_000_000), default=50)
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=_list)
     show = commands.add_parser("show", help="show everything known of one item")
@@ -73,7 +74,7 @@ def _drain(options: argparse.Namespace, settings: ReviewSettings, desk: Postgres
 
 
 def _list(options: argparse.Namespace, _: ReviewSettings, desk: PostgresReviewDesk) -> int:
-    rows = desk.waiting(options.lane, reason=options.reason, sensor_id=options.sensor, limit=max(0, options.limit))
+    rows = desk.waiting(options.lane, reason=options.reason, sensor_id=options.sensor, limit=options.limit)
     if options.json:
         _print_json(rows)
     else:

@@ -28,7 +28,7 @@ class IntakeSettings(LogSettings, QueueSettings, DatabaseSettings, ImageSettings
 
     max_wake_ups: Annotated[int, Field(alias="MAX_WAKE_UPS", ge=1)] = 256
     """Wake-ups that may wait for workers before the rest of a backlog stays on the edge queue."""
-    reconcile_grace_s: Annotated[float, Field(alias="RECONCILE_GRACE_S", ge=1)] = 5.0
+    reconcile_grace_s: Annotated[float, Field(alias="RECONCILE_GRACE_S", ge=1, le=3600, allow_inf_nan=False)] = 5.0
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -42,6 +42,8 @@ def main(argv: list[str] | None = None) -> int:
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
     pool = open_pool(settings.database_url.get_secret_value(), name="waste-intake")
     reconciling = None if options.no_reconcile else _start_reconciler(settings, pool, stop)
+    if reconciling:
+        health.watch(lambda: "" if reconciling.is_alive() else "the reconciler has ended")
     telemetry = FleetTelemetry()
     run_until_stopped(_drain(settings, pool, telemetry).take_one, stop, health, telemetry)
     if reconciling:

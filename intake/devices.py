@@ -4,10 +4,13 @@ import argparse
 import os
 import sys
 
+from adapters.arguments import integer_between, sensor_id
 from adapters.postgres import open_pool
 from adapters.postgres_intake import PostgresIntakeLedger
 from adapters.settings import DatabaseSettings, MasterKeySettings, read_settings
 from contracts.signatures import derive_credential
+
+_GENERATION = integer_between(1, 9999)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -15,12 +18,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="waste device", description="A device's credential, and its revocation.")
     commands = parser.add_subparsers(required=True, metavar="credential|revoke")
     credential = commands.add_parser("credential", help="print what the device needs to sign (DEVICE_MASTER_KEY)")
-    credential.add_argument("sensor")
-    credential.add_argument("--generation", type=int, default=1)
+    credential.add_argument("sensor", type=sensor_id)
+    credential.add_argument("--generation", type=_GENERATION, default=1)
     credential.set_defaults(run=_credential)
     revoke = commands.add_parser("revoke", help="refuse a sensor's credentials up to a generation (DATABASE_URL)")
-    revoke.add_argument("sensor")
-    revoke.add_argument("--through", type=int, default=1, help="the last generation that is refused")
+    revoke.add_argument("sensor", type=sensor_id)
+    revoke.add_argument("--through", type=_GENERATION, default=1, help="the last generation that is refused")
     revoke.add_argument("--note", default="")
     revoke.set_defaults(run=_revoke)
     options = parser.parse_args(argv)

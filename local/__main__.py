@@ -12,6 +12,7 @@ from types import FrameType
 from rich.console import Console
 from rich.live import Live
 
+from adapters.arguments import integer_between, number_between
 from local.figures import Figures, read_figures
 from local.fleet import FleetFailed, LocalFleet
 from local.service import ServiceFailed
@@ -44,14 +45,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="waste demo", description="The whole fleet on this machine: no cloud, no Docker.")
-    parser.add_argument("--events", type=int, default=500)
-    parser.add_argument("--bins", type=int, default=50)
-    parser.add_argument("--rate", type=float, default=20.0, help="events a second; 0: as fast as it goes")
+    parser.add_argument("--events", type=integer_between(1, 1_000_000_000), default=500)
+    parser.add_argument("--bins", type=integer_between(1, 1_000_000), default=50)
+    parser.add_argument("--rate", type=number_between(0, 1e6), default=20.0, help="events a second; 0: as fast as it goes")
     parser.add_argument("--images", type=Path, help="a folder of pictures instead of rendered ones")
-    parser.add_argument("--drift", type=float, default=0.0)
+    parser.add_argument("--drift", type=number_between(0, 1), default=0.0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=1, help="worker processes")
-    parser.add_argument("--concurrency", type=int, default=2, help="threads of each worker")
+    parser.add_argument("--workers", type=integer_between(1, 64), default=1, help="worker processes")
+    parser.add_argument("--concurrency", type=integer_between(1, 256), default=2, help="threads of each worker")
     parser.add_argument("--data-dir", type=Path, default=Path(".waste"))
     parser.add_argument("--exit", action="store_true", help="end when all events are decided")
     parser.add_argument("--report", type=Path, help="write the figures as JSON")

@@ -11,12 +11,13 @@ from typing import Annotated, TypeVar
 from pydantic import Field, SecretStr
 from tqdm import tqdm
 
+from adapters.arguments import integer_between, number_between, sensor_id
 from adapters.images_access import open_object_store
 from adapters.logs import configure_logging
 from adapters.queues import open_edge_queue
 from adapters.settings import LogSettings, MasterKeySettings, ObjectStoreSettings, QueueSettings, read_settings
-from contracts.errors import EventInvalid, SettingsInvalid
-from contracts.signatures import Credential, derive_credential
+from contracts.errors import SettingsInvalid
+from contracts.signatures import KEY_BYTES, Credential, derive_credential
 from producer.device import UNKNOWN_KIND, Device, kind_of
 from producer.pictures import from_folder, rendered
 from producer.records import Records
@@ -51,11 +52,11 @@ def send(argv: list[str] | None = None) -> int:
     """`waste send`: upload pictures and enqueue their events."""
     parser = argparse.ArgumentParser(prog="waste send", description="Send pictures as one bin does.")
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    parser.add_argument("--sensor", required=True, help="the bin's sensor_id")
+    parser.add_argument("--sensor", required=True, type=sensor_id, help="the bin's sensor_id")
     options = parser.parse_args(argv)
     settings = _settings(SendSettings)
     images = [_read(path) for path in options.images]
-    device = _device(settings, options.sensor)
+    device = Device(_credential(settings, options.sensor), lambda: datetime.now(UTC))
     uplink = _uplink(settings)
     with kept_sequence(device, settings.state_dir.expanduser()):
         for batch in uplink.send(partial(Shot, device, image) for image in images):
@@ -83,25 +84,18 @@ def simulate(argv: list[str] | None = None) -> int:
 
 def _simulate_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="waste simulate", description="A fleet of bins that photograph and send.")
-    parser.add_argument("--bins", type=_positive, default=50)
-    parser.add_argument("--rate", type=float, default=20.0, help="events a second of the whole fleet; 0: as fast as it goes")
-    parser.add_argument("--events", type=_positive, default=500)
+    parser.add_argument("--bins", type=integer_between(1, 1_000_000), default=50)
+    parser.add_argument("--rate", type=number_between(0, 1e6), default=20.0, help="events a second in all; 0: as fast as it goes")
+    parser.add_argument("--events", type=integer_between(1, 1_000_000_000), default=500)
     parser.add_argument(
         "--images", type=Path, help="a folder of pictures instead of rendered ones; its folders name the categories"
     )
-    parser.add_argument("--drift", type=float, default=0.0, help="share of rendered items in new packaging, 0 to 1")
+    parser.add_argument("--drift", type=number_between(0, 1), default=0.0, help="share of rendered items in new packaging, 0 to 1")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--truth", type=Path, help="write what each accepted picture shows (JSON lines)")
     parser.add_argument("--accepted", type=Path, help="write the accepted event ids, one a line, each on the disk before the next")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
 
 
 def _settings(kind: type[SettingsT]) -> SettingsT:
@@ -124,23 +118,19 @@ def _read(path: Path) -> bytes:
     return image
 
 
-def _device(settings: SendSettings, sensor_id: str) -> Device:
-    try:
-        return Device(_credential(settings, sensor_id), lambda: datetime.now(UTC))
-    except EventInvalid as error:
-        raise SettingsInvalid(f"--sensor: {error.detail}") from None
-
-
-def _credential(settings: SendSettings, sensor_id: str) -> Credential:
+def _credential(settings: SendSettings, sensor: str) -> Credential:
     if settings.device_credential:
         number, _, key = settings.device_credential.get_secret_value().partition(":")
         try:
-            return Credential(sensor_id, int(number), bytes.fromhex(key))
+            credential = Credential(sensor, int(number), bytes.fromhex(key))
         except ValueError:
             raise SettingsInvalid("DEVICE_CREDENTIAL: its form is not generation:key") from None
+        if len(credential.key) != KEY_BYTES or credential.generation < 1:
+            raise SettingsInvalid(f"DEVICE_CREDENTIAL: its key has not {KEY_BYTES} bytes, or its generation is under 1")
+        return credential
     if not os.environ.keys() & {"DEVICE_MASTER_KEY", "DEVICE_MASTER_KEY_FILE"}:
         raise SettingsInvalid("DEVICE_CREDENTIAL: is not set")
-    return derive_credential(read_settings(MasterKeySettings, os.environ).master_key(), sensor_id)
+    return derive_credential(read_settings(MasterKeySettings, os.environ).master_key(), sensor)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from contracts.errors import SettingsInvalid
 from producer.uplink import Sent
 
 
@@ -14,9 +15,8 @@ class Records:
     """Writes a line an event after it was accepted, and sees to it that the line is on the disk."""
 
     def __init__(self, *, accepted: Path | None, truth: Path | None) -> None:
-        """Begin both files anew; None writes none. Raises OSError."""
-        self._accepted: IO[str] | None = accepted.open("w", encoding="utf-8") if accepted else None
-        self._truth: IO[str] | None = truth.open("w", encoding="utf-8") if truth else None
+        """Begin both files anew; None writes none. Raises SettingsInvalid for one that cannot be written."""
+        self._accepted, self._truth = _begin(accepted), _begin(truth)
 
     def write(self, sent: Iterable[Sent]) -> None:
         """Add events."""
@@ -35,6 +35,15 @@ class Records:
         for file in (self._accepted, self._truth):
             if file:
                 file.close()
+
+
+def _begin(path: Path | None) -> IO[str] | None:
+    if path is None:
+        return None
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise SettingsInvalid(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _append(file: IO[str], lines: Iterable[str]) -> None:

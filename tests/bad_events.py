@@ -80,4 +80,6 @@ def _bad_times(now, stamp):
     yield "words", "yesterday"
     yield "year 1", "0001-01-01T00:00:00+23:59"
     yield "year 9999", "9999-12-31T23:59:59-23:59"
+    yield "a zone that no place has", stamp(now).removesuffix("+00:00") + "+23:59"
+    yield "a number", now.timestamp()
     yield "Arabic digits", "٢٠٢٦-05-01T12:00:00Z"

@@ -22,6 +22,8 @@ def bad_images() -> list[tuple[str, bytes, str]]:
     rows += [
         ("bomb of 30000 x 30000", _png_header(30_000, 30_000), TOO_LARGE),
         ("bomb of 5001 x 5000", _png_header(5_001, 5_000), TOO_LARGE),
+        ("one pixel wide and 20 million high", _png_header(1, 20_000_000), TOO_LARGE),
+        ("png with a palette that is missing", _png_header(10, 10, zlib.compress(b"\0" * 110), colour=3), UNREADABLE),
         ("16 MB", jpeg + b"\0" * (16 * 1024 * 1024 - len(jpeg)), TOO_LARGE),
         ("png of no width", _png_header(0, 10), UNREADABLE),
         ("png with a wrong checksum", png[:60] + bytes([png[60] ^ 255]) + png[61:], UNREADABLE),
@@ -59,9 +61,9 @@ def _other_formats() -> list[tuple[str, bytes]]:
     return rows
 
 
-def _png_header(width: int, height: int, pixels: bytes | None = None) -> bytes:
+def _png_header(width: int, height: int, pixels: bytes | None = None, colour: int = 2) -> bytes:
     body = zlib.compress(b"\0" * 1000) if pixels is None else pixels
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 
 

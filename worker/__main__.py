@@ -19,6 +19,7 @@ from uuid import uuid4
 import structlog
 from pydantic import Field
 
+from adapters.arguments import integer_between
 from adapters.celery_queue import CeleryWorkQueue, celery_app
 from adapters.health import Health, serve_health
 from adapters.images import decode
@@ -68,7 +69,7 @@ class WorkerSettings(LogSettings, QueueSettings, DatabaseSettings, ObjectStoreSe
 def main(argv: list[str] | None = None) -> int:
     """Run a worker until it is told to end."""
     parser = argparse.ArgumentParser(prog="waste worker", description="Classify what the fleet photographs.")
-    parser.add_argument("--concurrency", type=int, default=2, help="wake-ups taken at the same time (threads)")
+    parser.add_argument("--concurrency", type=integer_between(1, 256), default=2, help="wake-ups taken at the same time (threads)")
     parser.add_argument("--isolated", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     settings = read_settings(WorkerSettings, os.environ)

@@ -1,6 +1,7 @@
 """The thread that keeps a worker's leases, and ends the process when something in it hangs."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -46,8 +47,13 @@ class Heartbeat:
 
     def _run(self) -> None:
         wait = threading.Event().wait
+        beaten = time.monotonic()
         while True:
             wait(INTERVAL_S)
+            if time.monotonic() - beaten > INTERVAL_S * 2:
+                # The whole process was asleep, or starved: that says nothing of what its threads do.
+                self.progress.restart()
+            beaten = time.monotonic()
             if (over_s := self.progress.overdue_s()) > 0:
                 self.on_hang(over_s)
             self.beat()

@@ -121,18 +121,22 @@ class Processor:
         for item in items:
             if item.losses:
                 self._place.telemetry.emit(LeaseLost(item.event_id, item.losses))
+        suspects = [item for item in items if item.losses >= ALONE_FROM_LOSSES]
+        if suspects:
+            # Held one at a time from here on: what dies with one of them says nothing about the others.
+            self._release(suspects)
         batch = _Batch(time.monotonic(), waiting=[item for item in items if item.losses < ALONE_FROM_LOSSES])
         self._run(batch)
         self._flush(batch)
-        for item in items:
-            if item.losses >= ALONE_FROM_LOSSES:
-                self._take_suspect(batch, item)
+        for suspect in suspects:
+            self._place.progress.tick()
+            if self._out_of_time(batch):
+                return
+            for item in self._claim([suspect.event_id]):
+                self._take_suspect(item)
 
-    def _take_suspect(self, batch: _Batch, item: ClaimedItem) -> None:
-        self._place.progress.tick()
-        if self._out_of_time(batch):
-            self._release([item])
-        elif item.losses >= POISON_FROM_LOSSES:
+    def _take_suspect(self, item: ClaimedItem) -> None:
+        if item.losses >= POISON_FROM_LOSSES:
             self._record([self._place.classifier.fail(item, ItemPoisonous(f"{item.losses} holders vanished"))])
         else:
             self._settle([self._place.isolated(item)])

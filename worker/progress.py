@@ -39,6 +39,11 @@ class Progress:
         with self._lock:
             self._started[threading.get_ident()] = time.monotonic()
 
+    def restart(self) -> None:
+        """Start every deadline anew."""
+        with self._lock:
+            self._started = dict.fromkeys(self._started, time.monotonic())
+
     def passed(self, items: Sequence[ClaimedItem]) -> None:
         """Note how far the queue has been claimed."""
         latest = max((item.woken_at for item in items), default=None)

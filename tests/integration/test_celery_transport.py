@@ -1,11 +1,15 @@
 """The fault of the stock Redis transport, and that ours does not have it."""
 
+import base64
 import contextlib
+import json
+import threading
 import time
 from uuid import uuid4
 
 import pytest
 import redis
+from celery.contrib.testing.worker import start_worker
 from kombu import Connection, Queue
 from kombu.transport.redis import Transport as StockTransport
 from redis.exceptions import ConnectionError as Cut
@@ -13,6 +17,8 @@ from redis.exceptions import ConnectionError as Cut
 from adapters.celery_queue import CeleryWorkQueue, celery_app
 from adapters.celery_transport import RepairedTransport
 from contracts.errors import QueueFull, QueueUnavailable
+from contracts.names import CLASSIFY_TASK
+from tests.conftest import wait_for
 
 
 def slots_after_a_failed_ack(transport, url, monkeypatch):
@@ -57,6 +63,48 @@ def test_wake_ups_are_counted_and_carry_many_ids(broker, request):
     work.publish([[uuid4() for _ in range(64)], [uuid4()]])
     work.publish([[uuid4()]], first=True)
     assert work.depth() == before + 3
+
+
+JUNK = [b"\xff not json", b"42", b"null", b"[]", b"{}", b'{"properties": {"delivery_tag": {}}}']
+DAMAGE = [
+    lambda m: m["headers"].update(id=[1]),
+    lambda m: m["headers"].update(task="os.system"),
+    lambda m: m.update(body=5),
+    lambda m: m.update(body="@@@"),
+    lambda m: m.update(body=base64.b64encode(b"[1]").decode()),
+    lambda m: m.update(body=base64.b64encode(b"[" * 100_000).decode()),
+    lambda m: m["properties"].update(delivery_tag={}),
+    lambda m: m["properties"].update(body_encoding="rot13"),
+    lambda m: m["properties"].update(delivery_info=None),
+    lambda m: m.update(headers=None),
+    lambda m: m["headers"].update(timelimit="x"),
+]
+
+
+def damaged(wake_up, change):
+    message = json.loads(wake_up)
+    change(message)
+    return json.dumps(message).encode()
+
+
+def test_what_is_no_wake_up_is_dropped_and_the_next_one_is_taken(redis_url):
+    client = redis.Redis.from_url(redis_url)
+    work = CeleryWorkQueue(celery_app(redis_url))
+    work.publish([[uuid4()]])
+    wake_up = client.rpop("waste-work")
+    for junk in [*JUNK, *(damaged(wake_up, change) for change in DAMAGE)]:
+        client.lpush("waste-work", junk)
+    client.lpush("waste-work", wake_up)
+    taken = threading.Event()
+    app = celery_app(redis_url)
+
+    def classify_items(ids, first=False):
+        taken.set()
+
+    app.task(name=CLASSIFY_TASK, acks_late=True, ignore_result=True)(classify_items)
+    with start_worker(app, pool="solo", perform_ping_check=False, queues=["waste-work"], shutdown_timeout=20):
+        wait_for(lambda: work.depth() == 0, 20, "an empty queue")
+        assert taken.wait(10)
 
 
 def test_a_broker_that_is_away_is_said_in_our_words():

@@ -170,6 +170,8 @@ def test_a_host_that_drips_is_left_at_the_deadline(host, authority, script):
         "s3://waste-images/a.jpg",
         "//other.example/a.jpg",
         "https://user:word@pictures.example/a.jpg",
+        "https://[bad",
+        "//[",
         "",
     ],
 )
@@ -186,13 +188,20 @@ def test_a_redirect_on_the_same_host_is_followed_and_a_circle_is_not(host, autho
         fetch(host, authority, answer("302 Found", b"", Location="/a.jpg"))
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.8", "::1", "fe80::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "0.0.0.0"])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.0.0.8", "::1", "fe80::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "0.0.0.0", "fec0::1", "192.0.0.8"]
+)
 def test_a_name_that_leads_to_a_private_address_is_not_connected_to(host, authority, address):
     with pytest.raises(ImageForbidden):
         fetch(host, authority, answer(), networks=(), resolver=lambda *_: [address])
     with pytest.raises(ImageForbidden):
         fetch(host, authority, answer(), networks=(), resolver=lambda *_: ["1.1.1.1", address])
     assert not host.requests
+
+
+def test_an_address_that_does_not_answer_is_passed_over(host, authority):
+    networks = (*LOOPBACK, ipaddress.ip_network("100::/64"))
+    assert fetch(host, authority, answer(), networks=networks, resolver=lambda *_: ["100::1", "127.0.0.1"]) == BODY
 
 
 def test_a_name_that_answers_differently_the_second_time_leads_nowhere_else(host, authority):

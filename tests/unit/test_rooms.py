@@ -318,13 +318,23 @@ def test_dead_letters_that_could_not_be_published_are_published_late(house):
     assert house.ledger.published == {event_id}
 
 
+HALF_LETTERS = [
+    Message(
+        b'{"event_id":"0199b5a0-0000-7000-8000-000000000001","kind":"review","reason":"x","decided_at":"2026-01-01T00:00:00Z"}'
+    ),
+    Message(
+        b'{"event_id":"0199b5a0-0000-7000-8000-000000000002","kind":"failure","reason":"x","decided_at":"0001-01-01T00:00:00+15:00"}'
+    ),
+]
+
+
 def test_the_drain_files_each_letter_once_and_keeps_what_it_cannot_read(house):
     letter = a_letter(an_event())
-    house.letters.publish([Message(letter.encode()), Message(letter.encode()), Message(b"\xffrubbish")])
+    house.letters.publish([Message(letter.encode()), Message(letter.encode()), Message(b"\xffrubbish"), *HALF_LETTERS])
     drain = DeadLetterDrain(house.letters, house.ledger, house.clock, house.telemetry)
     while drain.take_one(0):
         pass
-    assert len(house.ledger.filed) == 2
+    assert len(house.ledger.filed) == 4
     assert {filed.reason for filed in house.ledger.filed.values()} == {"low_confidence", UNDECODABLE}
     assert house.letters.depth().total == 0
 

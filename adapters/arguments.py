@@ -1,0 +1,38 @@
+"""Types of command-line arguments: what is out of range is said in one line, before anything is begun."""
+
+import argparse
+import math
+from collections.abc import Callable
+
+from contracts.events import SENSOR_ID
+
+
+def number_between(low: float, high: float) -> Callable[[str], float]:
+    """Return a type for numbers from `low` to `high`."""
+
+    def number(text: str) -> float:
+        value = float(text)
+        if not (math.isfinite(value) and low <= value <= high):
+            raise argparse.ArgumentTypeError(f"must be from {low:g} to {high:g}")
+        return value
+
+    return number
+
+
+def integer_between(low: int, high: int) -> Callable[[str], int]:
+    """Return a type for whole numbers from `low` to `high`."""
+
+    def integer(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"must be from {low} to {high}")
+        return value
+
+    return integer
+
+
+def sensor_id(text: str) -> str:
+    """Be the type of a sensor's name."""
+    if not SENSOR_ID.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not 1 to 64 letters, digits and ._:-")
+    return text
