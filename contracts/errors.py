@@ -14,7 +14,11 @@ class FleetError(Exception):
     reason: ClassVar[str] = "error"
 
     def __init__(self, detail: str = "") -> None:
-        """`detail` says what was found, for people; it must hold no secret."""
+        """`detail` says what was found, for people; it must hold no secret.
+
+        It may quote what a stranger's server has sent: what cannot be printed is escaped, for Postgres stores no NUL.
+        """
+        detail = "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in detail)
         self.detail = detail
         message = (type(self).__doc__ or type(self).__name__).split("\n", 1)[0].rstrip(".")
         super().__init__(f"{message}: {detail}" if detail else message)

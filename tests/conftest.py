@@ -42,6 +42,7 @@ def wait_for(condition, timeout_s=30.0, what="the condition"):
         if answer := condition():
             return answer
         time.sleep(0.05)
+    what = what() if callable(what) else what
     pytest.fail(f"{what} did not come true within {timeout_s} s")
 
 

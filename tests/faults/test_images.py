@@ -42,7 +42,7 @@ def test_every_lie_of_a_store_ends_by_its_class_and_good_events_keep_their_rate(
         print(f"good events: {alone:.0f}/s alone, {among:.0f}/s among lies")
         wait_for(lambda: not unexpected(fleet), 60, "each lie to be seen through")
         assert among >= 0.7 * alone
-        wait_for(lambda: give_up_waiting(fleet), 90, "the end of each lie")
+        wait_for(lambda: give_up_waiting(fleet), 90, lambda: f"the end of {still_open(fleet)}")
         quiet(fleet, load)
         assert not find(fleet, load)
         assert not unexpected(fleet)
@@ -53,6 +53,10 @@ def unexpected(fleet):
     rows = fleet.query("""SELECT e.image_url, coalesce(o.reason, e.last_reason) FROM events e LEFT JOIN outcomes o USING (event_id)
         WHERE e.image_url LIKE '%/lies/%'""")
     return [(url, reason) for url, reason in rows if reason != LIES[url.rsplit("/", 1)[1].split("-")[0]]]
+
+
+def still_open(fleet):
+    return fleet.query("SELECT image_url, attempts, losses, last_reason, lease_owner, available_at - now() FROM events WHERE open")
 
 
 def give_up_waiting(fleet):

@@ -177,6 +177,10 @@ def test_cleaned_text_is_one_line(text):
     assert len(clean(text).splitlines()) <= 1
 
 
+def test_an_error_may_quote_anything_and_can_be_stored():
+    assert ImageSourceDown("BadStatusLine: \x00\ud800\n").detail == "BadStatusLine: \\x00\\xd800\\x0a"
+
+
 def test_kinds_are_their_names():
     assert [str(kind) for kind in OutcomeKind] == ["prediction", "review", "failure"]
     assert os.environ is not None

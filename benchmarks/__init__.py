@@ -1,0 +1,1 @@
+"""The program against its own physical limit, and against what one would write instead."""

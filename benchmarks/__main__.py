@@ -1,0 +1,164 @@
+"""`make bench`: everything in one run, the contestants by turns, on the cores of this machine."""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import psycopg
+from tqdm import tqdm
+
+from adapters.images import decode
+from adapters.onnx_model import OnnxClassifier
+from benchmarks.cpu import cpu_seconds, rss_mb
+from benchmarks.enqueue import measure_edge_bytes, measure_enqueue, measure_work_bytes
+from benchmarks.latency import ledger_latency, measure_bare_ms, measure_latency
+from benchmarks.limit import measure_limit
+from benchmarks.load import Load, store_pictures
+from benchmarks.naive.measure import measure_naive, presign
+from benchmarks.ours import measure_drain, measure_ready_s
+from benchmarks.pictures import large_pictures, small_pictures
+from benchmarks.report import write_report
+from learning.quantize import quantize
+from local.fleet import LocalFleet
+from models import shipped_model
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> int:
+    """Run the benchmarks and write table, numbers and plots."""
+    options = _parser().parse_args()
+    small = small_pictures(200, options.images)
+    with TemporaryDirectory() as folder:
+        models = {"fp32": shipped_model(), "int8": _quantized(small, Path(folder))}
+        results = {"machine": _machine(options)} | _run(options, small, models, Path(folder))
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_report(results, options.out)
+    sys.stdout.write((options.out / "results.md").read_text("utf-8"))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--images", type=Path, help="photographs of 512 x 384 instead of rendered pictures")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=15.0, help="how long each contestant works in a round, about")
+    parser.add_argument("--backlogs", default="1000,100000,1000000", help="how many events are queued, for each drain rate")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--concurrency", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    return parser
+
+
+def _run(options: argparse.Namespace, small: list[bytes], models: dict[str, tuple[Path, str]], folder: Path) -> dict[str, Any]:
+    results: dict[str, Any] = {"drain": {}}
+    for name, model in models.items():
+        os.environ |= {"MODEL_PATH": str(model[0]), "MODEL_SHA256": model[1]}
+        with LocalFleet(folder / name, workers=options.workers, concurrency=options.concurrency) as fleet:
+            load = store_pictures(fleet, small, "small")
+            results["drain"][f"512x384 {name}"] = _contest(options, fleet, load, model, small, naive=name == "fp32")
+            if name == "fp32":
+                large = large_pictures(24, small)
+                loads = store_pictures(fleet, large, "large")
+                results["drain"]["12 MP fp32"] = _contest(options, fleet, loads, model, large, naive=True)
+                results |= _single(options, fleet, load, model, results["drain"]["512x384 fp32"]["ours"])
+    return results
+
+
+def _contest(
+    options: argparse.Namespace, fleet: LocalFleet, load: Load, model: tuple[Path, str], pictures: list[bytes], *, naive: bool
+) -> dict[str, Any]:
+    """Return the median events/s of the limit, ours and the tutorial's worker, and the medians of the rounds' ratios."""
+    rounds: list[dict[str, float]] = []
+    urls = presign(fleet, load.urls)
+    for _ in tqdm(range(options.rounds), desc="rounds", leave=False):
+        limit = measure_limit(model, pictures, options.seconds / 2)
+        before, events = cpu_seconds(fleet), int(limit * options.seconds)
+        rates = {"limit": limit, "ours": measure_drain(fleet, load, events)}
+        if naive:
+            rates["naive"] = measure_naive(fleet, model[0], urls, int(limit * options.seconds / 3))
+        rounds.append(rates)
+        del before
+    found: dict[str, Any] = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+    found["ours_of_limit"] = statistics.median(one["ours"] / one["limit"] for one in rounds)
+    if naive:
+        found["naive_of_limit"] = statistics.median(one["naive"] / one["limit"] for one in rounds)
+        found["ours_of_naive"] = statistics.median(one["ours"] / one["naive"] for one in rounds)
+    return found | {"rounds": rounds}
+
+
+def _single(options: argparse.Namespace, fleet: LocalFleet, load: Load, model: tuple[Path, str], capacity: float) -> dict[str, Any]:
+    """Return what is measured once: latency, cost of waiting, start, memory, and the rate behind long queues."""
+    for name in fleet.role_names():
+        if name not in fleet.supervisor.alive():
+            fleet.start_role(name)
+    found: dict[str, Any] = {"bare_ms": measure_bare_ms(fleet, OnnxClassifier.load(*model), load)}
+    found["latency"] = [
+        asdict(measure_latency(fleet, load, capacity * share, max(200, int(capacity * share * 15)))) for share in (0.1, 0.5, 0.8)
+    ]
+    found["rss_mb"] = {name: round(value) for name, value in rss_mb(fleet).items()}
+    with psycopg.connect(fleet.database_urls["reader"], autocommit=True) as connection:
+        found["stages_ms"] = dict(
+            zip(("queued", "fetch", "decode", "inference", "record"), ledger_latency(connection), strict=True)
+        )
+    found["ready_s"] = measure_ready_s(fleet, "worker-1")
+    found["cpu_ms_per_event"] = _cpu_per_event(fleet, load, int(capacity * options.seconds))
+    found["backlog"] = {
+        size: _timed(lambda size=size: measure_drain(fleet, load, int(size), window_s=options.seconds))
+        for size in options.backlogs.split(",")
+    }
+    for name in fleet.role_names():
+        fleet.supervisor.stop(name, 25)
+    found["enqueue_per_s"] = measure_enqueue(load, 30_000)
+    found["edge_bytes"] = measure_edge_bytes(fleet, load, 30_000)
+    found["work_bytes"] = measure_work_bytes(fleet, 30_000)
+    return found
+
+
+def _cpu_per_event(fleet: LocalFleet, load: Load, events: int) -> dict[str, float]:
+    for name in fleet.role_names():
+        if name not in fleet.supervisor.alive():
+            fleet.start_role(name)
+    time.sleep(3)
+    before = cpu_seconds(fleet)
+    measure_drain(fleet, load, events, restart=False)
+    after = cpu_seconds(fleet)
+    return {name: round((after[name] - before[name]) / events * 1000, 3) for name in after if name in before}
+
+
+def _timed(measure: Callable[[], float]) -> float:
+    return round(measure(), 1)
+
+
+def _quantized(pictures: list[bytes], folder: Path) -> tuple[Path, str]:
+    made = quantize(shipped_model()[0], (decode(picture) for picture in pictures[:100]), "int8").SerializeToString()
+    path = folder / "int8.onnx"
+    path.write_bytes(made)
+    return path, hashlib.sha256(made).hexdigest()
+
+
+def _machine(options: argparse.Namespace) -> dict[str, Any]:
+    model = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), ""
+    )
+    return {
+        "processor": model or platform.processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "pictures": "photographs" if options.images else "rendered",
+        "arguments": json.dumps({key: str(value) for key, value in vars(options).items()}),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
