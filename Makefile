@@ -16,6 +16,11 @@ test: $(VENV)/.dev .venv-sqs/.done
 faults: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/faults --faults --planted $(ARGS)
 
+# The fleet against the limit of this machine and against a tutorial's worker; about half an hour.
+bench: $(VENV)/.dev
+	$(BIN)/python -m pip install $(PIP) --require-hashes -r requirements/bench.txt
+	$(BIN)/python -m benchmarks $(ARGS)
+
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
