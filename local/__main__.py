@@ -70,6 +70,8 @@ def _run(options: argparse.Namespace, fleet: LocalFleet, console: Console) -> in
     fleet.supervisor.start(_SIMULATOR, _simulate(options, accepted, truth), env=fleet.environment("edge"))
     read = lambda: read_figures(fleet.database_urls["reader"], accepted, truth)  # noqa: E731
     figures = _watch(options, fleet, read, console)
+    if not console.is_terminal:
+        console.line()  # where nothing is drawn anew, the last table ends without one
     if options.report:
         options.report.write_text(json.dumps(figures.report(), indent=2) + "\n", "utf-8")
     console.print(
