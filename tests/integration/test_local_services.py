@@ -26,6 +26,7 @@ from local.seaweed import SeaweedService
 from local.service import ServiceFailed
 from local.stack import Stack
 from local.valkey import ValkeyService
+from tests.conftest import wait_for
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LISTEN = "0A"
@@ -198,10 +199,19 @@ def test_seaweed_keeps_an_object_over_a_restart_and_a_kill_and_can_write_soon_af
     assert s3(service).get_object(Bucket="images", Key="a/b c.jpg")["Body"].read() == b"picture"
     service.kill()
     service.start()
-    assert s3(service).get_object(Bucket="images", Key="a/b c.jpg")["Body"].read() == b"picture"
+    assert wait_for(lambda: read_or_none(service, "images", "a/b c.jpg"), 20, "the object after a kill") == b"picture"
     before = time.monotonic()
     s3(service).put_object(Bucket="images", Key="new", Body=b"y")
     print(f"first PUT after a kill: {time.monotonic() - before:.2f} s")
+
+
+def read_or_none(service, bucket, key):
+    """Return an object, or None while the server, just up after a kill, answers that it cannot yet."""
+    try:
+        return s3(service).get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "InternalError", error
+        return None
 
 
 def test_seaweed_refuses_wrong_and_missing_signatures_and_bad_bucket_names(tmp_path, started):
