@@ -25,6 +25,9 @@ def main(argv: list[str] | None = None) -> int:
     if not arguments or arguments[0] in {"-h", "--help"}:
         sys.stdout.write(_usage())
         return 0 if arguments else 2
+    if any("\ud800" <= letter <= "\udfff" for argument in arguments for letter in argument):
+        sys.stderr.write("waste: an argument is not valid UTF-8\n")
+        return 2
     name, rest = arguments[0], arguments[1:]
     if name not in _COMMANDS:
         sys.stderr.write(f"waste: there is no command {name!r}\n\n{_usage()}")

@@ -79,3 +79,8 @@ def test_a_command_without_settings_says_which_are_missing():
     assert "DEVICE_MASTER_KEY: is not hexadecimal" in done.stderr
     assert "LOG_LEVEL" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_argument_that_is_no_text_is_said_in_one_line():
+    done = subprocess.run([sys.executable, "-m", "waste", "dlq", "list", "--reason", b"\xff"], cwd=REPOSITORY, capture_output=True)
+    assert (done.returncode, done.stderr) == (2, b"waste: an argument is not valid UTF-8\n")
