@@ -21,11 +21,11 @@ def test_repeated_and_mixed_messages_count_once_and_the_first_content_wins(broke
     load.publish(made)
     for start in range(0, len(copies), 200):
         load.queue.publish([sent.message for sent in copies[start : start + 200]])
-    fault("a repeated message", len(copies))
+    fault("a flood of repeated messages")
     wait_for(lambda: fleet.query("SELECT count(*) FROM events")[0][0] == len(made), 60, "the ledger")
     conflicts = [other_content(sent) for sent in made[:50]]
     load.queue.publish(conflicts)
-    fault("an id that comes again with other content", len(conflicts))
+    fault("ids that come again with other content")
     wait_for(lambda: fleet.query("SELECT count(*) FROM event_conflicts")[0][0] == 50, 60, "the conflicts")
     audit(fleet, load)
     assert fleet.query("SELECT count(*) FROM events WHERE sequence = 999999") == [(0,)]
