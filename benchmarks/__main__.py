@@ -83,12 +83,11 @@ def _contest(
     urls = presign(fleet, load.urls)
     for _ in tqdm(range(options.rounds), desc="rounds", leave=False):
         limit = measure_limit(model, pictures, options.seconds / 2)
-        before, events = cpu_seconds(fleet), int(limit * options.seconds)
+        events = int(limit * options.seconds)
         rates = {"limit": limit, "ours": measure_drain(fleet, load, events)}
         if naive:
             rates["naive"] = measure_naive(fleet, model[0], urls, int(limit * options.seconds / 3))
         rounds.append(rates)
-        del before
     found: dict[str, Any] = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
     found["ours_of_limit"] = statistics.median(one["ours"] / one["limit"] for one in rounds)
     if naive:
