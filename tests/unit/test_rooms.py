@@ -208,6 +208,17 @@ def test_an_event_whose_holders_vanished_twice_runs_alone_and_its_neighbours_com
     assert house.ledger.outcomes[good].kind == OutcomeKind.PREDICTION
 
 
+@pytest.mark.parametrize(("losses", "detail"), [(2, "alone"), (9, "alone"), (10, "10 holders vanished")])
+def test_only_the_bound_ends_an_event_whose_holders_vanish_while_it_is_alone(house, losses, detail):
+    event_id = house.throw()
+    house.drain.take_one(0)
+    for _ in range(losses):
+        house.ledger.claim([event_id], uuid4(), 60)
+        house.clock.advance(61)
+    house.run()
+    assert house.ledger.outcomes[event_id].detail == detail
+
+
 def test_a_late_outcome_of_a_paused_worker_is_refused(house):
     event_id = house.throw()
     house.drain.take_one(0)
