@@ -3,11 +3,13 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
+import structlog
 from pydantic import Field, SecretStr
 from tqdm import tqdm
 
@@ -30,6 +32,8 @@ class EdgeSettings(LogSettings, QueueSettings, ObjectStoreSettings):
     """What every program at the edge is told."""
 
     uploads_at_once: Annotated[int, Field(alias="UPLOADS_AT_ONCE", ge=1, le=256)] = 8
+    upload_longest_px: Annotated[int, Field(alias="UPLOAD_LONGEST_PX", ge=0, le=65_535)] = 1024
+    """Larger pictures are made this large before the upload; 0: sent as they are."""
 
 
 class SendSettings(EdgeSettings):
@@ -105,7 +109,25 @@ def _settings(kind: type[SettingsT]) -> SettingsT:
 
 
 def _uplink(settings: EdgeSettings) -> Uplink:
-    return Uplink(open_object_store(settings), open_edge_queue(settings), uploads_at_once=settings.uploads_at_once)
+    return Uplink(
+        open_object_store(settings),
+        open_edge_queue(settings),
+        prepare=preparation(settings.upload_longest_px),
+        uploads_at_once=settings.uploads_at_once,
+    )
+
+
+def preparation(longest_px: int) -> Callable[[bytes], bytes]:
+    """Return what is done to a picture before its upload."""
+    if not longest_px:
+        return bytes
+    try:
+        from adapters.photos import shrink
+    except ImportError:
+        # A bin that sends too much is better than one that sends nothing.
+        structlog.get_logger("waste").warning("pictures_sent_as_they_are", hint="the extra [photos] makes large ones smaller")
+        return bytes
+    return partial(shrink, longest_px=longest_px)
 
 
 def _read(path: Path) -> bytes:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from contracts.errors import Infrastructure
@@ -39,9 +39,17 @@ class Sent:
 class Uplink:
     """Sends shots. Pictures go first, so that an event never points at nothing for long."""
 
-    def __init__(self, objects: ObjectStore, events: MessageQueue, *, uploads_at_once: int = 8, batch: int = 100) -> None:
-        """Publish what has been uploaded at once, up to `batch` events in one round trip."""
-        self._objects, self._events = objects, events
+    def __init__(
+        self,
+        objects: ObjectStore,
+        events: MessageQueue,
+        *,
+        prepare: Callable[[bytes], bytes] = bytes,
+        uploads_at_once: int = 8,
+        batch: int = 100,
+    ) -> None:
+        """`prepare` each picture in its upload's thread, and publish what is uploaded, up to `batch` events in one round trip."""
+        self._objects, self._events, self._prepare = objects, events, prepare
         self._uploads_at_once, self._batch = uploads_at_once, batch
 
     def send(self, shots: Iterable[Callable[[], Shot]]) -> Iterator[list[Sent]]:
@@ -56,6 +64,7 @@ class Uplink:
 
     def _upload(self, make: Callable[[], Shot]) -> Sent:
         shot = make()
+        shot = replace(shot, image=self._prepare(shot.image))
         capture = shot.device.capture(shot.image)
         key, content_type = capture.object_key(shot.device.sensor_id), kind_of(shot.image)[1]
         url = _persist(lambda: self._objects.put(key, shot.image, content_type))
