@@ -48,9 +48,10 @@ class FleetTelemetry:
     def _(self, fact: facts.ItemDecided) -> None:
         outcome = fact.outcome
         metrics.OUTCOMES.labels(outcome.kind.value, outcome.reason or "").inc()
-        log = self._log.bind(event_id=str(outcome.event_id), sensor_id=outcome.sensor_id, attempt=outcome.attempts)
+        context = {"event_id": str(outcome.event_id), "sensor_id": outcome.sensor_id, "attempt": outcome.attempts}
         if outcome.prediction:
-            log = log.bind(model_version=outcome.prediction.model_version)
+            context["model_version"] = outcome.prediction.model_version
+        log = self._log.bind(**context)
         if outcome.reason == LOW_CONFIDENCE and outcome.prediction:
             confidence = round(outcome.prediction.confidence, 4)
             log.warning("LOW_CONFIDENCE_ALERT", category=outcome.prediction.category.value, confidence=confidence)
@@ -107,12 +108,16 @@ class FleetTelemetry:
         self._log.info("dependency_back", reason=fact.reason, away_s=round(fact.away_s, 1))
 
 
+# Looking a label up costs as much as the observation.
+_STAGES = {f"{stage}_ms": metrics.STAGE.labels(stage) for stage in ("queued", "fetch", "decode", "inference", "record")}
+
+
 def _observe(outcome: Outcome) -> None:
     if outcome.captured_at:
         metrics.EVENT_LATENCY.observe(max(0.0, (datetime.now(UTC) - outcome.captured_at).total_seconds()))
     if outcome.latencies:
-        for stage in ("queued", "fetch", "decode", "inference", "record"):
-            metrics.STAGE.labels(stage).observe(getattr(outcome.latencies, f"{stage}_ms") / 1000)
+        for name, seconds in _STAGES.items():
+            seconds.observe(getattr(outcome.latencies, name) / 1000)
     if outcome.prediction:
         category = outcome.prediction.category.value
         metrics.PREDICTIONS.labels(category, outcome.prediction.model_version).inc()

@@ -128,6 +128,8 @@ class LocalFleet:
             "AWS_ACCESS_KEY_ID": addresses.s3_access_key,
             "AWS_SECRET_ACCESS_KEY": addresses.s3_secret_key,
             "DEVICE_MASTER_KEY": ensure_master_key(private_directory(self.data_dir / "secrets")),
+            # The workers share the cores: more pictures at once than cores cost each of them its caches.
+            "COMPUTE_AT_ONCE": str(max(1, (os.cpu_count() or 1) // self._workers)),
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
         }

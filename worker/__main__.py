@@ -6,7 +6,6 @@ import random
 import socket
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -43,6 +42,7 @@ from contracts.ledger import WorkerPulse
 from models import shipped_model
 from worker.celery_worker import BROKER, run_celery_worker
 from worker.classify import ItemClassifier
+from worker.fetches import Fetcher
 from worker.heartbeat import Heartbeat
 from worker.isolated import run_isolated, serve_one
 from worker.process import Processor, Workplace
@@ -111,11 +111,10 @@ def _workplace(
     return Workplace(
         ledger=ledger,
         dead_letters=open_dead_letter_queue(settings),
-        images=open_image_source(settings, open_object_store(settings)),
+        fetcher=Fetcher(open_image_source(settings, open_object_store(settings))),
         classifier=classifier,
         isolated=lambda item: run_isolated(item, classifier, alone),
         telemetry=FleetTelemetry(),
-        fetchers=ThreadPoolExecutor(16, "fetch"),
         owner=uuid4(),
         stopping=stopping,
         progress=progress,

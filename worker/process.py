@@ -2,10 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from queue import Empty, SimpleQueue
 from threading import Event, Lock
 from typing import TypeVar
 from uuid import UUID
@@ -23,8 +21,9 @@ from contracts.facts import (
 from contracts.ledger import ClaimedItem
 from contracts.messages import Message
 from contracts.outcomes import Outcome
-from contracts.ports import ImageSource, MessageQueue, Telemetry, WorkerLedger
-from worker.classify import Decided, Fetched, ItemClassifier, Postponed, Result, fetch
+from contracts.ports import MessageQueue, Telemetry, WorkerLedger
+from worker.classify import Decided, ItemClassifier, Postponed, Result
+from worker.fetches import Fetcher, Fetches
 from worker.progress import Progress
 
 T = TypeVar("T")
@@ -47,11 +46,10 @@ class Workplace:
 
     ledger: WorkerLedger
     dead_letters: MessageQueue
-    images: ImageSource
+    fetcher: Fetcher
     classifier: ItemClassifier
     isolated: Callable[[ClaimedItem], Result]
     telemetry: Telemetry
-    fetchers: Executor
     owner: UUID
     stopping: Event
     progress: Progress
@@ -59,21 +57,17 @@ class Workplace:
 
 @dataclass(slots=True)
 class _Batch:
-    started: float
-    running: dict[Future[Fetched], ClaimedItem] = field(default_factory=dict)
-    fetched: SimpleQueue[Future[Fetched]] = field(default_factory=SimpleQueue)
-    waiting: list[ClaimedItem] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
     flushed: float = field(default_factory=time.monotonic)
+    results: list[Result] = field(default_factory=list)
 
 
 class Processor:
     """Takes wake-ups. Safe to use from several threads."""
 
-    def __init__(self, workplace: Workplace, *, fetches_at_once: int = 8) -> None:
-        """Fetch up to `fetches_at_once` images of one wake-up side by side."""
+    def __init__(self, workplace: Workplace) -> None:
+        """Work with `workplace`, which may be shared."""
         self._place = workplace
-        self._fetches_at_once = fetches_at_once
         self._in_hand: frozenset[UUID] = frozenset()
         self._lock = Lock()
 
@@ -125,9 +119,16 @@ class Processor:
         if suspects:
             # Held one at a time from here on: what dies with one of them says nothing about the others.
             self._release(suspects)
-        batch = _Batch(time.monotonic(), waiting=[item for item in items if item.losses < ALONE_FROM_LOSSES])
-        self._run(batch)
+        batch = _Batch()
+        fetches = Fetches([item for item in items if item.losses < ALONE_FROM_LOSSES], self._place.fetcher)
+        try:
+            self._run(batch, fetches)
+        finally:
+            left = fetches.leave()
         self._flush(batch)
+        if left:
+            # Back to the ledger, uncounted: what was on its way will be fetched again.
+            self._release(left)
         for suspect in suspects:
             self._place.progress.tick()
             if self._out_of_time(batch):
@@ -143,30 +144,14 @@ class Processor:
         else:
             self._settle([self._place.isolated(item)])
 
-    def _run(self, batch: _Batch) -> None:
-        while batch.waiting or batch.running:
-            if self._out_of_time(batch):
-                self._give_back(batch)
-                return
-            while batch.waiting and len(batch.running) < self._fetches_at_once:
-                self._begin(batch, batch.waiting.pop(0))
-            with suppress(Empty):
-                future = batch.fetched.get(timeout=_POLL_S)
-                batch.results.append(self._place.classifier.classify(batch.running.pop(future), future.result()))
+    def _run(self, batch: _Batch, fetches: Fetches) -> None:
+        while fetches and not self._out_of_time(batch):
+            if taken := fetches.take(_POLL_S):
+                batch.results.append(self._place.classifier.classify(*taken))
                 # The hard deadline is one item's: sixty-four slow pictures are no reason to end the process.
                 self._place.progress.tick()
             if batch.results and time.monotonic() - batch.flushed > _FLUSH_EVERY_S:
                 self._flush(batch)
-
-    def _give_back(self, batch: _Batch) -> None:
-        """Return what was not computed: pictures on their way will be fetched again."""
-        self._release([*batch.waiting, *batch.running.values()])
-        batch.waiting, batch.running = [], {}
-
-    def _begin(self, batch: _Batch, item: ClaimedItem) -> None:
-        future = self._place.fetchers.submit(fetch, item, self._place.images)
-        batch.running[future] = item
-        future.add_done_callback(batch.fetched.put)
 
     def _out_of_time(self, batch: _Batch) -> bool:
         return self._place.stopping.is_set() or time.monotonic() - batch.started > _SOFT_DEADLINE_S

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -30,6 +29,7 @@ from intake.drain import Drain
 from intake.reconciler import Reconciler
 from tests.makers import MASTER_KEY, a_letter, a_message, accepted, an_event
 from worker.classify import ItemClassifier
+from worker.fetches import Fetcher
 from worker.process import Processor, ShuttingDown, Workplace
 from worker.progress import Progress
 
@@ -70,8 +70,8 @@ class House:
         )
         owner = uuid4()
         place = Workplace(
-            ledger or self.ledger, self.letters, self.objects, classifier,
-            lambda item: classifier.fail(item, ItemPoisonous("alone")), self.telemetry, ThreadPoolExecutor(4), owner, self.stopping, Progress(),
+            ledger or self.ledger, self.letters, Fetcher(self.objects), classifier,
+            lambda item: classifier.fail(item, ItemPoisonous("alone")), self.telemetry, owner, self.stopping, Progress(),
         )  # fmt: skip
         from contracts.ledger import WorkerPulse
 
