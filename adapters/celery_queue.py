@@ -21,7 +21,9 @@ from contracts.names import CLASSIFY_TASK, WORK_QUEUE, WORK_QUEUE_FIRST
 
 VISIBILITY_TIMEOUT_S = 300.0
 
-_QUEUES = tuple(Queue(name, Exchange(name, type="direct"), routing_key=name) for name in (WORK_QUEUE_FIRST, WORK_QUEUE))
+_FIRST, _WORK = _QUEUES = tuple(
+    Queue(name, Exchange(name, type="direct"), routing_key=name) for name in (WORK_QUEUE_FIRST, WORK_QUEUE)
+)
 
 
 def celery_app(broker_url: str, *, region: str | None = None) -> Celery:
@@ -75,6 +77,7 @@ class CeleryWorkQueue:
         """Publish through `app`'s broker."""
         self._app = app
         self._connection = app.connection_for_write()
+        self._counts_are_old = self._connection.transport_cls == "sqs"
         # An attempt either goes out at once or is told: the ledger's reconciler is what repeats it.
         self._policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2}
 
@@ -85,7 +88,14 @@ class CeleryWorkQueue:
             for wake_up in wake_ups:
                 ids = [event_id.hex for event_id in wake_up]
                 self._app.send_task(
-                    CLASSIFY_TASK, args=[ids, first], queue=queue, producer=producer, retry=True, retry_policy=self._policy
+                    CLASSIFY_TASK,
+                    args=[ids, first],
+                    argsrepr="",  # otherwise Celery makes one of each id
+                    kwargsrepr="",
+                    queue=queue,
+                    producer=producer,
+                    retry=True,
+                    retry_policy=self._policy,
                 )
 
     def depth(self) -> int:
@@ -93,6 +103,13 @@ class CeleryWorkQueue:
         with broker_errors(self._connection), producers[self._connection].acquire(block=True, timeout=5) as producer:
             channel = producer.channel
             return sum(_size(channel, queue) for queue in _QUEUES)
+
+    def busy(self) -> bool:
+        """Return whether a wake-up waits, so that no worker is free; always False on SQS, whose counts are a minute old."""
+        if self._counts_are_old:
+            return False
+        with broker_errors(self._connection), producers[self._connection].acquire(block=True, timeout=5) as producer:
+            return _size(producer.channel, _WORK) > 0
 
 
 def _size(channel: Any, queue: Queue) -> int:

@@ -66,6 +66,10 @@ class MemoryLedger:
         """Return the last revoked generation of each sensor that has one."""
         return dict(self.revocations)
 
+    def live_workers(self) -> int:
+        """Count the workers whose heartbeat is young."""
+        return sum(beaten_at > self.clock() - _SILENCE for _, beaten_at in self.pulses.values())
+
     def claim(self, event_ids: Sequence[UUID], owner: UUID, lease_s: float) -> list[ClaimedItem]:
         """Lease those of the events that are open, due and free."""
         with self._lock:

@@ -101,6 +101,10 @@ class MemoryWorkQueue:
         """Count the wake-ups."""
         return sum(map(len, self._lanes.values()))
 
+    def busy(self) -> bool:
+        """Return whether a wake-up waits."""
+        return bool(self._lanes[False])
+
     def take(self) -> tuple[list[UUID], bool] | None:
         """Return the next wake-up and whether it came from the first lane."""
         for first, lane in self._lanes.items():

@@ -7,10 +7,11 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
-from adapters.postgres import MARK_PUBLISHED, Pool, connected
+from adapters.postgres import HEARTBEAT_SILENCE_S, MARK_PUBLISHED, Pool, connected
 from contracts.ledger import Acceptance, AcceptedEvent
 from contracts.outcomes import Outcome
 
+_LIVE = "SELECT count(*) FROM workers WHERE heartbeat_at > now() - make_interval(secs => %s)"
 _OPEN = """
 WITH input AS (
     SELECT * FROM unnest(
@@ -70,6 +71,12 @@ class PostgresIntakeLedger:
         """Return the last revoked generation of each sensor that has one."""
         with connected(self._pool) as connection:
             return dict(connection.execute("SELECT sensor_id, revoked_through FROM revocations").fetchall())
+
+    def live_workers(self) -> int:
+        """Count the workers whose heartbeat is young."""
+        with connected(self._pool) as connection:
+            row = connection.execute(_LIVE, (HEARTBEAT_SILENCE_S,)).fetchone()
+            return int(row[0]) if row else 0
 
     def mark_published(self, event_ids: Collection[UUID]) -> None:
         """Note that dead letters are on their queue."""

@@ -16,12 +16,17 @@ SILENT_HOLDER = f"""
         SELECT FROM workers w WHERE w.owner = e.lease_owner AND w.heartbeat_at > now() - interval '{HEARTBEAT_SILENCE_S} s')
 """
 
+# By the primary key, whatever the statistics say: written as plain conditions, the planner reads the partial index of all
+# that is open and due, and a claim costs the more the longer the backlog is.
+_STILL_OPEN = "CASE WHEN e.open THEN true END"
+_OPEN_AND_DUE = "CASE WHEN e.open THEN e.available_at <= now() END"
+
 # SKIP LOCKED: whoever holds the row is claiming or closing it right now, and two wake-ups with the same ids in another
 # order would otherwise wait for each other.
 _CLAIM = f"""
 WITH free AS (
     SELECT e.event_id, e.lease_owner FROM events e
-    WHERE e.event_id = ANY(%(ids)s) AND e.open AND e.available_at <= now()
+    WHERE e.event_id = ANY(%(ids)s) AND {_OPEN_AND_DUE}
         AND (e.lease_owner IS NULL OR e.lease_until < now() OR ({SILENT_HOLDER}))
     ORDER BY e.event_id FOR UPDATE OF e SKIP LOCKED
 )
@@ -52,23 +57,23 @@ WITH input AS (
         queued_ms, fetch_ms, decode_ms, inference_ms, record_ms, fetch_ms + decode_ms + inference_ms
     FROM input JOIN written USING (event_id) WHERE model_version IS NOT NULL
 ), closed AS (
-    UPDATE events SET open = false, lease_owner = NULL, lease_until = NULL WHERE event_id = ANY(%s) AND open
+    UPDATE events e SET open = false, lease_owner = NULL, lease_until = NULL WHERE event_id = ANY(%s) AND {_STILL_OPEN}
 )
 SELECT event_id FROM written
 """  # noqa: S608 - the only insertions are the category names
 
-_POSTPONE = """
+_POSTPONE = f"""
 UPDATE events e SET available_at = now() + make_interval(secs => i.delay_s), lease_owner = NULL, lease_until = NULL,
     last_reason = i.reason
 FROM unnest(%s::uuid[], %s::float8[], %s::text[]) AS i (event_id, delay_s, reason)
-WHERE e.event_id = i.event_id AND e.event_id = ANY(%s) AND e.lease_owner = %s AND e.open
-"""
+WHERE e.event_id = i.event_id AND e.event_id = ANY(%s) AND e.lease_owner = %s AND {_STILL_OPEN}
+"""  # noqa: S608 - as above
 
-_RELEASE = """
-UPDATE events SET available_at = greatest(clock_timestamp(), woken_at + interval '1 ms'), attempts = attempts - 1,
+_RELEASE = f"""
+UPDATE events e SET available_at = greatest(clock_timestamp(), woken_at + interval '1 ms'), attempts = attempts - 1,
     lease_owner = NULL, lease_until = NULL
-WHERE event_id = ANY(%s) AND lease_owner = %s AND open
-"""
+WHERE event_id = ANY(%s) AND lease_owner = %s AND {_STILL_OPEN}
+"""  # noqa: S608 - as above
 
 _BEAT = """
 INSERT INTO workers (owner, host, pid, version, model_version, passed_woken_at, draining) VALUES (%s, %s, %s, %s, %s, %s, %s)

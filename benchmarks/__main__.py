@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=15.0, help="how long each contestant works in a round, about")
     parser.add_argument("--backlogs", default="1000,100000,1000000", help="how many events are queued, for each drain rate")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--concurrency", type=int, default=3)
+    parser.add_argument("--concurrency", type=int, default=2)
     parser.add_argument("--out", type=Path, default=RESULTS)
     return parser
 

@@ -60,6 +60,9 @@ class WorkQueue(Protocol):
     def depth(self) -> int:
         """Count the wake-ups that no worker has taken yet."""
 
+    def busy(self) -> bool:
+        """Return whether a wake-up waits, so that no worker is free; False where that cannot be known at once."""
+
 
 class IntakeLedger(Protocol):
     """The ledger as intake sees it. Every method raises LedgerUnavailable when Postgres is away."""
@@ -69,6 +72,9 @@ class IntakeLedger(Protocol):
 
     def revoked(self) -> dict[str, int]:
         """Return the last revoked generation of each sensor that has one."""
+
+    def live_workers(self) -> int:
+        """Count the workers whose heartbeat is young."""
 
     def mark_published(self, event_ids: Collection[UUID]) -> None:
         """Note that dead letters are on their queue."""

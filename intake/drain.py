@@ -18,6 +18,8 @@ from intake.refusals import refuse
 BATCH = 512
 _REVOCATIONS_EVERY_S = 2.0
 _DEPTH_EVERY_S = 0.1
+_HOLD_S = 0.25
+_LOOK_S = 0.004
 
 
 class Drain:
@@ -41,13 +43,18 @@ class Drain:
         self._rules = DoorRules(master_key, urls, {})
         self._clock, self._telemetry, self._max_wake_ups = clock, telemetry, max_wake_ups
         self._rules_until = 0.0
+        self._workers = 1
+        self._room = 0
 
     def take_one(self, wait_s: float = 1.0) -> bool:
         """Bring one batch into the ledger; returns whether there was one. Raises Infrastructure and loses nothing."""
         self._refresh_rules()
-        if self._work.depth() >= self._max_wake_ups:
-            time.sleep(_DEPTH_EVERY_S)
-            return True
+        if self._room <= 0:
+            self._room = self._max_wake_ups - self._work.depth()
+            if self._room <= 0:
+                time.sleep(_DEPTH_EVERY_S)
+                return True
+        self._hold()
         batch = self._edge.receive(BATCH, wait_s)
         if not batch:
             return False
@@ -65,16 +72,24 @@ class Drain:
             raise untold
         return True
 
+    def _hold(self) -> None:
+        """While no worker is free events gather on the edge queue: the fuller the wake-ups, the less each event costs."""
+        look_s, until = _LOOK_S, time.monotonic() + _HOLD_S
+        while self._work.busy() and time.monotonic() < until:
+            time.sleep(look_s)
+            look_s *= 1.5
+
     def _enter(self, batch: Sequence[Received]) -> tuple[Acceptance, list[Outcome]]:
         events, refusals = self._check(batch)
         return self._accept(events, refusals, batch), refusals
 
     def _tell(self, acceptance: Acceptance, refusals: Sequence[Outcome], batch: Sequence[Received]) -> Infrastructure | None:
         """Wake workers and publish dead letters; returns what kept it from that."""
-        wake_ups = group(acceptance.new)
+        wake_ups = group(acceptance.new, self._workers)
         untold = None
         try:
             self._work.publish(wake_ups)
+            self._room -= len(wake_ups)
             self._publish(refusals)
         except Infrastructure as error:
             untold = error
@@ -128,4 +143,5 @@ class Drain:
     def _refresh_rules(self) -> None:
         if time.monotonic() >= self._rules_until:
             self._rules = DoorRules(self._rules.master_key, self._rules.urls, self._ledger.revoked())
+            self._workers = self._ledger.live_workers()
             self._rules_until = time.monotonic() + _REVOCATIONS_EVERY_S

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from uuid import UUID
 
 MAX_IDS = 64
-_SHARES = 8
 
 
-def group(event_ids: Sequence[UUID]) -> list[Sequence[UUID]]:
-    """Split what one batch brought into wake-ups: about eight of them, each with 1 to 64 ids.
+def group(event_ids: Sequence[UUID], workers: int) -> list[Sequence[UUID]]:
+    """Split what one batch brought into wake-ups of 1 to 64 ids, so that each of `workers` gets one.
 
-    A small batch is spread so that all workers get some; a full one costs Celery and Postgres little per event.
+    What Celery and Postgres cost is per wake-up: about half of what the classification of one event costs.
     """
-    size = min(MAX_IDS, max(1, -(-len(event_ids) // _SHARES)))
+    size = min(MAX_IDS, max(1, -(-len(event_ids) // max(1, workers))))
     return [event_ids[start : start + size] for start in range(0, len(event_ids), size)]

@@ -10,6 +10,7 @@ from contracts.ports import MessageQueue, Reconciliation, Telemetry, WorkQueue
 from intake.grouping import group
 
 _LIMIT = 1000
+_SHARES = 8
 _PASSED_OVER_EVERY_S = 2.0
 _UNPUBLISHED_EVERY_S = 5.0
 
@@ -51,7 +52,7 @@ class Reconciler:
 
     def _wake(self, cause: str, event_ids: Sequence[UUID]) -> int:
         if event_ids:
-            self._work.publish(group(event_ids), first=True)
+            self._work.publish(group(event_ids, _SHARES), first=True)
             self._telemetry.emit(WakeUpsRepublished(cause, len(event_ids)))
         return len(event_ids)
 

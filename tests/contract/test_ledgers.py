@@ -279,3 +279,14 @@ def test_an_event_of_a_lying_clock_is_kept(request, book):
 
     event = an_event(event_id=uuid7(past, b"0123456789"))
     assert book.intake.accept([accepted(event)], []).new == [event.event_id]
+
+
+def test_live_workers_are_those_with_a_young_heartbeat(book):
+    before = book.intake.live_workers()
+    first, second = uuid4(), uuid4()
+    book.beat(first)
+    book.beat(second)
+    assert book.intake.live_workers() == before + 2
+    book.age(8)
+    book.beat(second)
+    assert book.intake.live_workers() == 1

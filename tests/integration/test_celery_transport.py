@@ -65,6 +65,18 @@ def test_wake_ups_are_counted_and_carry_many_ids(broker, request):
     assert work.depth() == before + 3
 
 
+def test_a_broker_whose_counts_are_exact_says_whether_every_worker_is_busy(redis_url, sqs_url):
+    work = CeleryWorkQueue(celery_app(redis_url))
+    assert not work.busy()
+    work.publish([[uuid4()]], first=True)
+    assert not work.busy()
+    work.publish([[uuid4()]])
+    assert work.busy()
+    late = CeleryWorkQueue(celery_app(sqs_url, region="eu-central-1"))
+    late.publish([[uuid4()]])
+    assert not late.busy()
+
+
 JUNK = [b"\xff not json", b"42", b"null", b"[]", b"{}", b'{"properties": {"delivery_tag": {}}}']
 DAMAGE = [
     lambda m: m["headers"].update(id=[1]),
