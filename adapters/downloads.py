@@ -13,6 +13,7 @@ from contracts.errors import ImageMissing, ImageRefused, ImageSourceDown, ImageT
 from contracts.limits import MAX_IMAGE_BYTES
 
 _CHUNK_BYTES = 64 * 1024
+_LARGE_CHUNK_BYTES = 512 * 1024
 _MAX_RETRY_AFTER_S = 600.0
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MISSING = 404
@@ -56,9 +57,10 @@ def read_body(response: HTTPResponse, limits: DownloadLimits, started: float) ->
     announced = response.headers.get("Content-Length", "")
     if announced.isdigit() and int(announced[:18]) > limits.max_bytes:
         raise ImageTooLarge(f"{announced[:18]} bytes announced, at most {limits.max_bytes} are taken")
+    chunk_bytes = _LARGE_CHUNK_BYTES if announced.isdigit() and int(announced) > _LARGE_CHUNK_BYTES else _CHUNK_BYTES
     parts: list[bytes] = []
     size = 0
-    while chunk := response.read1(_CHUNK_BYTES):
+    while chunk := response.read1(chunk_bytes):
         parts.append(chunk)
         size += len(chunk)
         if size > limits.max_bytes:

@@ -1,8 +1,37 @@
 """Whose CPU an event costs."""
 
+import threading
+from collections.abc import Callable
+
 import psutil
 
 from local.fleet import LocalFleet
+
+_EARLY, _LATE = 0.2, 0.8
+_LOOK_S = 0.2
+
+
+class CpuWatch(threading.Thread):
+    """Notes the CPU seconds of every role and service between the first and the last fifth of a drain."""
+
+    def __init__(self, fleet: LocalFleet, done: Callable[[], int], events: int) -> None:
+        """`done` counts the events of this drain that are decided, of `events`."""
+        super().__init__(daemon=True)
+        self._fleet, self._done, self._events = fleet, done, events
+        self.per_event_ms: dict[str, float] = {}
+
+    def run(self) -> None:
+        """Sample twice."""
+        first, before = self._sample(_EARLY)
+        second, after = self._sample(_LATE)
+        shared = [name for name in after if name in before]
+        self.per_event_ms = {name: round((after[name] - before[name]) / (second - first) * 1000, 3) for name in shared}
+
+    def _sample(self, share: float) -> tuple[int, dict[str, float]]:
+        wait = threading.Event().wait
+        while (done := self._done()) < self._events * share:
+            wait(_LOOK_S)
+        return done, cpu_seconds(self._fleet)
 
 
 def cpu_seconds(fleet: LocalFleet) -> dict[str, float]:
@@ -13,7 +42,8 @@ def cpu_seconds(fleet: LocalFleet) -> dict[str, float]:
 
 
 def _with_children(process: psutil.Process) -> float:
-    total = 0.0
+    own = process.cpu_times()
+    total = own.children_user + own.children_system
     for one in [process, *process.children(recursive=True)]:
         try:
             times = one.cpu_times()

@@ -20,7 +20,7 @@ from contracts.image_urls import S3Location
 from local.fleet import LocalFleet
 
 _DECIDED = re.compile(r"worker-\d+ \| (\{.*\"event\": \"event_decided\".*\})")
-_SETTLE_S = 3.0
+_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,10 @@ def measure_latency(fleet: LocalFleet, load: Load, rate: float, events: int) -> 
         due += chance.expovariate(rate)
         time.sleep(max(0.0, due - time.monotonic()))
         captured |= load.send_one()
-    time.sleep(_SETTLE_S)
-    decided = _read_log(fleet.log_path, log_from)
-    took = sorted((decided[one] - moment).total_seconds() * 1000 for one, moment in captured.items() if one in decided)
-    if len(took) < events:
-        took += [float("inf")] * (events - len(took))
+    until = time.monotonic() + _PATIENCE_S
+    while len((decided := _read_log(fleet.log_path, log_from)).keys() & captured.keys()) < events and time.monotonic() < until:
+        time.sleep(1)
+    took = sorted((decided[one] - moment).total_seconds() * 1000 for one, moment in captured.items())
     return Latency(rate, *(took[min(events - 1, int(events * share))] for share in (0.5, 0.95, 0.99)), events)
 
 

@@ -18,19 +18,21 @@ SELECT 0.8 * count(*) / extract(epoch FROM
     percentile_disc(0.9) WITHIN GROUP (ORDER BY decided_at) - percentile_disc(0.1) WITHIN GROUP (ORDER BY decided_at))
 FROM outcomes WHERE decided_at > %s
 """
+_WINDOW_RATE = """
+SELECT count(*) / extract(epoch FROM max(decided_at) - min(decided_at)), %s - (SELECT count(*) FROM outcomes)
+FROM outcomes WHERE decided_at > %s
+"""
 _COUNT = "SELECT count(*) FROM outcomes"
 
 
-def measure_drain(fleet: LocalFleet, load: Load, events: int, *, window_s: float | None = None, restart: bool = True) -> float:
+def measure_drain(fleet: LocalFleet, load: Load, events: int, *, window_s: float | None = None) -> float:
     """Return the events/s of draining a backlog of `events`; with `window_s` only that long, and the rest is thrown away."""
-    roles = fleet.role_names() if restart else ["intake"]
-    for name in roles:
-        if name in fleet.supervisor.alive():
-            fleet.supervisor.stop(name, 25)
+    for name in fleet.supervisor.alive():
+        fleet.supervisor.stop(name, 25)
     load.enqueue(events)
     with psycopg.connect(fleet.stack.postgres.url("waste"), autocommit=True) as connection:
         (began, before) = connection.execute("SELECT now(), (SELECT count(*) FROM outcomes)").fetchone() or (None, 0)
-        for name in roles:
+        for name in fleet.role_names():
             fleet.start_role(name)
         if window_s is None:
             await_rows(connection, _COUNT, before + events)
@@ -43,21 +45,22 @@ def _rate_of_a_window(
     fleet: LocalFleet, load: Load, connection: psycopg.Connection[tuple[object, ...]], window_s: float, total: int
 ) -> float:
     (before,) = connection.execute(_COUNT).fetchone() or (0,)
-    while _number(connection) == before:
+    while count_outcomes(connection) == before:
         time.sleep(0.1)
     time.sleep(min(_WARM_UP_S, window_s / 3))
-    first, started = _number(connection), time.monotonic()
-    while time.monotonic() - started < window_s and _number(connection) < total:
-        time.sleep(0.25)
-    rate = (_number(connection) - first) / (time.monotonic() - started)
+    (started,) = connection.execute("SELECT clock_timestamp()").fetchone() or (None,)
+    time.sleep(window_s)
+    (rate, left) = connection.execute(_WINDOW_RATE, (total, started)).fetchone() or (0.0, 0)
+    assert left > 0, "the backlog ended within the window"  # noqa: S101 - a window must be shorter than the drain
     for name in fleet.role_names():
         fleet.supervisor.stop(name, 25)
     load.throw_away()
     connection.execute("DELETE FROM events WHERE open")
-    return rate
+    return float(rate)
 
 
-def _number(connection: psycopg.Connection[tuple[object, ...]]) -> int:
+def count_outcomes(connection: psycopg.Connection[tuple[object, ...]]) -> int:
+    """Return how many events have been decided in all."""
     (count,) = connection.execute(_COUNT).fetchone() or (0,)
     assert isinstance(count, int)  # noqa: S101 - what count(*) is
     return count

@@ -29,11 +29,18 @@ class LocalFleet:
     """Starts in dependency order, ends in the opposite one, and leaves its data folder behind."""
 
     def __init__(
-        self, data_dir: Path, *, workers: int = 1, concurrency: int = 2, durable: bool = True, terminal: TextIO | None = None
+        self,
+        data_dir: Path,
+        *,
+        workers: int = 1,
+        concurrency: int = 2,
+        durable: bool = True,
+        terminal: TextIO | None = None,
+        valkey_maxmemory: int = 256 * 1024 * 1024,
     ) -> None:
         """Keep everything under `data_dir`; the merged log of the roles also goes to `terminal` if there is one."""
         self.data_dir = private_directory(data_dir)
-        self.stack = Stack(self.data_dir, durable=durable)
+        self.stack = Stack(self.data_dir, durable=durable, valkey_maxmemory=valkey_maxmemory)
         self.log_path = self.data_dir / "log" / "fleet.log"
         self.supervisor = Supervisor(log_path=self.log_path, terminal=terminal)
         self._workers, self._concurrency = workers, concurrency

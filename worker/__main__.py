@@ -44,7 +44,7 @@ from worker.celery_worker import BROKER, run_celery_worker
 from worker.classify import ItemClassifier
 from worker.fetches import Fetcher
 from worker.heartbeat import Heartbeat
-from worker.isolated import run_isolated, serve_one
+from worker.isolated import Isolated, serve
 from worker.process import Processor, Workplace
 from worker.progress import Progress
 from worker.tasks import register_task
@@ -70,12 +70,12 @@ def main(argv: list[str] | None = None) -> int:
     """Run a worker until it is told to end."""
     parser = argparse.ArgumentParser(prog="waste worker", description="Classify what the fleet photographs.")
     parser.add_argument("--concurrency", type=integer_between(1, 256), default=2, help="wake-ups taken at the same time (threads)")
-    parser.add_argument("--isolated", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--isolated", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     settings = read_settings(WorkerSettings, os.environ)
     configure_logging("worker", settings.log_level, settings.log_format)
-    if options.isolated:
-        return serve_one(_classifier(settings), open_image_source(settings, open_object_store(settings)))
+    if options.isolated is not None:
+        return serve(_classifier(settings), open_image_source(settings, open_object_store(settings)), options.isolated)
     return _run(settings, options.concurrency)
 
 
@@ -113,7 +113,7 @@ def _workplace(
         dead_letters=open_dead_letter_queue(settings),
         fetcher=Fetcher(open_image_source(settings, open_object_store(settings))),
         classifier=classifier,
-        isolated=lambda item: run_isolated(item, classifier, alone),
+        isolated=lambda: Isolated(classifier, alone),
         telemetry=FleetTelemetry(),
         owner=uuid4(),
         stopping=stopping,

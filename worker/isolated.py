@@ -1,16 +1,18 @@
-"""A suspect item alone: two holders of it vanished, so the third try runs in a process of its own.
+"""Suspects, each alone in a process: two holders of each vanished. Only what becomes of that process is evidence against one.
 
-The parent sends nothing but the item; the child does what a worker does with one item and prints its result. Only
-what becomes of the child is evidence against the item.
+One child serves the suspects of one wake-up one after the other, since its start takes a hundred times as long as an item.
 """
 
 import pickle
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from contracts.errors import ItemPoisonous, ItemUnexpected
 from contracts.ledger import ClaimedItem
@@ -18,36 +20,79 @@ from contracts.ports import ImageSource
 from worker.classify import Decided, Fetched, ItemClassifier, Postponed, Result, fetch
 
 TIMEOUT_S = 45.0
+_LAST_WORDS_S = 2.0
 _TOLD_TO_END = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 
 
-def run_isolated(item: ClaimedItem, classifier: ItemClassifier, argv: Sequence[str]) -> Result:
-    """Run `argv` (a child that calls `serve_one`) on an item; a child that is killed by it or hangs makes it poison.
+class Isolated:
+    """Runs items in a child process that is started with the first one and again after each that ends it. For one thread."""
 
-    A child that could not begin, or was told to end together with its worker, is no evidence: the item is tried again.
-    """
-    try:
-        done = subprocess.run(
-            argv, input=pickle.dumps(item), capture_output=True, timeout=TIMEOUT_S, check=False, start_new_session=True
-        )
-    except subprocess.TimeoutExpired:
-        return classifier.fail(item, ItemPoisonous(f"alone, it took over {TIMEOUT_S:g} s"))
-    if done.returncode > 0 or done.returncode in _TOLD_TO_END:
-        last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        error = ItemUnexpected(f"alone, its process ended with code {done.returncode}: {last[:200]}")
-        return classifier.classify(item, Fetched(error, 0.0))
-    if done.returncode < 0:
-        return classifier.fail(item, ItemPoisonous(f"alone, its process died of {signal.Signals(-done.returncode).name}"))
-    result = pickle.loads(done.stdout)  # noqa: S301 - written by our own child
-    assert isinstance(result, Decided | Postponed)  # noqa: S101 - what serve_one writes
-    return result
+    def __init__(self, classifier: ItemClassifier, argv: Sequence[str]) -> None:
+        """`argv` and the number of a file descriptor start a child that calls `serve` on it."""
+        self._classifier, self._argv = classifier, argv
+        self._child: subprocess.Popen[bytes] | None = None
+        self._line: Connection | None = None
+
+    def __enter__(self) -> Self:
+        """Start nothing yet."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        """End the child."""
+        self._end(_LAST_WORDS_S)
+
+    def __call__(self, item: ClaimedItem) -> Result:
+        """Return what becomes of an item; a child that is killed by it or hangs makes it poison.
+
+        A child that could not begin, or was told to end together with its worker, is no evidence: the item is tried again.
+        """
+        try:
+            line = self._line or self._start()
+            line.send(item)
+            if not line.poll(TIMEOUT_S):
+                self._end(0)
+                return self._classifier.fail(item, ItemPoisonous(f"alone, it took over {TIMEOUT_S:g} s"))
+            result = line.recv()
+        except (EOFError, OSError, pickle.UnpicklingError):
+            return self._judge(item, self._end(_LAST_WORDS_S))
+        assert isinstance(result, Decided | Postponed)  # noqa: S101 - what serve sends
+        return result
+
+    def _judge(self, item: ClaimedItem, code: int) -> Result:
+        if code >= 0 or code in _TOLD_TO_END:
+            error = ItemUnexpected(f"alone, its process ended with code {code}; the log says why")
+            return self._classifier.classify(item, Fetched(error, 0.0))
+        return self._classifier.fail(item, ItemPoisonous(f"alone, its process died of {signal.Signals(-code).name}"))
+
+    def _start(self) -> Connection:
+        self._line, theirs = Pipe()
+        with theirs:
+            end = theirs.fileno()
+            # A session of its own: what is sent to the worker's group is no evidence either.
+            self._child = subprocess.Popen([*self._argv, str(end)], pass_fds=[end], start_new_session=True)
+        return self._line
+
+    def _end(self, patience_s: float) -> int:
+        """Hang up, see the child off and return its exit code; 0 if there was none."""
+        line, child, self._line, self._child = self._line, self._child, None, None
+        if line:
+            line.close()
+        if child is None:
+            return 0
+        try:
+            return child.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return child.wait()
 
 
-def serve_one(classifier: ItemClassifier, images: ImageSource) -> int:
-    """Be the child: read an item from stdin, write its result to stdout, return the exit code."""
+def serve(classifier: ItemClassifier, images: ImageSource, end: int) -> int:
+    """Be the child: answer items on the file descriptor `end` until the parent hangs up; returns the exit code."""
     with suppress(OSError):
         # Where memory ends, the child shall die of it and not its parent.
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
-    item: ClaimedItem = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own parent
-    sys.stdout.buffer.write(pickle.dumps(classifier.classify(item, fetch(item, images))))
+    with Connection(end) as line, suppress(EOFError, OSError):
+        while True:
+            item: ClaimedItem = line.recv()
+            line.send(classifier.classify(item, fetch(item, images)))
     return 0

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from typing import TypeVar
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 LEASE_S = 120.0
 ALONE_FROM_LOSSES = 2
-GIVE_UP_FROM_LOSSES = 10
+GIVE_UP_FROM_LOSSES = 30
 _SOFT_DEADLINE_S = 30.0
 _FLUSH_EVERY_S = 1.0
 _POLL_S = 0.2
@@ -42,13 +42,13 @@ class ShuttingDown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """What a worker works with. `isolated` runs one item alone in a process of its own and returns its result."""
+    """What a worker works with. What `isolated` lends runs one item after the other in a process of their own."""
 
     ledger: WorkerLedger
     dead_letters: MessageQueue
     fetcher: Fetcher
     classifier: ItemClassifier
-    isolated: Callable[[ClaimedItem], Result]
+    isolated: Callable[[], AbstractContextManager[Callable[[ClaimedItem], Result]]]
     telemetry: Telemetry
     owner: UUID
     stopping: Event
@@ -129,20 +129,25 @@ class Processor:
         if left:
             # Back to the ledger, uncounted: what was on its way will be fetched again.
             self._release(left)
-        for suspect in suspects:
-            self._place.progress.tick()
-            if self._out_of_time(batch):
-                return
-            for item in self._claim([suspect.event_id]):
-                self._take_suspect(item)
+        if suspects:
+            self._try_alone(suspects, batch)
 
-    def _take_suspect(self, item: ClaimedItem) -> None:
+    def _try_alone(self, suspects: Sequence[ClaimedItem], batch: _Batch) -> None:
+        with self._place.isolated() as alone:
+            for suspect in suspects:
+                self._place.progress.tick()
+                if self._out_of_time(batch):
+                    return
+                for item in self._claim([suspect.event_id]):
+                    self._take_suspect(item, alone)
+
+    def _take_suspect(self, item: ClaimedItem, alone: Callable[[ClaimedItem], Result]) -> None:
         # A holder that vanishes while the item runs in another process says little against the item; the bound only
         # ends what would never end.
         if item.losses >= GIVE_UP_FROM_LOSSES:
             self._record([self._place.classifier.fail(item, ItemPoisonous(f"{item.losses} holders vanished"))])
         else:
-            self._settle([self._place.isolated(item)])
+            self._settle([alone(item)])
 
     def _run(self, batch: _Batch, fetches: Fetches) -> None:
         while fetches and not self._out_of_time(batch):

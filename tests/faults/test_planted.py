@@ -38,7 +38,7 @@ def test_a_ledger_without_its_primary_key_is_found(broken):
     for table in ("outcomes", "predictions"):
         fleet.query(f"ALTER TABLE {table} DROP CONSTRAINT {table}_pkey CASCADE")
     fleet.query("CREATE INDEX ON outcomes (event_id)")
-    sending = load.stream(2000, 100)
+    sending = load.stream(9000, 200)
     for name in fleet.workers() * 2:
         asleep(fleet, name)
     sending.join(60)
