@@ -7,6 +7,7 @@ import os
 import platform
 import statistics
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +20,7 @@ from adapters.images import decode
 from adapters.onnx_model import OnnxClassifier
 from benchmarks.cpu import CpuWatch, rss_mb
 from benchmarks.enqueue import measure_edge_bytes, measure_enqueue, measure_work_bytes
-from benchmarks.latency import ledger_latency, measure_bare_ms, measure_latency
+from benchmarks.latency import measure_bare_ms, measure_latency, stages_ms
 from benchmarks.limit import measure_limit
 from benchmarks.load import Load, store_pictures
 from benchmarks.naive.measure import measure_naive, presign
@@ -31,6 +32,8 @@ from local.fleet import LocalFleet
 from models import shipped_model
 
 _BROKER_BYTES = 2 * 1024**3
+_REST_S = 5.0
+_SHARES = (0.1, 0.5, 0.8)
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -101,18 +104,16 @@ def _contest(
 
 def _single(options: argparse.Namespace, fleet: LocalFleet, load: Load, model: tuple[Path, str], capacity: float) -> dict[str, Any]:
     """Return what is measured once: latency, cost of waiting, start, memory, and the rate behind long queues."""
-    for name in fleet.role_names():
-        if name not in fleet.supervisor.alive():
-            fleet.start_role(name)
+    _rest(fleet)
     found: dict[str, Any] = {"bare_ms": measure_bare_ms(fleet, OnnxClassifier.load(*model), load)}
-    found["latency"] = [
-        asdict(measure_latency(fleet, load, capacity * share, max(200, int(capacity * share * 15)))) for share in (0.1, 0.5, 0.8)
-    ]
+    found["latency"] = []
+    for share in _SHARES:
+        events = max(200, int(capacity * share * 15))
+        found["latency"].append(asdict(measure_latency(fleet, load, capacity * share, events)))
+        if share == _SHARES[0]:
+            with psycopg.connect(fleet.stack.postgres.url("waste")) as connection:
+                found["stages_ms"] = stages_ms(connection, events)
     found["rss_mb"] = {name: round(value) for name, value in rss_mb(fleet).items()}
-    with psycopg.connect(fleet.database_urls["reader"], autocommit=True) as connection:
-        found["stages_ms"] = dict(
-            zip(("queued", "fetch", "decode", "inference", "record"), ledger_latency(connection), strict=True)
-        )
     found["ready_s"] = measure_ready_s(fleet, "worker-1")
     found["cpu_ms_per_event"] = _cpu_per_event(fleet, load, int(capacity * options.seconds))
     found["backlog"] = _behind_backlogs(options, fleet, load, capacity)
@@ -122,6 +123,15 @@ def _single(options: argparse.Namespace, fleet: LocalFleet, load: Load, model: t
     found["edge_bytes"] = measure_edge_bytes(fleet, load, 30_000)
     found["work_bytes"] = measure_work_bytes(fleet, 30_000)
     return found
+
+
+def _rest(fleet: LocalFleet) -> None:
+    """Start what does not run, and wait until all of it is ready and idle."""
+    for name in set(fleet.role_names()) - set(fleet.supervisor.alive()):
+        fleet.start_role(name)
+    while any(fleet.ready(name) for name in fleet.role_names()):
+        time.sleep(0.1)
+    time.sleep(_REST_S)
 
 
 def _cpu_per_event(fleet: LocalFleet, load: Load, events: int) -> dict[str, float]:
@@ -139,13 +149,9 @@ def _behind_backlogs(options: argparse.Namespace, fleet: LocalFleet, load: Load,
     rates: dict[str, list[float]] = {size: [] for size in options.backlogs.split(",")}
     for _ in tqdm(range(min(3, options.rounds)), desc="backlogs", leave=False):
         for size, found in rates.items():
-            found.append(measure_drain(fleet, load, int(size), window_s=_window_s(options.seconds, int(size), capacity)))
+            window_s = options.seconds if int(size) > capacity * options.seconds * 3 else None
+            found.append(measure_drain(fleet, load, int(size), window_s=window_s))
     return {size: round(statistics.median(found), 1) for size, found in rates.items()}
-
-
-def _window_s(wished_s: float, backlog: int, capacity: float) -> float:
-    """Return how long the rate is watched: well within the time that the backlog lasts."""
-    return min(wished_s, backlog / capacity / 2)
 
 
 def _quantized(pictures: list[bytes], folder: Path) -> tuple[Path, str]:

@@ -21,6 +21,7 @@ from local.fleet import LocalFleet
 
 _DECIDED = re.compile(r"worker-\d+ \| (\{.*\"event\": \"event_decided\".*\})")
 _PATIENCE_S = 60.0
+_STAGES = ("queued", "fetch", "decode", "inference", "record")
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,9 @@ def _read_log(path: Path, start: int) -> dict[str, datetime]:
     return {row["event_id"]: datetime.fromisoformat(row["timestamp"]) for row in rows}
 
 
-def ledger_latency(connection: psycopg.Connection[tuple[object, ...]]) -> list[float]:
-    """Return the stages' mean milliseconds as the ledger has them: queued, fetch, decode, inference, record."""
-    query = "SELECT avg(queued_ms), avg(fetch_ms), avg(decode_ms), avg(inference_ms), avg(record_ms) FROM predictions"
-    row = connection.execute(query).fetchone() or ()
-    return [round(float(str(value)), 2) for value in row]
+def stages_ms(connection: psycopg.Connection[tuple[object, ...]], last: int) -> dict[str, float]:
+    """Return the stages' mean milliseconds of the `last` decided events, as the ledger has them."""
+    columns = ", ".join(f"avg({stage}_ms)" for stage in _STAGES)
+    query = f"SELECT {columns} FROM (SELECT * FROM predictions JOIN outcomes USING (event_id) ORDER BY decided_at DESC LIMIT %s) p"  # noqa: S608
+    row = connection.execute(query, (last,)).fetchone() or ()
+    return {stage: round(float(str(value)), 2) for stage, value in zip(_STAGES, row, strict=True)}

@@ -43,7 +43,7 @@ def _single_lines(results: dict[str, Any]) -> list[str]:
     )
     lines.append(f"- a worker is ready {results['ready_s']} s after its start; memory: {_pairs(results['rss_mb'], ' MB')}")
     lines.append(f"- CPU per event: {_pairs(results['cpu_ms_per_event'], ' ms')}")
-    lines.append(f"- time per event by stage: {_pairs(results['stages_ms'], ' ms')}")
+    lines.append(f"- time per event by stage at the lowest rate: {_pairs(results['stages_ms'], ' ms')}")
     lines.append(f"- drain rate by events queued: {_pairs(results['backlog'], '/s')}")
     return lines
 

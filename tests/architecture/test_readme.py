@@ -14,7 +14,7 @@ from waste.__main__ import _COMMANDS
 from waste.config import _ROLES
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
-NOT_OF_THE_README = {"AWS_SESSION_TOKEN", "HEALTH_HOST", "QUEUE_LEASE_S", "COMPUTE_AT_ONCE", "UPLOADS_AT_ONCE", "WASTE_STATE_DIR"}
+NOT_OF_THE_README = {"AWS_SESSION_TOKEN", "HEALTH_HOST", "QUEUE_LEASE_S", "UPLOADS_AT_ONCE", "WASTE_STATE_DIR"}
 NOT_OF_THE_README |= {"MAX_WAKE_UPS", "RECONCILE_GRACE_S"}
 """Settings for the few; `waste config` shows them."""
 
