@@ -2,101 +2,23 @@
 
 import threading
 import time
-from contextlib import nullcontext
-from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
-from adapters.memory import ManualClock, MemoryObjects, MemoryTelemetry
-from adapters.memory_ledger import MemoryLedger
-from adapters.memory_queue import MemoryMessageQueue, MemoryWorkQueue
-from contracts.errors import ImageSourceDown, ItemPoisonous, LedgerUnavailable, QueueUnavailable
+from contracts.errors import ImageSourceDown, QueueUnavailable
 from contracts.facts import (
     BatchAccepted,
-    DependencyBack,
-    DependencyLost,
     EventRefused,
     ItemDecided,
     ItemPostponed,
     WakeUpsRepublished,
 )
-from contracts.image_urls import UrlRule
 from contracts.messages import Message
 from contracts.names import OutcomeKind
 from contracts.outcomes import DeadLetter
 from dlq_review.drain import UNDECODABLE, DeadLetterDrain
-from intake.drain import Drain
-from intake.reconciler import Reconciler
-from tests.makers import MASTER_KEY, a_letter, a_message, accepted, an_event
-from worker.classify import ItemClassifier
-from worker.fetches import Fetcher
-from worker.process import Processor, ShuttingDown, Workplace
-from worker.progress import Progress
-
-
-class Model:
-    version, threshold = "m1", 0.75
-
-    def __init__(self):
-        self.seen, self.pause_s = [], 0
-
-    def classify(self, image):
-        self.seen.append(image)
-        time.sleep(self.pause_s)
-        if image == b"crash":
-            raise ValueError("unforeseen")
-        best = 0.5 if image == b"unsure" else 0.9
-        return [best, *[(1 - best) / 4] * 4]
-
-
-class House:
-    """All rooms on twins."""
-
-    def __init__(self):
-        self.clock = ManualClock(datetime.now(UTC))
-        self.ledger = MemoryLedger(self.clock)
-        self.edge, self.letters, self.work = MemoryMessageQueue(), MemoryMessageQueue(), MemoryWorkQueue()
-        self.objects, self.telemetry, self.model = MemoryObjects("waste-images"), MemoryTelemetry(), Model()
-        self.stopping = threading.Event()
-        self.drain = Drain(
-            self.edge, self.ledger, self.work, self.letters,
-            master_key=MASTER_KEY, urls=UrlRule(frozenset({"waste-images"})), clock=self.clock, telemetry=self.telemetry,
-        )  # fmt: skip
-        self.reconciler = Reconciler(self.ledger, self.work, self.letters, self.telemetry)
-
-    def processor(self, ledger=None):
-        classifier = ItemClassifier(
-            lambda data: data, lambda: self.model, threading.Semaphore(1), clock=self.clock, chance=lambda: 0.5
-        )
-        owner = uuid4()
-        place = Workplace(
-            ledger or self.ledger, self.letters, Fetcher(self.objects), classifier,
-            lambda: nullcontext(lambda item: classifier.fail(item, ItemPoisonous("alone"))), self.telemetry, owner, self.stopping, Progress(),
-        )  # fmt: skip
-        from contracts.ledger import WorkerPulse
-
-        self.ledger.beat(WorkerPulse(owner, "h", 1, "0", "m1"))
-        return Processor(place)
-
-    def throw(self, data=b"sure"):
-        event = an_event(self.clock())
-        url = self.objects.put(f"{event.event_id}.jpg", data, "image/jpeg") if data is not None else event.image_url
-        event = event.model_copy(update={"image_url": url})
-        self.edge.publish([a_message(event)])
-        return event.event_id
-
-    def run(self, processor=None):
-        while self.drain.take_one(0):
-            pass
-        worker = processor or self.processor()
-        while wake_up := self.work.take():
-            worker.take(wake_up[0], first=wake_up[1])
-
-
-@pytest.fixture
-def house():
-    return House()
+from tests.makers import a_letter, a_message, accepted, an_event
 
 
 def test_an_event_becomes_a_prediction(house):
@@ -218,127 +140,6 @@ def test_events_do_not_wait_long_for_workers_that_never_take_anything(house):
     began = time.monotonic()
     assert house.drain.take_one(0)
     assert 0.25 <= time.monotonic() - began < 30
-
-
-def test_an_event_whose_holders_vanished_twice_runs_alone_and_its_neighbours_come_through(house):
-    bad, good = house.throw(), house.throw()
-    house.drain.take_one(0)
-    for _ in range(2):
-        house.ledger.claim([bad], uuid4(), 60)
-        house.clock.advance(61)
-    house.run()
-    assert house.ledger.outcomes[bad].reason == "poison"
-    assert house.ledger.outcomes[good].kind == OutcomeKind.PREDICTION
-
-
-@pytest.mark.parametrize(("losses", "detail"), [(2, "alone"), (29, "alone"), (30, "30 holders vanished")])
-def test_only_the_bound_ends_an_event_whose_holders_vanish_while_it_is_alone(house, losses, detail):
-    event_id = house.throw()
-    house.drain.take_one(0)
-    for _ in range(losses):
-        house.ledger.claim([event_id], uuid4(), 60)
-        house.clock.advance(61)
-    house.run()
-    assert house.ledger.outcomes[event_id].detail == detail
-
-
-def test_a_late_outcome_of_a_paused_worker_is_refused(house):
-    event_id = house.throw()
-    house.drain.take_one(0)
-    owner = uuid4()
-    (item,) = house.ledger.claim([event_id], owner, 60)
-    house.clock.advance(61)
-    house.run()
-    from tests.makers import an_outcome
-
-    late = an_outcome(an_event(event_id=event_id), OutcomeKind.REVIEW)
-    assert house.ledger.record([late], owner) == []
-    assert house.ledger.outcomes[event_id].kind == OutcomeKind.PREDICTION
-    assert item.attempts == 1
-
-
-class Away:
-    """A ledger that does not answer the first times."""
-
-    def __init__(self, ledger, times):
-        self._ledger, self._times = ledger, times
-
-    def __getattr__(self, name):
-        call = getattr(self._ledger, name)
-
-        def answer(*arguments, **keywords):
-            if self._times > 0:
-                self._times -= 1
-                raise LedgerUnavailable("away")
-            return call(*arguments, **keywords)
-
-        return answer
-
-
-def test_a_worker_waits_for_its_ledger_and_burns_no_attempt(house):
-    event_id = house.throw()
-    house.run(house.processor(Away(house.ledger, 3)))
-    assert house.ledger.outcomes[event_id].attempts == 1
-    assert len(house.telemetry.of(DependencyLost)) == len(house.telemetry.of(DependencyBack)) == 1
-
-
-class LedgerThatForgetsToAnswer:
-    """Grants the first claim and loses the answer on its way."""
-
-    def __init__(self, ledger, clock):
-        self._ledger, self._clock, self._answers = ledger, clock, False
-
-    def claim(self, event_ids, owner, lease_s):
-        items = self._ledger.claim(event_ids, owner, lease_s)
-        if not self._answers:
-            self._answers = True
-            self._clock.advance(1)
-            raise LedgerUnavailable("reset")
-        return items
-
-    def __getattr__(self, name):
-        return getattr(self._ledger, name)
-
-
-def test_a_claim_that_was_granted_and_not_answered_is_not_lost_until_its_lease_ends(house):
-    event_id = house.throw()
-    house.run(house.processor(LedgerThatForgetsToAnswer(house.ledger, house.clock)))
-    assert house.ledger.outcomes[event_id].kind == OutcomeKind.PREDICTION
-    assert house.ledger.rows[event_id].attempts == 1
-
-
-def test_a_worker_told_to_end_while_its_ledger_is_away_gives_the_wake_up_back(house):
-    house.throw()
-    house.drain.take_one(0)
-    house.stopping.set()
-    with pytest.raises(ShuttingDown):
-        house.processor(Away(house.ledger, 10**6)).take(house.work.take()[0])
-
-
-def test_a_worker_told_to_end_gives_back_what_it_has_not_begun(house):
-    event_id = house.throw()
-    house.drain.take_one(0)
-    house.stopping.set()
-    house.processor().take(house.work.take()[0])
-    row = house.ledger.rows[event_id]
-    assert (row.open, row.attempts, row.losses, row.lease_owner) == (True, 0, 0, None)
-    house.stopping.clear()
-    house.clock.advance(1)
-    house.reconciler.take_one()
-    house.run()
-    assert event_id in house.ledger.outcomes
-
-
-def test_a_wake_up_of_slow_pictures_gives_back_what_it_has_no_time_for(house, monkeypatch):
-    monkeypatch.setattr("worker.process._SOFT_DEADLINE_S", 0.1)
-    ids = [house.throw() for _ in range(12)]
-    while house.drain.take_one(0):
-        pass
-    house.model.pause_s = 0.04
-    house.processor().take(ids)
-    left = [house.ledger.rows[event_id] for event_id in ids if house.ledger.rows[event_id].open]
-    assert 5 <= len(left) <= 11
-    assert {(row.attempts, row.losses, row.lease_owner) for row in left} == {(0, 0, None)}
 
 
 def test_dead_letters_that_could_not_be_published_are_published_late(house):

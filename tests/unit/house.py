@@ -1,0 +1,79 @@
+"""All rooms on twins, without a socket."""
+
+import threading
+import time
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from adapters.memory import ManualClock, MemoryObjects, MemoryTelemetry
+from adapters.memory_ledger import MemoryLedger
+from adapters.memory_queue import MemoryMessageQueue, MemoryWorkQueue
+from contracts.errors import ItemPoisonous
+from contracts.image_urls import UrlRule
+from intake.drain import Drain
+from intake.reconciler import Reconciler
+from tests.makers import MASTER_KEY, a_message, an_event
+from worker.classify import ItemClassifier
+from worker.fetches import Fetcher
+from worker.process import Processor, Workplace
+from worker.progress import Progress
+
+
+class Model:
+    version, threshold = "m1", 0.75
+
+    def __init__(self):
+        self.seen, self.pause_s = [], 0
+
+    def classify(self, image):
+        self.seen.append(image)
+        time.sleep(self.pause_s)
+        if image == b"crash":
+            raise ValueError("unforeseen")
+        best = 0.5 if image == b"unsure" else 0.9
+        return [best, *[(1 - best) / 4] * 4]
+
+
+class House:
+    """All rooms on twins."""
+
+    def __init__(self):
+        self.clock = ManualClock(datetime.now(UTC))
+        self.ledger = MemoryLedger(self.clock)
+        self.edge, self.letters, self.work = MemoryMessageQueue(), MemoryMessageQueue(), MemoryWorkQueue()
+        self.objects, self.telemetry, self.model = MemoryObjects("waste-images"), MemoryTelemetry(), Model()
+        self.stopping = threading.Event()
+        self.drain = Drain(
+            self.edge, self.ledger, self.work, self.letters,
+            master_key=MASTER_KEY, urls=UrlRule(frozenset({"waste-images"})), clock=self.clock, telemetry=self.telemetry,
+        )  # fmt: skip
+        self.reconciler = Reconciler(self.ledger, self.work, self.letters, self.telemetry)
+
+    def processor(self, ledger=None):
+        classifier = ItemClassifier(
+            lambda data: data, lambda: self.model, threading.Semaphore(1), clock=self.clock, chance=lambda: 0.5
+        )
+        owner = uuid4()
+        place = Workplace(
+            ledger or self.ledger, self.letters, Fetcher(self.objects), classifier,
+            lambda: nullcontext(lambda item: classifier.fail(item, ItemPoisonous("alone"))), self.telemetry, owner, self.stopping, Progress(),
+        )  # fmt: skip
+        from contracts.ledger import WorkerPulse
+
+        self.ledger.beat(WorkerPulse(owner, "h", 1, "0", "m1"))
+        return Processor(place)
+
+    def throw(self, data=b"sure"):
+        event = an_event(self.clock())
+        url = self.objects.put(f"{event.event_id}.jpg", data, "image/jpeg") if data is not None else event.image_url
+        event = event.model_copy(update={"image_url": url})
+        self.edge.publish([a_message(event)])
+        return event.event_id
+
+    def run(self, processor=None):
+        while self.drain.take_one(0):
+            pass
+        worker = processor or self.processor()
+        while wake_up := self.work.take():
+            worker.take(wake_up[0], first=wake_up[1])

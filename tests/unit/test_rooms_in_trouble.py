@@ -1,0 +1,135 @@
+"""Workers that vanish, are paused, told to end, or lose their ledger: the rooms on the twins."""
+
+from uuid import uuid4
+
+import pytest
+
+from contracts.errors import LedgerUnavailable
+from contracts.facts import (
+    DependencyBack,
+    DependencyLost,
+)
+from contracts.names import OutcomeKind
+from tests.makers import an_event
+from worker.process import ShuttingDown
+
+
+def test_an_event_whose_holders_vanished_twice_runs_alone_and_its_neighbours_come_through(house):
+    bad, good = house.throw(), house.throw()
+    house.drain.take_one(0)
+    for _ in range(2):
+        house.ledger.claim([bad], uuid4(), 60)
+        house.clock.advance(61)
+    house.run()
+    assert house.ledger.outcomes[bad].reason == "poison"
+    assert house.ledger.outcomes[good].kind == OutcomeKind.PREDICTION
+
+
+@pytest.mark.parametrize(("losses", "detail"), [(2, "alone"), (29, "alone"), (30, "30 holders vanished")])
+def test_only_the_bound_ends_an_event_whose_holders_vanish_while_it_is_alone(house, losses, detail):
+    event_id = house.throw()
+    house.drain.take_one(0)
+    for _ in range(losses):
+        house.ledger.claim([event_id], uuid4(), 60)
+        house.clock.advance(61)
+    house.run()
+    assert house.ledger.outcomes[event_id].detail == detail
+
+
+def test_a_late_outcome_of_a_paused_worker_is_refused(house):
+    event_id = house.throw()
+    house.drain.take_one(0)
+    owner = uuid4()
+    (item,) = house.ledger.claim([event_id], owner, 60)
+    house.clock.advance(61)
+    house.run()
+    from tests.makers import an_outcome
+
+    late = an_outcome(an_event(event_id=event_id), OutcomeKind.REVIEW)
+    assert house.ledger.record([late], owner) == []
+    assert house.ledger.outcomes[event_id].kind == OutcomeKind.PREDICTION
+    assert item.attempts == 1
+
+
+class Away:
+    """A ledger that does not answer the first times."""
+
+    def __init__(self, ledger, times):
+        self._ledger, self._times = ledger, times
+
+    def __getattr__(self, name):
+        call = getattr(self._ledger, name)
+
+        def answer(*arguments, **keywords):
+            if self._times > 0:
+                self._times -= 1
+                raise LedgerUnavailable("away")
+            return call(*arguments, **keywords)
+
+        return answer
+
+
+def test_a_worker_waits_for_its_ledger_and_burns_no_attempt(house):
+    event_id = house.throw()
+    house.run(house.processor(Away(house.ledger, 3)))
+    assert house.ledger.outcomes[event_id].attempts == 1
+    assert len(house.telemetry.of(DependencyLost)) == len(house.telemetry.of(DependencyBack)) == 1
+
+
+class LedgerThatForgetsToAnswer:
+    """Grants the first claim and loses the answer on its way."""
+
+    def __init__(self, ledger, clock):
+        self._ledger, self._clock, self._answers = ledger, clock, False
+
+    def claim(self, event_ids, owner, lease_s):
+        items = self._ledger.claim(event_ids, owner, lease_s)
+        if not self._answers:
+            self._answers = True
+            self._clock.advance(1)
+            raise LedgerUnavailable("reset")
+        return items
+
+    def __getattr__(self, name):
+        return getattr(self._ledger, name)
+
+
+def test_a_claim_that_was_granted_and_not_answered_is_not_lost_until_its_lease_ends(house):
+    event_id = house.throw()
+    house.run(house.processor(LedgerThatForgetsToAnswer(house.ledger, house.clock)))
+    assert house.ledger.outcomes[event_id].kind == OutcomeKind.PREDICTION
+    assert house.ledger.rows[event_id].attempts == 1
+
+
+def test_a_worker_told_to_end_while_its_ledger_is_away_gives_the_wake_up_back(house):
+    house.throw()
+    house.drain.take_one(0)
+    house.stopping.set()
+    with pytest.raises(ShuttingDown):
+        house.processor(Away(house.ledger, 10**6)).take(house.work.take()[0])
+
+
+def test_a_worker_told_to_end_gives_back_what_it_has_not_begun(house):
+    event_id = house.throw()
+    house.drain.take_one(0)
+    house.stopping.set()
+    house.processor().take(house.work.take()[0])
+    row = house.ledger.rows[event_id]
+    assert (row.open, row.attempts, row.losses, row.lease_owner) == (True, 0, 0, None)
+    house.stopping.clear()
+    house.clock.advance(1)
+    house.reconciler.take_one()
+    house.run()
+    assert event_id in house.ledger.outcomes
+
+
+def test_a_wake_up_of_slow_pictures_gives_back_what_it_has_no_time_for(house, monkeypatch):
+    monkeypatch.setattr("worker.process._SOFT_DEADLINE_S", 0.1)
+    ids = [house.throw() for _ in range(12)]
+    while house.drain.take_one(0):
+        pass
+    house.model.pause_s = 0.04
+    house.processor().take(ids)
+    left = [house.ledger.rows[event_id] for event_id in ids if house.ledger.rows[event_id].open]
+    assert 5 <= len(left) <= 11
+    assert {(row.attempts, row.losses, row.lease_owner) for row in left} == {(0, 0, None)}
