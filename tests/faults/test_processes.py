@@ -23,6 +23,8 @@ def test_events_are_recorded_once_when_workers_are_killed(broken, times, fault, 
             time.sleep(1.0)
             name = fleet.workers()[number % 2]
             owner = fleet.owner_of(name)
+            if number % 3 == 0:
+                caught_with_events(fleet, name)
             fleet.supervisor.kill(name)
             killed_at = fleet.query("SELECT now()")[0][0]
             rows = fleet.query("SELECT event_id FROM events WHERE open AND lease_owner = %s", owner)
@@ -96,6 +98,15 @@ def asleep(fleet, name):
         time.sleep(1)
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def caught_with_events(fleet, name, patience_s=5):
+    """Stop a worker in the moment it holds something, if it does so before long."""
+    pid, until = fleet.supervisor.pid(name), time.monotonic() + patience_s
+    while time.monotonic() < until:
+        owner = fleet.owner_of(name)
+        if owner and stopped_with_events(fleet, pid, owner):
+            return
 
 
 def stopped_with_events(fleet, pid, owner):
