@@ -21,9 +21,7 @@ from contracts.names import CLASSIFY_TASK, WORK_QUEUE, WORK_QUEUE_FIRST
 
 VISIBILITY_TIMEOUT_S = 300.0
 
-_FIRST, _WORK = _QUEUES = tuple(
-    Queue(name, Exchange(name, type="direct"), routing_key=name) for name in (WORK_QUEUE_FIRST, WORK_QUEUE)
-)
+_QUEUES = tuple(Queue(name, Exchange(name, type="direct"), routing_key=name) for name in (WORK_QUEUE_FIRST, WORK_QUEUE))
 
 
 def celery_app(broker_url: str, *, region: str | None = None) -> Celery:
@@ -102,16 +100,16 @@ class CeleryWorkQueue:
         """Count the wake-ups that no worker has taken yet; SQS answers with an estimate."""
         with broker_errors(self._connection), producers[self._connection].acquire(block=True, timeout=5) as producer:
             channel = producer.channel
-            return sum(_size(channel, queue) for queue in _QUEUES)
+            return sum(_size(channel, queue.name) for queue in _QUEUES)
 
     def busy(self) -> bool:
         """Return whether a wake-up waits, so that no worker is free; always False on SQS, whose counts are a minute old."""
         if self._counts_are_old:
             return False
         with broker_errors(self._connection), producers[self._connection].acquire(block=True, timeout=5) as producer:
-            return _size(producer.channel, _WORK) > 0
+            return _size(producer.channel, WORK_QUEUE) > 0
 
 
-def _size(channel: Any, queue: Queue) -> int:
+def _size(channel: Any, name: str) -> int:
     # Not passive: an empty Redis list does not exist, and asking for it passively is an error.
-    return int(channel.queue_declare(queue=queue.name, durable=True, auto_delete=False).message_count)
+    return int(channel.queue_declare(queue=name, durable=True, auto_delete=False).message_count)

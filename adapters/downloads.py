@@ -54,10 +54,10 @@ def read_body(response: HTTPResponse, limits: DownloadLimits, started: float) ->
     Raises ImageTooLarge as soon as the size is known to be over the cap, and ImageSourceDown over the deadline or under
     the least rate.
     """
-    announced = response.headers.get("Content-Length", "")
-    if announced.isdigit() and int(announced[:18]) > limits.max_bytes:
-        raise ImageTooLarge(f"{announced[:18]} bytes announced, at most {limits.max_bytes} are taken")
-    chunk_bytes = _LARGE_CHUNK_BYTES if announced.isdigit() and int(announced) > _LARGE_CHUNK_BYTES else _CHUNK_BYTES
+    announced = response.length
+    if announced is not None and announced > limits.max_bytes:
+        raise ImageTooLarge(f"{min(announced, 10**18)} bytes announced, at most {limits.max_bytes} are taken")
+    chunk_bytes = _LARGE_CHUNK_BYTES if announced and announced > _LARGE_CHUNK_BYTES else _CHUNK_BYTES
     parts: list[bytes] = []
     size = 0
     while chunk := response.read1(chunk_bytes):
@@ -66,8 +66,8 @@ def read_body(response: HTTPResponse, limits: DownloadLimits, started: float) ->
         if size > limits.max_bytes:
             raise ImageTooLarge(f"more than {limits.max_bytes} bytes")
         _check_pace(size, time.monotonic() - started, limits)
-    if size < (int(announced) if announced.isdigit() else 1):
-        raise ImageTruncated(f"{size} of {announced or 'an unknown number of'} bytes came")
+    if size < (1 if announced is None else announced):
+        raise ImageTruncated(f"{size} of {'an unknown number of' if announced is None else announced} bytes came")
     return b"".join(parts)
 
 

@@ -1,17 +1,13 @@
 """From the bytes of a photograph to the pixels of the model: the one preprocessing of training and of serving."""
 
-import io
-from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.WebPImagePlugin import WebPImageFile
+from PIL import Image
 
-from adapters.image_headers import Header, ImageFormat, read_header
+from adapters.image_headers import Header, read_header
+from adapters.pillow import PILLOW_ERRORS, on_white, open_pixels, upright
 from contracts.errors import ImageTooLarge, ImageTruncated, ImageUnreadable
 from contracts.limits import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE_PX
 
@@ -21,23 +17,6 @@ Picture: TypeAlias = NDArray[np.uint8]
 SIDE_PX = 224
 PREPROCESSING = "rgb-224-bilinear-1"
 """Names what `decode` does; a model carries the name it was trained with, and another one is refused."""
-
-# Not Image.open: it would try every plugin, and warns about sizes that are refused here anyway.
-_OPENERS: dict[ImageFormat, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
-    "jpeg": JpegImageFile,
-    "png": PngImageFile,
-    "webp": WebPImageFile,
-}
-_UNDO_ORIENTATION = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_WHITE = (255, 255, 255, 255)
 
 
 def decode(data: bytes) -> Picture:
@@ -54,19 +33,17 @@ def decode(data: bytes) -> Picture:
     if header.width * header.height > MAX_IMAGE_PIXELS or max(header.width, header.height) > MAX_IMAGE_SIDE_PX:
         limits = f"at most {MAX_IMAGE_PIXELS} in all and {MAX_IMAGE_SIDE_PX} a side"
         raise ImageTooLarge(f"{header.width} x {header.height} pixels, {limits}")
-    upright = _decode_pixels(header)
-    if header.orientation in _UNDO_ORIENTATION:  # after the resize: on a square it is the same and costs less
-        upright = upright.transpose(_UNDO_ORIENTATION[header.orientation])
-    return np.array(upright)
+    # Turned after the resize: on a square it is the same and costs less.
+    return np.array(upright(_decode_pixels(header), header.orientation))
 
 
 def _decode_pixels(header: Header) -> Image.Image:
     try:
-        with _OPENERS[header.format](io.BytesIO(header.pixels)) as image:
+        with open_pixels(header) as image:
             image.draft("RGB", (SIDE_PX, SIDE_PX))  # a JPEG is decoded at 1/2, 1/4 or 1/8 if that is large enough
             image.load()
             return flatten(image)
-    except (OSError, EOFError, SyntaxError, ValueError, TypeError, IndexError, AssertionError) as error:  # what fuzzing has met
+    except PILLOW_ERRORS as error:
         if "truncated" in str(error).lower():
             raise ImageTruncated(f"{header.format}: {error}") from error
         raise ImageUnreadable(f"{header.format}: {error}") from error
@@ -78,8 +55,7 @@ def flatten(image: Image.Image) -> Image.Image:
         image = _grey_of_16_bits(image)
     if not image.has_transparency_data:
         return _resize(image.convert("RGB"))
-    small = _resize(image.convert("RGBA"))  # Pillow resizes premultiplied, so hidden colours do not bleed
-    return Image.alpha_composite(Image.new("RGBA", small.size, _WHITE), small).convert("RGB")
+    return on_white(_resize(image.convert("RGBA")))  # Pillow resizes premultiplied, so hidden colours do not bleed
 
 
 def _resize(image: Image.Image) -> Image.Image:

@@ -2,14 +2,14 @@
 
 import io
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from adapters.image_headers import read_header
+from adapters.pillow import PILLOW_ERRORS, on_white, open_pixels, upright
 from contracts.errors import Permanent, Retryable
 from contracts.limits import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE_PX
 
 _QUALITY = 88
-_WHITE = (255, 255, 255, 255)
 
 
 def shrink(data: bytes, longest_px: int) -> bytes:
@@ -26,20 +26,18 @@ def shrink(data: bytes, longest_px: int) -> bytes:
     if longest <= longest_px or longest > MAX_IMAGE_SIDE_PX or header.width * header.height > MAX_IMAGE_PIXELS:
         return data
     try:
-        with Image.open(io.BytesIO(data), formats=[header.format.upper()]) as image:
+        with open_pixels(header) as image:
             if image.mode.startswith("I"):  # 16 bits: Pillow would clip them, the fleet scales them
                 return data
             image.draft("RGB", (longest_px, longest_px))
             image.thumbnail((longest_px, longest_px), Image.Resampling.BILINEAR, reducing_gap=2.0)
-            return _jpeg(ImageOps.exif_transpose(image))
-    except (OSError, EOFError, SyntaxError, ValueError, TypeError, IndexError, AssertionError):
+            return _jpeg(upright(image, header.orientation))
+    except PILLOW_ERRORS:
         return data
 
 
 def _jpeg(image: Image.Image) -> bytes:
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)
+    flat = on_white(image.convert("RGBA")) if image.has_transparency_data else image.convert("RGB")
     file = io.BytesIO()
-    image.convert("RGB").save(file, "JPEG", quality=_QUALITY)
+    flat.save(file, "JPEG", quality=_QUALITY)
     return file.getvalue()

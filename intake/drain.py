@@ -49,11 +49,9 @@ class Drain:
     def take_one(self, wait_s: float = 1.0) -> bool:
         """Bring one batch into the ledger; returns whether there was one. Raises Infrastructure and loses nothing."""
         self._refresh_rules()
-        if self._room <= 0:
-            self._room = self._max_wake_ups - self._work.depth()
-            if self._room <= 0:
-                time.sleep(_DEPTH_EVERY_S)
-                return True
+        if not self._has_room():
+            time.sleep(_DEPTH_EVERY_S)
+            return True
         self._hold()
         batch = self._edge.receive(BATCH, wait_s)
         if not batch:
@@ -71,6 +69,12 @@ class Drain:
         if untold:
             raise untold
         return True
+
+    def _has_room(self) -> bool:
+        """Return whether wake-ups may be sent; the queue is asked anew when as many were sent as it had room for."""
+        if self._room <= 0:
+            self._room = self._max_wake_ups - self._work.depth()
+        return self._room > 0
 
     def _hold(self) -> None:
         """While no worker is free events gather on the edge queue: the fuller the wake-ups, the less each event costs."""

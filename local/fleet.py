@@ -16,6 +16,7 @@ from local.files import private_directory, write_private
 from local.ports import free_port
 from local.stack import Stack
 from local.supervisor import Supervisor
+from local.valkey import MAXMEMORY_BYTES
 
 _READY_TIMEOUT_S = 60.0
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LOG_LEVEL", "CONFIDENCE_THRESHOLD", "MODEL_PATH", "MODEL_SHA256")
@@ -36,7 +37,7 @@ class LocalFleet:
         concurrency: int = 2,
         durable: bool = True,
         terminal: TextIO | None = None,
-        valkey_maxmemory: int = 256 * 1024 * 1024,
+        valkey_maxmemory: int = MAXMEMORY_BYTES,
     ) -> None:
         """Keep everything under `data_dir`; the merged log of the roles also goes to `terminal` if there is one."""
         self.data_dir = private_directory(data_dir)

@@ -5,17 +5,15 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Self, TypeVar
 
 from local.files import private_directory, secret_file
 from local.postgres import PostgresService
 from local.seaweed import REGION, SeaweedService
 from local.service import Service
-from local.valkey import ValkeyService
+from local.valkey import MAXMEMORY_BYTES, ValkeyService
 
 Result = TypeVar("Result")
-
-_MEBIBYTE: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +41,7 @@ class Stack:
         *,
         bucket: str = "waste-images",
         durable: bool = True,
-        valkey_maxmemory: int = 256 * _MEBIBYTE,
+        valkey_maxmemory: int = MAXMEMORY_BYTES,
     ) -> None:
         """Prepare the directory; `durable=False` is Postgres without fsync, `valkey_maxmemory` is in bytes."""
         root = private_directory(data_dir)

@@ -16,6 +16,8 @@ from local.files import write_private
 from local.ports import LOOPBACK
 from local.service import Service, ServiceFailed
 
+MAXMEMORY_BYTES: Final = 256 * 1024 * 1024
+
 _PROBE_TIMEOUT_S: Final = 2.0
 _CONFIG: Final = "valkey.conf"
 _SETTINGS: Final = """\
@@ -41,7 +43,7 @@ class ValkeyService(Service):
     name: ClassVar[str] = "valkey"
 
     def __init__(
-        self, data_dir: Path, *, port: int | None = None, maxmemory: int = 256 * 1024 * 1024, password: str | None = None
+        self, data_dir: Path, *, port: int | None = None, maxmemory: int = MAXMEMORY_BYTES, password: str | None = None
     ) -> None:
         """Prepare the directory; `port=None` picks a free one, `password=None` lets every local user in."""
         super().__init__(data_dir, ports={} if port is None else {"main": port})

@@ -32,7 +32,7 @@ class EdgeSettings(LogSettings, QueueSettings, ObjectStoreSettings):
     """What every program at the edge is told."""
 
     uploads_at_once: Annotated[int, Field(alias="UPLOADS_AT_ONCE", ge=1, le=256)] = 8
-    upload_longest_px: Annotated[int, Field(alias="UPLOAD_LONGEST_PX", ge=0, le=65_535)] = 1024
+    upload_longest_px: Annotated[int, Field(alias="UPLOAD_LONGEST_PX", ge=0, le=65_535)] = 800
     """Larger pictures are made this large before the upload; 0: sent as they are."""
 
 

@@ -20,7 +20,7 @@ from contracts.ports import ImageSource
 from worker.classify import Decided, Fetched, ItemClassifier, Postponed, Result, fetch
 
 TIMEOUT_S = 45.0
-_LAST_WORDS_S = 2.0
+_LAST_WORDS_S = 5.0
 _TOLD_TO_END = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 
 
@@ -73,7 +73,7 @@ class Isolated:
         return self._line
 
     def _end(self, patience_s: float) -> int:
-        """Hang up, see the child off and return its exit code; 0 if there was none."""
+        """Hang up, see the child off and return its exit code; 0 if there was none, or it had to be killed from here."""
         line, child, self._line, self._child = self._line, self._child, None, None
         if line:
             line.close()
@@ -83,7 +83,8 @@ class Isolated:
             return child.wait(patience_s)
         except subprocess.TimeoutExpired:
             child.kill()
-            return child.wait()
+            child.wait()
+            return 0
 
 
 def serve(classifier: ItemClassifier, images: ImageSource, end: int) -> int:

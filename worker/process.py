@@ -120,7 +120,12 @@ class Processor:
             # Held one at a time from here on: what dies with one of them says nothing about the others.
             self._release(suspects)
         batch = _Batch()
-        fetches = Fetches([item for item in items if item.losses < ALONE_FROM_LOSSES], self._place.fetcher)
+        self._try_together([item for item in items if item.losses < ALONE_FROM_LOSSES], batch)
+        if suspects:
+            self._try_alone(suspects, batch)
+
+    def _try_together(self, items: Sequence[ClaimedItem], batch: _Batch) -> None:
+        fetches = Fetches(items, self._place.fetcher)
         try:
             self._run(batch, fetches)
         finally:
@@ -129,8 +134,6 @@ class Processor:
         if left:
             # Back to the ledger, uncounted: what was on its way will be fetched again.
             self._release(left)
-        if suspects:
-            self._try_alone(suspects, batch)
 
     def _try_alone(self, suspects: Sequence[ClaimedItem], batch: _Batch) -> None:
         with self._place.isolated() as alone:

@@ -22,9 +22,9 @@ def test_events_are_recorded_once_when_workers_are_killed(broken, times, fault, 
         for number in range(kills):
             time.sleep(1.0)
             name = fleet.workers()[number % 2]
-            owner = fleet.owner_of(name)
             if number % 3 == 0:
                 caught_with_events(fleet, name)
+            owner = fleet.owner_of(name)
             fleet.supervisor.kill(name)
             killed_at = fleet.query("SELECT now()")[0][0]
             rows = fleet.query("SELECT event_id FROM events WHERE open AND lease_owner = %s", owner)

@@ -60,6 +60,13 @@ def test_a_child_that_was_told_to_end_or_could_not_begin_is_no_evidence(item, cl
     assert (result.error.reason, f"code {code};" in result.error.detail) == ("unexpected", True)
 
 
+def test_a_child_that_lingers_after_it_has_hung_up_is_no_evidence(item, classifier, monkeypatch):
+    monkeypatch.setattr("worker.isolated._LAST_WORDS_S", 0.3)
+    with alone(classifier, "line.close(); time.sleep(30)") as run:
+        result = run(item)
+    assert isinstance(result, Postponed)
+
+
 def test_one_child_serves_many_and_its_successor_the_rest(item, classifier):
     end = "os.kill(os.getpid(), signal.SIGSEGV) if item.losses == 9 else line.send(item)"
     deadly = replace(item, losses=9)
