@@ -6,6 +6,8 @@ import os
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import boto3
+from botocore.config import Config
 from PIL import Image
 
 from contracts.codec import encode_event
@@ -86,3 +88,10 @@ def a_jpeg(colour=(200, 30, 40), size=(64, 48)):
 
 def an_owner():
     return uuid4()
+
+
+def s3(service, **changes):
+    """A client of SeaweedFS, with other keys if `changes` has them."""
+    keys = {"aws_access_key_id": service.access_key, "aws_secret_access_key": service.secret_key} | changes
+    config = Config(retries={"total_max_attempts": 1}, read_timeout=30)
+    return boto3.client("s3", endpoint_url=service.endpoint, region_name="us-east-1", config=config, **keys)
