@@ -62,6 +62,15 @@ class RepairedChannel(redis.Channel):  # type: ignore[misc]
     """A channel whose messages are counted by `RepairedQoS`."""
 
     QoS = RepairedQoS
+    _kept: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:  # noqa: FBT001, FBT002 - kombu's signature
+        """Keep the client: kombu makes one for each acknowledgement, which costs as much as five of them."""
+        if asynchronous:
+            return super()._create_client(asynchronous=True)
+        if self._kept is None or self._kept.connection_pool is not self.pool:
+            self._kept = super()._create_client()
+        return self._kept
 
     def _size(self, queue: str) -> int:
         """Count with one command: there are no priorities here, and a pipeline of redis-py costs as much as ten commands."""

@@ -78,23 +78,26 @@ def _check_pace(size: int, elapsed_s: float, limits: DownloadLimits) -> None:
         raise ImageSourceDown(f"the download is slower than {limits.min_rate} bytes a second")
 
 
-def refuse_status(status: int, retry_after: str | None) -> NoReturn:
-    """Raise what an answer other than 200 means."""
+def refuse_status(status: int, retry_after_s: float | None) -> NoReturn:
+    """Raise what an answer other than 200 means; what its server asks for is granted up to ten minutes."""
     if status in {_MISSING, _GONE}:
         raise ImageMissing(f"HTTP {status}")
     if status in _TRANSIENT or status >= 500:
-        raise ImageSourceDown(f"HTTP {status}", retry_after_s=_seconds(retry_after))
+        raise ImageSourceDown(
+            f"HTTP {status}", retry_after_s=None if retry_after_s is None else min(retry_after_s, _MAX_RETRY_AFTER_S)
+        )
     raise ImageRefused(f"HTTP {status}")
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def seconds_to_wait(retry_after: str | None) -> float | None:
+    """Return the seconds of a Retry-After header, which gives them or a date; nothing if it gives neither."""
     if not retry_after:
         return None
     if retry_after.strip().isdigit():
-        return min(float(retry_after), _MAX_RETRY_AFTER_S)
+        return float(retry_after)
     try:
         moment = parsedate_to_datetime(retry_after)
     except (ValueError, TypeError):
         return None
     wait_s = (moment - datetime.now(moment.tzinfo or UTC)).total_seconds()
-    return min(max(wait_s, 0.0), _MAX_RETRY_AFTER_S)
+    return max(wait_s, 0.0)

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from typing import TypeAlias
 from urllib.parse import urljoin
 
-from adapters.downloads import DownloadLimits, download_errors, read_body, refuse_status
+from adapters.downloads import DownloadLimits, download_errors, read_body, refuse_status, seconds_to_wait
 from adapters.https_connection import BrakedConnection, braked_connection
 from contracts.errors import ImageForbidden, ImageSourceDown
 from contracts.image_urls import HttpsLocation, UrlRule, locate
@@ -96,7 +96,7 @@ class HttpsImages:
                     return read_body(response, self._limits, started)
             if response.status in _REDIRECTS:
                 return self._redirected(location, response.headers.get("Location", ""))
-            refuse_status(response.status, response.headers.get("Retry-After"))
+            refuse_status(response.status, seconds_to_wait(response.headers.get("Retry-After")))
 
     def _redirected(self, location: HttpsLocation, target: str) -> HttpsLocation:
         port = "" if location.port == 443 else f":{location.port}"

@@ -1,6 +1,7 @@
 """In-memory twins of what is left: time, telemetry, images and object stores."""
 
 import threading
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -57,9 +58,11 @@ class MemoryObjects:
         self.objects[url] = body
         return url
 
-    def fetch(self, image_url: str) -> bytes:
-        """Return an object; raises ImageMissing."""
-        try:
-            return self.objects[image_url]
-        except KeyError:
-            raise ImageMissing(image_url) from None
+    def begin(self, image_url: str) -> Future[bytes]:
+        """Return an object or ImageMissing at once."""
+        future: Future[bytes] = Future()
+        if image_url in self.objects:
+            future.set_result(self.objects[image_url])
+        else:
+            future.set_exception(ImageMissing(image_url))
+        return future

@@ -52,9 +52,9 @@ class PostgresIntakeLedger:
         self._pool = pool
 
     def accept(self, events: Sequence[AcceptedEvent], refusals: Sequence[Outcome]) -> Acceptance:
-        """Open the new events and record the refusals in one transaction."""
+        """Record the refusals and open the new events; no transaction holds them together, since each may be repeated."""
         first = {item.event.event_id: item for item in reversed(events)}
-        with connected(self._pool) as connection, connection.transaction():
+        with connected(self._pool) as connection:
             if refusals:
                 _refuse(connection, refusals)
             new = _open(connection, list(first.values())) if first else set()

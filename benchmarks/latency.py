@@ -13,7 +13,7 @@ import psycopg
 
 from adapters.images import decode
 from adapters.onnx_model import OnnxClassifier
-from adapters.s3_objects import S3Objects
+from adapters.s3_images import S3Images
 from adapters.sigv4 import AwsKeys
 from benchmarks.load import Load
 from contracts.image_urls import S3Location
@@ -39,12 +39,12 @@ def measure_bare_ms(fleet: LocalFleet, model: OnnxClassifier, load: Load, events
     """Return the median milliseconds of fetch, decode and inference of one event on the idle machine."""
     addresses = fleet.stack.addresses
     keys = AwsKeys(addresses.s3_access_key, addresses.s3_secret_key)
-    store = S3Objects(lambda: keys, endpoint_url=addresses.s3_endpoint, region=addresses.s3_region)
+    store = S3Images(lambda: keys, endpoint_url=addresses.s3_endpoint, region=addresses.s3_region)
     took = []
     for number in range(events):
         bucket, _, key = load.urls[number % len(load.urls)].removeprefix("s3://").partition("/")
         started = time.perf_counter()
-        model.classify(decode(store.fetch(S3Location(bucket, key))))
+        model.classify(decode(store.begin(S3Location(bucket, key)).result()))
         took.append((time.perf_counter() - started) * 1000)
     return statistics.median(took[5:])
 

@@ -1,6 +1,7 @@
 """What the rooms need of the outside, as Protocols. Each has an adapter a technology and a twin in `adapters.memory`."""
 
 from collections.abc import Collection, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
@@ -68,7 +69,7 @@ class IntakeLedger(Protocol):
     """The ledger as intake sees it. Every method raises LedgerUnavailable when Postgres is away."""
 
     def accept(self, events: Sequence[AcceptedEvent], refusals: Sequence[Outcome]) -> Acceptance:
-        """Open the new events and record the refusals, in one transaction; repetition changes nothing."""
+        """Open the new events and record the refusals; when it raises, some may be in, and repetition changes nothing."""
 
     def revoked(self) -> dict[str, int]:
         """Return the last revoked generation of each sensor that has one."""
@@ -135,10 +136,14 @@ class ReviewDesk(Protocol):
 
 
 class ImageSource(Protocol):
-    """Where images come from."""
+    """Where images come from. Safe to use from several threads."""
 
-    def fetch(self, image_url: str) -> bytes:
-        """Return the file; raises ImageForbidden, ImageMissing, ImageRefused, ImageTooLarge, ImageTruncated, ImageSourceDown."""
+    def begin(self, image_url: str) -> Future[bytes]:
+        """Begin to fetch a file; how many at a time is the caller's to bound. Cancelling the future gives the file up.
+
+        Raises ImageForbidden at once. The future raises ImageForbidden, ImageMissing, ImageRefused, ImageTooLarge,
+        ImageTruncated or ImageSourceDown, within the deadlines of a download; its callbacks may begin others.
+        """
 
 
 class ObjectStore(Protocol):

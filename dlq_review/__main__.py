@@ -25,6 +25,9 @@ class ReviewSettings(LogSettings, QueueSettings, DatabaseSettings):
     """What the review desk is told."""
 
 
+_GATHER_S = 0.25
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run a command of the dead-letter queue."""
     options = _parser().parse_args(argv)
@@ -61,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _drain(options: argparse.Namespace, settings: ReviewSettings, desk: PostgresReviewDesk) -> int:
     telemetry = FleetTelemetry()
-    drain = DeadLetterDrain(open_dead_letter_queue(settings), desk, lambda: datetime.now(UTC), telemetry)
+    drain = DeadLetterDrain(open_dead_letter_queue(settings), desk, lambda: datetime.now(UTC), telemetry, gather_s=_GATHER_S)
     if options.once:
         while drain.take_one(wait_s=0):
             pass

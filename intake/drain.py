@@ -52,7 +52,7 @@ class Drain:
         if not self._has_room():
             time.sleep(_DEPTH_EVERY_S)
             return True
-        self._hold()
+        held = self._hold()
         batch = self._edge.receive(BATCH, wait_s)
         if not batch:
             return False
@@ -63,7 +63,7 @@ class Drain:
             with suppress(Infrastructure):  # what was not given back comes back when its lease ends
                 self._edge.release(receipts)
             raise
-        untold = self._tell(acceptance, refusals, batch)
+        untold = self._tell(acceptance, refusals, batch, 1 if held else self._workers)
         # The ledger has them: a broker that is full gets room by this, and the reconciler wakes what was not woken.
         self._edge.ack(receipts)
         if untold:
@@ -76,20 +76,26 @@ class Drain:
             self._room = self._max_wake_ups - self._work.depth()
         return self._room > 0
 
-    def _hold(self) -> None:
-        """While no worker is free events gather on the edge queue: the fuller the wake-ups, the less each event costs."""
-        look_s, until = _LOOK_S, time.monotonic() + _HOLD_S
+    def _hold(self) -> bool:
+        """While no worker is free let events gather on the edge queue, where a wake-up is filled; returns whether it had to.
+
+        The fuller the wake-ups, the less each event costs.
+        """
+        held, until = False, time.monotonic() + _HOLD_S
         while self._work.busy() and time.monotonic() < until:
-            time.sleep(look_s)
-            look_s *= 1.5
+            held = True
+            time.sleep(_LOOK_S)
+        return held
 
     def _enter(self, batch: Sequence[Received]) -> tuple[Acceptance, list[Outcome]]:
         events, refusals = self._check(batch)
         return self._accept(events, refusals, batch), refusals
 
-    def _tell(self, acceptance: Acceptance, refusals: Sequence[Outcome], batch: Sequence[Received]) -> Infrastructure | None:
+    def _tell(
+        self, acceptance: Acceptance, refusals: Sequence[Outcome], batch: Sequence[Received], shares: int
+    ) -> Infrastructure | None:
         """Wake workers and publish dead letters; returns what kept it from that."""
-        wake_ups = group(acceptance.new, self._workers)
+        wake_ups = group(acceptance.new, shares)
         untold = None
         try:
             self._work.publish(wake_ups)

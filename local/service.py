@@ -157,9 +157,14 @@ class Service(ABC):
         self._prepare(lock)
         self._process = self._spawn(self._argv(), self.stop_signal, lock)
 
+    def _environment(self) -> Mapping[str, str]:
+        """Return the variables that this server's program needs."""
+        return {}
+
     def _spawn(self, argv: Sequence[str], death_signal: Signals, lock: int) -> subprocess.Popen[bytes]:
         # A clean environment: AWS_*, PG* and the like of the caller would change what the servers do.
         env = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ} | {"LC_ALL": "C", "TZ": "UTC"}
+        env |= self._environment()
         with self.log_path.open("ab") as log:
             return spawn(ChildSpec(argv=argv, output=log, death_signal=death_signal, env=env, cwd=self.data_dir, pass_fds=(lock,)))
 

@@ -14,8 +14,8 @@ from pydantic import Field, SecretStr
 from tqdm import tqdm
 
 from adapters.arguments import integer_between, number_between, sensor_id
-from adapters.images_access import open_object_store
 from adapters.logs import configure_logging
+from adapters.object_store import open_object_store
 from adapters.queues import open_edge_queue
 from adapters.settings import LogSettings, MasterKeySettings, ObjectStoreSettings, QueueSettings, read_settings
 from contracts.errors import SettingsInvalid

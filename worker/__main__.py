@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from threading import Event, Semaphore
+from threading import Event
 from typing import Annotated
 from uuid import uuid4
 
@@ -21,8 +21,8 @@ from pydantic import Field
 from adapters.arguments import integer_between
 from adapters.celery_queue import CeleryWorkQueue, celery_app
 from adapters.health import Health, serve_health
+from adapters.image_source import SourceSettings, open_image_source
 from adapters.images import decode
-from adapters.images_access import open_image_source, open_object_store
 from adapters.logs import configure_logging
 from adapters.onnx_model import OnnxClassifier
 from adapters.postgres import open_pool
@@ -30,9 +30,7 @@ from adapters.postgres_worker import PostgresWorkerLedger
 from adapters.queues import open_dead_letter_queue
 from adapters.settings import (
     DatabaseSettings,
-    ImageSettings,
     LogSettings,
-    ObjectStoreSettings,
     QueueSettings,
     read_settings,
 )
@@ -42,19 +40,19 @@ from contracts.ledger import WorkerPulse
 from models import shipped_model
 from worker.celery_worker import BROKER, run_celery_worker
 from worker.classify import ItemClassifier
-from worker.fetches import Fetcher
 from worker.heartbeat import Heartbeat
 from worker.isolated import Isolated, serve
 from worker.process import Processor, Workplace
 from worker.progress import Progress
 from worker.tasks import register_task
+from worker.turns import Turns
 
 _LEDGER = "ledger"
 _STALLED_S = 120.0
 _HUNG_EXIT = 70
 
 
-class WorkerSettings(LogSettings, QueueSettings, DatabaseSettings, ObjectStoreSettings, ImageSettings):
+class WorkerSettings(LogSettings, QueueSettings, DatabaseSettings, SourceSettings):
     """What a worker is told."""
 
     model_path: Annotated[str | None, Field(alias="MODEL_PATH")] = None
@@ -75,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     settings = read_settings(WorkerSettings, os.environ)
     configure_logging("worker", settings.log_level, settings.log_format)
     if options.isolated is not None:
-        return serve(_classifier(settings), open_image_source(settings, open_object_store(settings)), options.isolated)
+        return serve(_classifier(settings), open_image_source(settings), options.isolated)
     return _run(settings, options.concurrency)
 
 
@@ -111,7 +109,8 @@ def _workplace(
     return Workplace(
         ledger=ledger,
         dead_letters=open_dead_letter_queue(settings),
-        fetcher=Fetcher(open_image_source(settings, open_object_store(settings))),
+        images=open_image_source(settings),
+        turns=Turns(settings.compute_at_once or os.cpu_count() or 1),
         classifier=classifier,
         isolated=lambda: Isolated(classifier, alone),
         telemetry=FleetTelemetry(),
@@ -126,7 +125,6 @@ def _classifier(settings: WorkerSettings, model: OnnxClassifier | None = None) -
     return ItemClassifier(
         decode,
         lambda: loaded,
-        Semaphore(settings.compute_at_once or os.cpu_count() or 1),
         clock=lambda: datetime.now(UTC),
         chance=random.random,
         threshold=settings.confidence_threshold,

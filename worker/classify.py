@@ -4,15 +4,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Semaphore
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from contracts.categories import CATEGORIES
 from contracts.errors import Infrastructure, ItemUnexpected, Permanent, Retryable
 from contracts.ledger import ClaimedItem
 from contracts.names import OutcomeKind
 from contracts.outcomes import DeadLetter, Latencies, Outcome, Prediction
-from contracts.ports import Classifier, ImageDecoder, ImageSource
+from contracts.ports import Classifier, ImageDecoder, Pixels
 from worker.retries import delay_s
 from worker.verdict import judge, predict
 
@@ -45,11 +44,23 @@ class Postponed:
 Result: TypeAlias = Decided | Postponed
 
 
-def fetch(item: ClaimedItem, images: ImageSource) -> Fetched:
-    """Get an item's image."""
-    started = time.perf_counter()
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An item's pixels."""
+
+    item: ClaimedItem
+    image: Pixels
+    fetch_ms: float
+    decode_ms: float
+
+
+Step = TypeVar("Step")
+
+
+def fetched(picture: Callable[[], bytes], started: float) -> Fetched:
+    """Return what getting a picture gave; `started` is `time.perf_counter()` at its beginning."""
     try:
-        data: bytes | Retryable | Permanent = images.fetch(item.image_url)
+        data: bytes | Retryable | Permanent = picture()
     except (Retryable, Permanent) as error:
         data = error
     except Exception as error:  # noqa: BLE001 - what no adapter foresaw must hit this item alone, not its wake-up
@@ -63,35 +74,45 @@ def unexpected(error: Exception) -> ItemUnexpected:
 
 
 class ItemClassifier:
-    """Turns fetched items into results. Safe to use from several threads: `compute` bounds how many compute at once."""
+    """Turns fetched items into results. Safe to use from several threads; `worker.turns` bounds how many compute at once."""
 
     def __init__(
         self,
         decode: ImageDecoder,
         model: Callable[[], Classifier],
-        compute: Semaphore,
         *,
         clock: Callable[[], datetime],
         chance: Callable[[], float],
         threshold: float | None = None,
     ) -> None:
         """Ask `model` for the model in force at each item; `threshold` overrides the model's own."""
-        self._decode, self._model, self._compute = decode, model, compute
+        self._decode, self._model = decode, model
         self._clock, self._chance, self._threshold = clock, chance, threshold
 
-    def classify(self, item: ClaimedItem, fetched: Fetched) -> Result:
+    def classify(self, item: ClaimedItem, picture: Fetched) -> Result:
         """Return what becomes of an item."""
+        return self.infer(self.decode(item, picture))
+
+    def decode(self, item: ClaimedItem, picture: Fetched) -> Decoded | Result:
+        """Return an item's pixels, or what becomes of it without any."""
+        return self._sorted(item, lambda: self._pixels(item, picture))
+
+    def infer(self, decoded: Decoded | Result) -> Result:
+        """Return what becomes of a decoded item."""
+        if not isinstance(decoded, Decoded):
+            return decoded
+        return self._sorted(decoded.item, lambda: self._outcome_of(decoded))
+
+    def _sorted(self, item: ClaimedItem, step: Callable[[], Step]) -> Step | Result:
         try:
-            if isinstance(fetched.data, bytes):
-                return self._compute_outcome(item, fetched.data, fetched.took_ms)
-            raise fetched.data
+            return step()
         except Permanent as error:
             return self.fail(item, error)
         except Retryable as error:
             return self._postpone(item, error)
         except Infrastructure:
             raise
-        except Exception as error:  # noqa: BLE001 - as in `fetch`
+        except Exception as error:  # noqa: BLE001 - as in `fetched`
             return self._postpone(item, unexpected(error))
 
     def _postpone(self, item: ClaimedItem, error: Retryable) -> Result:
@@ -114,17 +135,21 @@ class ItemClassifier:
         )
         return Decided(_outcome(item, OutcomeKind.FAILURE, letter=letter), time.perf_counter())
 
-    def _compute_outcome(self, item: ClaimedItem, data: bytes, fetch_ms: float) -> Decided:
-        model = self._model()
-        with self._compute:
-            started = time.perf_counter()
-            image = self._decode(data)
-            decoded = time.perf_counter()
-            scores = model.classify(image)
-            inferred = time.perf_counter()
+    def _pixels(self, item: ClaimedItem, picture: Fetched) -> Decoded:
+        if not isinstance(picture.data, bytes):
+            raise picture.data
+        started = time.perf_counter()
+        image = self._decode(picture.data)
+        return Decoded(item, image, picture.took_ms, (time.perf_counter() - started) * 1000)
+
+    def _outcome_of(self, decoded: Decoded) -> Decided:
+        model, item = self._model(), decoded.item
+        started = time.perf_counter()
+        scores = model.classify(decoded.image)
+        inferred = time.perf_counter()
         prediction = predict(scores, model.version)
         kind, reason = judge(prediction, model.threshold if self._threshold is None else self._threshold)
-        latencies = Latencies(item.queued_ms, fetch_ms, (decoded - started) * 1000, (inferred - decoded) * 1000)
+        latencies = Latencies(item.queued_ms, decoded.fetch_ms, decoded.decode_ms, (inferred - started) * 1000)
         letter = self._unsure(item, prediction, reason) if reason else None
         return Decided(_outcome(item, kind, letter=letter, prediction=prediction, latencies=latencies), inferred)
 

@@ -1,94 +1,117 @@
 """The pictures of one wake-up, fetched ahead of the classifier.
 
 All at once: a store and its client spend half as much on requests that come in a burst as on requests one by one between
-inferences (measured; each time both find their caches cold). What bounds it are a few threads and the bytes that lie about.
+inferences (measured; each time both find their caches cold). What bounds it is how many are under way and the bytes that
+lie about, for each wake-up on its own: one wake-up's slow pictures do not hold up another's.
 """
 
 import threading
+import time
+from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Future
+from functools import partial
 from queue import Empty, SimpleQueue
 
 from contracts.ledger import ClaimedItem
 from contracts.ports import ImageSource
-from worker.classify import Fetched, fetch
+from worker.classify import Fetched, fetched
 
 AT_ONCE = 8
-MAX_HELD_BYTES = 24 * 1024 * 1024
-
-
-class Fetcher:
-    """Fetches in threads, and waits with the next picture while too many bytes lie about. Shared by all wake-ups.
-
-    Each thread that works through wake-ups has fetching threads of its own: one wake-up's slow pictures do not
-    hold up another's.
-    """
-
-    def __init__(self, images: ImageSource, *, at_once: int = AT_ONCE, max_held_bytes: int = MAX_HELD_BYTES) -> None:
-        """Begin no fetch while `max_held_bytes` are fetched and not taken yet."""
-        self._images, self._at_once, self._most = images, at_once, max_held_bytes
-        self._held = 0
-        self._room = threading.Condition()
-        self._own = threading.local()
-
-    def begin(self, item: ClaimedItem) -> Future[Fetched]:
-        """Fetch an item's picture; give the future to `taken` once, when the result is not needed any more."""
-        if not hasattr(self._own, "threads"):
-            self._own.threads = ThreadPoolExecutor(self._at_once, "fetch")
-        threads: ThreadPoolExecutor = self._own.threads
-        return threads.submit(self._fetch, item)
-
-    def taken(self, future: Future[Fetched]) -> None:
-        """Let the bytes of a fetch that is done, or was cancelled before it began, count no more."""
-        if future.cancelled():
-            return
-        with self._room:
-            self._held -= _size(future.result())
-            self._room.notify_all()
-
-    def _fetch(self, item: ClaimedItem) -> Fetched:
-        with self._room:
-            self._room.wait_for(lambda: self._held < self._most)
-        fetched = fetch(item, self._images)
-        with self._room:
-            self._held += _size(fetched)
-        return fetched
+MAX_HELD_BYTES = 12 * 1024 * 1024
 
 
 class Fetches:
-    """The fetches of one wake-up. For one thread."""
+    """For one thread; the pictures come on threads of the source."""
 
-    def __init__(self, items: Sequence[ClaimedItem], fetcher: Fetcher) -> None:
-        """Begin to fetch all pictures."""
-        self._fetcher = fetcher
-        self._running: dict[Future[Fetched], ClaimedItem] = {}
-        self._done: SimpleQueue[Future[Fetched]] = SimpleQueue()
-        for item in items:
-            future = fetcher.begin(item)
-            self._running[future] = item
-            future.add_done_callback(self._done.put)
+    def __init__(
+        self, items: Sequence[ClaimedItem], images: ImageSource, *, at_once: int = AT_ONCE, max_held_bytes: int = MAX_HELD_BYTES
+    ) -> None:
+        """Begin to fetch, `at_once` pictures at a time, and none while `max_held_bytes` are fetched and not taken yet."""
+        self._images, self._at_once, self._most = images, at_once, max_held_bytes
+        self._waiting = deque(items)
+        self._under_way: dict[Future[bytes], ClaimedItem] = {}
+        self._came: SimpleQueue[tuple[ClaimedItem, Fetched]] = SimpleQueue()
+        self._next: tuple[ClaimedItem, Fetched] | None = None
+        self._left = {item.event_id: item for item in items}
+        self._held = 0
+        self._beginning = False
+        self._lock = threading.Lock()
+        self._begin_more()
 
     def __bool__(self) -> bool:
         """Return whether anything is left to take."""
-        return bool(self._running)
+        return bool(self._left)
 
-    def take(self, timeout_s: float) -> tuple[ClaimedItem, Fetched] | None:
-        """Return the next picture that has come, in no order; nothing if none comes within `timeout_s`."""
-        with suppress(Empty):
-            future = self._done.get(timeout=timeout_s)
-            self._fetcher.taken(future)
-            return self._running.pop(future), future.result()
-        return None
+    def ready(self) -> bool:
+        """Return whether a picture can be taken now."""
+        return self._next is not None or not self._came.empty()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Return whether a picture can be taken, waiting for it at most `timeout_s`."""
+        if self._next is None:
+            try:
+                self._next = self._came.get(timeout=timeout_s)
+            except Empty:
+                return False
+        return True
+
+    def take(self) -> tuple[ClaimedItem, Fetched]:
+        """Return the next picture that has come, in no order; `wait` said that there is one."""
+        item, picture = self._next or self._came.get()
+        self._next = None
+        del self._left[item.event_id]
+        with self._lock:
+            self._held -= _size(picture)
+        self._begin_more()
+        return item, picture
 
     def leave(self) -> list[ClaimedItem]:
         """Take no more; returns the items that were not taken."""
-        left, self._running = self._running, {}
-        for future in left:
+        with self._lock:
+            self._waiting.clear()
+            under_way = list(self._under_way)
+        for future in under_way:
             future.cancel()
-            future.add_done_callback(self._fetcher.taken)
-        return list(left.values())
+        left, self._left = list(self._left.values()), {}
+        return left
+
+    def _begin_more(self) -> None:
+        # One thread at a time: a source that answers at once would otherwise call this from within itself for each item.
+        with self._lock:
+            if self._beginning:
+                return
+            self._beginning = True
+        while item := self._next_to_begin():
+            self._begin(item)
+
+    def _next_to_begin(self) -> ClaimedItem | None:
+        with self._lock:
+            if self._waiting and len(self._under_way) < self._at_once and self._held < self._most:
+                return self._waiting.popleft()
+            self._beginning = False
+            return None
+
+    def _begin(self, item: ClaimedItem) -> None:
+        started = time.perf_counter()
+        try:
+            future = self._images.begin(item.image_url)
+        except Exception as error:  # noqa: BLE001 - it hits this item alone; `fetched` sorts it
+            future = Future()
+            future.set_exception(error)
+        with self._lock:
+            self._under_way[future] = item
+        future.add_done_callback(partial(self._on_done, started))
+
+    def _on_done(self, started: float, future: Future[bytes]) -> None:
+        picture = None if future.cancelled() else fetched(future.result, started)
+        with self._lock:
+            item = self._under_way.pop(future)
+            self._held += _size(picture)
+        if picture:
+            self._came.put((item, picture))
+        self._begin_more()
 
 
-def _size(fetched: Fetched) -> int:
-    return len(fetched.data) if isinstance(fetched.data, bytes) else 0
+def _size(picture: Fetched | None) -> int:
+    return len(picture.data) if picture and isinstance(picture.data, bytes) else 0

@@ -6,6 +6,7 @@ One child serves the suspects of one wake-up one after the other, since its star
 import pickle
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
@@ -17,7 +18,7 @@ from typing import Self
 from contracts.errors import ItemPoisonous, ItemUnexpected
 from contracts.ledger import ClaimedItem
 from contracts.ports import ImageSource
-from worker.classify import Decided, Fetched, ItemClassifier, Postponed, Result, fetch
+from worker.classify import Decided, Fetched, ItemClassifier, Postponed, Result, fetched
 
 TIMEOUT_S = 45.0
 _LAST_WORDS_S = 5.0
@@ -95,5 +96,9 @@ def serve(classifier: ItemClassifier, images: ImageSource, end: int) -> int:
     with Connection(end) as line, suppress(EOFError, OSError):
         while True:
             item: ClaimedItem = line.recv()
-            line.send(classifier.classify(item, fetch(item, images)))
+            line.send(classifier.classify(item, _fetch(item, images)))
     return 0
+
+
+def _fetch(item: ClaimedItem, images: ImageSource) -> Fetched:
+    return fetched(lambda: images.begin(item.image_url).result(), time.perf_counter())

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from adapters.downloads import DownloadLimits
+from adapters.s3_images import S3Images
 from adapters.s3_objects import S3Objects
 from adapters.sigv4 import AwsKeys
 from contracts.errors import ImageMissing, ImageRefused, ImageSourceDown, ImageTooLarge, ImageTruncated, ObjectStoreUnavailable
@@ -13,16 +14,21 @@ from contracts.image_urls import S3Location
 from local.ports import free_port
 
 
-def a_store(stack, *, secret=None, bucket=None, limits=None, endpoint=None):
-    addresses = stack.addresses
-    keys = AwsKeys(addresses.s3_access_key, secret or addresses.s3_secret_key)
-    return S3Objects(
-        lambda: keys,
-        endpoint_url=endpoint or addresses.s3_endpoint,
-        region=addresses.s3_region,
-        bucket=bucket or addresses.s3_bucket,
-        limits=limits,
-    )
+class Store:
+    """What devices write to and workers read from."""
+
+    def __init__(self, stack, *, secret=None, bucket=None, limits=None, endpoint=None):
+        addresses = stack.addresses
+        keys = AwsKeys(addresses.s3_access_key, secret or addresses.s3_secret_key)
+        place = {"endpoint_url": endpoint or addresses.s3_endpoint, "region": addresses.s3_region, "limits": limits}
+        self.put = S3Objects(lambda: keys, bucket=bucket or addresses.s3_bucket, **place).put
+        self.begin = S3Images(lambda: keys, **place).begin
+
+    def fetch(self, location):
+        return self.begin(location).result(20)
+
+
+a_store = Store
 
 
 def located(stack, key):
@@ -43,7 +49,7 @@ def test_what_is_not_there_is_missing(stack):
 
 def test_an_object_over_the_cap_is_not_read(stack):
     a_store(stack).put("large", b"x" * 200_000, "image/jpeg")
-    with pytest.raises(ImageTooLarge, match="200000 bytes announced"):
+    with pytest.raises(ImageTooLarge, match="more than 199999 bytes are announced"):
         a_store(stack, limits=DownloadLimits(max_bytes=199_999)).fetch(located(stack, "large"))
 
 

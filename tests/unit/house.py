@@ -15,9 +15,9 @@ from intake.drain import Drain
 from intake.reconciler import Reconciler
 from tests.makers import MASTER_KEY, a_message, an_event
 from worker.classify import ItemClassifier
-from worker.fetches import Fetcher
 from worker.process import Processor, Workplace
 from worker.progress import Progress
+from worker.turns import Turns
 
 
 class Model:
@@ -51,12 +51,10 @@ class House:
         self.reconciler = Reconciler(self.ledger, self.work, self.letters, self.telemetry)
 
     def processor(self, ledger=None):
-        classifier = ItemClassifier(
-            lambda data: data, lambda: self.model, threading.Semaphore(1), clock=self.clock, chance=lambda: 0.5
-        )
+        classifier = ItemClassifier(lambda data: data, lambda: self.model, clock=self.clock, chance=lambda: 0.5)
         owner = uuid4()
         place = Workplace(
-            ledger or self.ledger, self.letters, Fetcher(self.objects), classifier,
+            ledger or self.ledger, self.letters, self.objects, Turns(1), classifier,
             lambda: nullcontext(lambda item: classifier.fail(item, ItemPoisonous("alone"))), self.telemetry, owner, self.stopping, Progress(),
         )  # fmt: skip
         from contracts.ledger import WorkerPulse

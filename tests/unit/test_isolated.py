@@ -1,7 +1,6 @@
 """A suspect alone in a process of its own: only what becomes of that process is evidence."""
 
 import sys
-import threading
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,7 +24,7 @@ def classifier():
     def never(*_):
         raise AssertionError
 
-    return ItemClassifier(never, never, threading.Semaphore(1), clock=lambda: datetime.now(UTC), chance=lambda: 0.5)
+    return ItemClassifier(never, never, clock=lambda: datetime.now(UTC), chance=lambda: 0.5)
 
 
 def alone(classifier, code):

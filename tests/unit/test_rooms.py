@@ -62,7 +62,7 @@ def test_a_missing_image_is_tried_again_and_ends_as_a_failure(house):
 
 
 def test_a_source_that_comes_back_is_asked_again(house):
-    house.objects.fetch = iter_raise(house.objects.fetch, ImageSourceDown("HTTP 503"))
+    house.objects.begin = iter_raise(house.objects.begin, ImageSourceDown("HTTP 503"))
     event_id = house.throw()
     house.run()
     house.clock.advance(10)

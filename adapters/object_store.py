@@ -1,11 +1,8 @@
-"""From settings to where images are fetched and stored."""
+"""From settings to the object store and its keys."""
 
-import ipaddress
-
-from adapters.https_images import HttpsImages
-from adapters.image_source import FleetImageSource
-from adapters.s3_objects import KeySource, S3Objects
-from adapters.settings import ImageSettings, ObjectStoreSettings
+from adapters.s3_objects import S3Objects
+from adapters.s3_requests import KeySource
+from adapters.settings import ObjectStoreSettings
 from adapters.sigv4 import AwsKeys
 from contracts.errors import SettingsInvalid
 
@@ -15,12 +12,6 @@ def open_object_store(settings: ObjectStoreSettings) -> S3Objects:
     return S3Objects(
         key_source(settings), endpoint_url=settings.s3_endpoint_url, region=settings.s3_region, bucket=settings.s3_bucket
     )
-
-
-def open_image_source(settings: ImageSettings, store: S3Objects) -> FleetImageSource:
-    """Return where a worker gets images."""
-    networks = [ipaddress.ip_network(text) for text in settings.image_networks]
-    return FleetImageSource(settings.rule(), store, HttpsImages(settings.rule(), allowed_networks=networks))
 
 
 def key_source(settings: ObjectStoreSettings) -> KeySource:

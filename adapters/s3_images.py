@@ -1,0 +1,37 @@
+"""Pictures out of an object store, many at a time, as a worker reads them."""
+
+from concurrent.futures import Future
+
+from adapters.downloads import DownloadLimits, refuse_status
+from adapters.s3_requests import MAX_ERROR_BYTES, KeySource, S3Requests, error_code
+from adapters.sigv4 import UNSIGNED_PAYLOAD
+from adapters.transfers import Answer, Transfers
+from contracts.errors import ImageSourceDown, ImageTruncated
+from contracts.image_urls import S3Location
+
+_TRANSIENT_CODES = frozenset({"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "RequestTimeTooSkewed"})
+
+
+class S3Images:
+    """Fetches objects. Safe to use from several threads."""
+
+    def __init__(self, keys: KeySource, *, endpoint_url: str | None, region: str, limits: DownloadLimits | None = None) -> None:
+        """Sign with `keys()`; without `endpoint_url` talk to AWS."""
+        self._requests = S3Requests(keys, endpoint_url=endpoint_url, region=region)
+        self._transfers = Transfers(limits or DownloadLimits())
+
+    def begin(self, location: S3Location) -> Future[bytes]:
+        """Begin to fetch an object; the future raises the errors of `contracts.ports.ImageSource`."""
+        request = self._requests.sign("GET", location, UNSIGNED_PAYLOAD)
+        return self._transfers.begin(request.url, request.headers, _object)
+
+
+def _object(answer: Answer) -> bytes:
+    if answer.status == 200:
+        if not answer.body:
+            raise ImageTruncated("0 bytes came")
+        return answer.body
+    code = error_code(answer.body[:MAX_ERROR_BYTES])
+    if code in _TRANSIENT_CODES:
+        raise ImageSourceDown(f"HTTP {answer.status} {code}")
+    refuse_status(answer.status, answer.retry_after_s)

@@ -1,0 +1,247 @@
+"""Many HTTP GETs side by side on one thread, by libcurl.
+
+One picture of 25 KB costs the worker a third of what it costs with a thread and an `http.client` for each, and the store
+less too, since requests come as close together as answers allow (measured: docs/decisions/0006).
+Source: https://curl.se/libcurl/c/libcurl-multi.html, "multi_socket".
+"""
+
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
+from socket import socketpair
+from typing import Any, Generic, TypeVar
+
+import pycurl
+
+from adapters.downloads import DownloadLimits
+from contracts.errors import FleetError, ImageSourceDown, ImageTooLarge, ImageTruncated
+
+_SILENT_S = 5
+_BUFFER_BYTES = 256 * 1024
+_KEPT_CONNECTIONS = 32
+_IDLE_S = 60.0
+_WANTED = {
+    pycurl.POLL_IN: EVENT_READ,
+    pycurl.POLL_OUT: EVENT_WRITE,
+    pycurl.POLL_INOUT: EVENT_READ | EVENT_WRITE,
+}
+
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered: at most `DownloadLimits.max_bytes` of body; `retry_after_s` only if it asked for that."""
+
+    status: int
+    body: bytes
+    retry_after_s: float | None
+
+
+@dataclass(slots=True)
+class _Transfer(Generic[Result]):
+    url: str
+    headers: Mapping[str, str]
+    meaning: Callable[[Answer], Result]
+    future: Future[Result] = field(default_factory=Future)
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+    too_large: bool = False
+
+    def succeed(self, status: int, retry_after_s: float | None) -> None:
+        """Give the future what the answer means."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        try:
+            result = self.meaning(Answer(status, body, retry_after_s))
+        except Exception as error:  # noqa: BLE001 - whoever asked for it sorts it
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        """Give the future an error."""
+        if self.future.set_running_or_notify_cancel():
+            self.future.set_exception(error)
+
+
+class Transfers:
+    """GETs that follow no redirect and obey no proxy variable. Safe to use from several threads.
+
+    The thread that works on them starts with the first one and lasts as long as the process.
+    """
+
+    def __init__(self, limits: DownloadLimits) -> None:
+        """Let each transfer take what `limits` allow; one that is slower than their least rate for 5 s ends."""
+        self._limits = limits
+        self._new: deque[_Transfer[Any]] = deque()
+        self._running: dict[Any, _Transfer[Any]] = {}
+        self._spare: list[Any] = []
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._due: float | None = None
+
+    def begin(self, url: str, headers: Mapping[str, str], meaning: Callable[[Answer], Result]) -> Future[Result]:
+        """Send a GET as soon as may be; the future holds what the answer means, and cancelling it ends the transfer.
+
+        It raises what `meaning` raises, and ImageTooLarge, ImageTruncated or ImageSourceDown. `meaning` and the
+        future's callbacks run on the transfers' thread, and may begin others.
+        """
+        transfer = _Transfer(url, headers, meaning)
+        transfer.future.add_done_callback(self._on_cancel)
+        self._new.append(transfer)
+        if threading.current_thread() is not self._thread:
+            self._wake()
+        return transfer.future
+
+    def _wake(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._open()
+        self._bell.send(b"!")
+
+    def _on_cancel(self, future: Future[Any]) -> None:
+        if future.cancelled():
+            self._bell.send(b"!")
+
+    def _open(self) -> None:
+        self._bell, self._ears = socketpair()
+        self._selector = DefaultSelector()
+        self._selector.register(self._ears, EVENT_READ)
+        self._multi: Any = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, _KEPT_CONNECTIONS)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+        self._thread = threading.Thread(target=self._run, name="transfers", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._go_round()
+            except Exception as error:  # noqa: BLE001 - this thread's end would leave every picture of the process waiting
+                self._fail_all(error)
+
+    def _go_round(self) -> None:
+        self._start_new()
+        for key, mask in self._selector.select(self._pause_s()):
+            if key.fileobj is self._ears:
+                self._ears.recv(4096)
+                self._end_cancelled()
+            else:
+                self._multi.socket_action(key.fd, _curl_mask(mask))
+        if self._due is not None and time.monotonic() >= self._due:
+            self._due = None
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._collect()
+
+    def _fail_all(self, error: Exception) -> None:
+        for curl in list(self._running):
+            self._release(curl).fail(error)
+
+    def _pause_s(self) -> float:
+        if self._new:
+            return 0.0
+        return _IDLE_S if self._due is None else max(0.0, self._due - time.monotonic())
+
+    def _start_new(self) -> None:
+        while self._new:
+            transfer = self._new.popleft()
+            if transfer.future.cancelled():
+                continue
+            curl = self._spare.pop() if self._spare else self._new_curl()
+            curl.setopt(pycurl.URL, transfer.url)
+            curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in transfer.headers.items()])
+            curl.setopt(pycurl.WRITEFUNCTION, self._writer(transfer))
+            self._running[curl] = transfer
+            self._multi.add_handle(curl)
+
+    def _new_curl(self) -> Any:
+        curl = pycurl.Curl()
+        curl.setopt(pycurl.NOSIGNAL, 1)
+        curl.setopt(pycurl.PROXY, "")
+        curl.setopt(pycurl.FOLLOWLOCATION, 0)
+        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        curl.setopt(pycurl.PATH_AS_IS, 1)
+        curl.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(self._limits.connect_s * 1000))
+        curl.setopt(pycurl.TIMEOUT_MS, int(self._limits.total_s * 1000))
+        curl.setopt(pycurl.LOW_SPEED_LIMIT, self._limits.min_rate)
+        curl.setopt(pycurl.LOW_SPEED_TIME, _SILENT_S)
+        curl.setopt(pycurl.MAXFILESIZE, self._limits.max_bytes)
+        _trust(curl)
+        return curl
+
+    def _writer(self, transfer: _Transfer[Any]) -> Any:
+        most, parts = self._limits.max_bytes, transfer.parts
+
+        def write(chunk: bytes) -> int | None:
+            transfer.size += len(chunk)
+            if transfer.size > most:
+                transfer.too_large = True
+                return -1
+            parts.append(chunk)
+            return None
+
+        return write
+
+    def _on_socket(self, what: int, descriptor: int, _: Any, __: Any) -> None:
+        known = descriptor in self._selector.get_map()
+        if what == pycurl.POLL_REMOVE:
+            if known:
+                self._selector.unregister(descriptor)
+        elif wanted := _WANTED.get(what):
+            (self._selector.modify if known else self._selector.register)(descriptor, wanted)
+
+    def _on_timer(self, milliseconds: int) -> None:
+        self._due = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
+
+    def _end_cancelled(self) -> None:
+        for curl in [curl for curl, transfer in self._running.items() if transfer.future.cancelled()]:
+            self._release(curl)
+
+    def _release(self, curl: Any) -> _Transfer[Any]:
+        self._multi.remove_handle(curl)
+        self._spare.append(curl)
+        return self._running.pop(curl)
+
+    def _collect(self) -> None:
+        more = 1
+        while more:
+            more, done, failed = self._multi.info_read()
+            for curl in done:
+                status, retry_after_s = int(curl.getinfo(pycurl.RESPONSE_CODE)), float(curl.getinfo(pycurl.RETRY_AFTER))
+                self._release(curl).succeed(status, retry_after_s or None)
+            for curl, code, message in failed:
+                transfer = self._release(curl)
+                transfer.fail(self._cause(transfer, code, message))
+
+    def _cause(self, transfer: _Transfer[Any], code: int, message: str) -> FleetError:
+        if code == pycurl.E_FILESIZE_EXCEEDED:
+            return ImageTooLarge(f"more than {self._limits.max_bytes} bytes are announced")
+        if transfer.too_large:
+            return ImageTooLarge(f"more than {self._limits.max_bytes} bytes")
+        if code == pycurl.E_PARTIAL_FILE:
+            return ImageTruncated("the answer ends before its end")
+        return ImageSourceDown(f"{message} (libcurl {code})"[:200])
+
+
+def _curl_mask(mask: int) -> int:
+    return (pycurl.CSELECT_IN if mask & EVENT_READ else 0) | (pycurl.CSELECT_OUT if mask & EVENT_WRITE else 0)
+
+
+def _trust(curl: Any) -> None:
+    """Believe the authorities that Python believes; a libcurl out of a wheel may look for them where its maker had them."""
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile:
+        curl.setopt(pycurl.CAINFO, paths.cafile)
+    if paths.capath:
+        curl.setopt(pycurl.CAPATH, paths.capath)
