@@ -6,7 +6,7 @@ from adapters.downloads import DownloadLimits, refuse_status
 from adapters.s3_requests import MAX_ERROR_BYTES, KeySource, S3Requests, error_code
 from adapters.sigv4 import UNSIGNED_PAYLOAD
 from adapters.transfers import Answer, Transfers
-from contracts.errors import ImageSourceDown, ImageTruncated
+from contracts.errors import ImageSourceDown
 from contracts.image_urls import S3Location
 
 _TRANSIENT_CODES = frozenset({"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "RequestTimeTooSkewed"})
@@ -28,8 +28,6 @@ class S3Images:
 
 def _object(answer: Answer) -> bytes:
     if answer.status == 200:
-        if not answer.body:
-            raise ImageTruncated("0 bytes came")
         return answer.body
     code = error_code(answer.body[:MAX_ERROR_BYTES])
     if code in _TRANSIENT_CODES:

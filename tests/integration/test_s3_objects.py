@@ -147,3 +147,9 @@ def test_connections_are_kept(stack):
     store = a_store(stack, endpoint=f"http://127.0.0.1:{server.getsockname()[1]}")
     assert [store.fetch(located(stack, "a.jpg")) for _ in range(5)] == [b"abc"] * 5
     assert len(taken) == 1
+
+
+def test_an_empty_object_is_what_it_is(stack):
+    store = a_store(stack)
+    store.put("empty", b"", "image/jpeg")
+    assert store.fetch(located(stack, "empty")) == b""
