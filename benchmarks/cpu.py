@@ -7,12 +7,15 @@ import psutil
 
 from local.fleet import LocalFleet
 
-_EARLY, _LATE = 0.2, 0.8
+_EARLY, _LATE = 0.0, 0.95
 _LOOK_S = 0.2
 
 
 class CpuWatch(threading.Thread):
-    """Notes the CPU seconds of every role and service between the first and the last fifth of a drain."""
+    """Notes the CPU seconds of every role and service from the first outcome of a drain on, but for its end, where cores idle.
+
+    Intake runs ahead of the workers: a window in the middle of a drain would show next to nothing of it.
+    """
 
     def __init__(self, fleet: LocalFleet, done: Callable[[], int], events: int) -> None:
         """`done` counts the events of this drain that are decided, of `events`."""
@@ -29,7 +32,7 @@ class CpuWatch(threading.Thread):
 
     def _sample(self, share: float) -> tuple[int, dict[str, float]]:
         wait = threading.Event().wait
-        while (done := self._done()) < self._events * share:
+        while (done := self._done()) < max(1, self._events * share):
             wait(_LOOK_S)
         return done, cpu_seconds(self._fleet)
 
