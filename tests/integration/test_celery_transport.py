@@ -134,3 +134,14 @@ def test_a_full_broker_is_said_in_our_words(redis_url):
             work.publish([[uuid4() for _ in range(64)] for _ in range(2000)])
     finally:
         client.config_set("maxmemory", before)
+
+
+def test_one_client_serves_all_acknowledgements_of_a_channel(redis_url):
+    with Connection(redis_url, transport=RepairedTransport) as connection:
+        channel = connection.channel()
+        client = channel._create_client()
+        assert client.ping()
+        assert channel._create_client() is client
+        channel._pool = None  # what kombu does after a fork
+        assert channel._create_client() is not client
+        assert channel._create_client().ping()

@@ -123,6 +123,13 @@ def test_the_environment_is_the_given_one_and_signals_are_at_their_defaults(supe
     assert int(ignored, 16) & ~(0b11 << 31) == 0
 
 
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Linux only")
+def test_roles_are_scheduled_as_batch_work(supervisor, terminal):
+    supervisor.start("role", python("import os; print(os.sched_getscheduler(0) == os.SCHED_BATCH)"))
+    assert ended(supervisor)
+    assert "role | True" in terminal.getvalue()
+
+
 def test_any_bytes_get_through_and_none_commands_the_terminal(supervisor, terminal):
     code = r"import sys; sys.stdout.buffer.write(b'caf\xc3\xa9 \xff\xfe \x1b[2J\x00 end\r\n\nnext\n')"
     supervisor.start("role", python(code))

@@ -9,6 +9,7 @@ import pytest
 from contracts.errors import ImageSourceDown, QueueUnavailable
 from contracts.facts import (
     BatchAccepted,
+    DeadLettersFiled,
     EventRefused,
     ItemDecided,
     ItemPostponed,
@@ -177,3 +178,22 @@ def test_the_drain_files_each_letter_once_and_keeps_what_it_cannot_read(house):
 def test_events_are_accepted_by_their_digest(house):
     event = an_event(house.clock())
     assert house.ledger.accept([accepted(event)], []).new == [event.event_id]
+
+
+def test_what_gathered_while_no_worker_was_free_goes_out_as_one_wake_up(house):
+    house.processor(), house.processor()
+    for _ in range(2):
+        for _ in range(4):
+            house.throw()
+        house.drain.take_one(0)
+    assert [len(house.work.take()[0]) for _ in range(3)] == [2, 2, 4]
+
+
+def test_a_dead_letter_waits_a_moment_for_others(house):
+    drain = DeadLetterDrain(house.letters, house.ledger, house.clock, house.telemetry, gather_s=0.2)
+    house.letters.publish([Message(a_letter(an_event()).encode())])
+    late = threading.Timer(0.05, lambda: house.letters.publish([Message(a_letter(an_event()).encode())]))
+    late.start()
+    assert drain.take_one(0)
+    (fact,) = house.telemetry.of(DeadLettersFiled)
+    assert (fact.received, fact.new) == (2, 2)
