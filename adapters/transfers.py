@@ -11,12 +11,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from socket import socketpair
 from typing import Any, Generic, TypeVar
 
 import pycurl
+import structlog
 
 from adapters.downloads import DownloadLimits
 from contracts.errors import FleetError, ImageSourceDown, ImageTooLarge, ImageTruncated
@@ -59,6 +61,7 @@ class _Transfer(Generic[Result]):
         if not self.future.set_running_or_notify_cancel():
             return
         body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        self.parts.clear()
         try:
             result = self.meaning(Answer(status, body, retry_after_s))
         except Exception as error:  # noqa: BLE001 - whoever asked for it sorts it
@@ -105,29 +108,53 @@ class Transfers:
         with self._lock:
             if self._thread is None:
                 self._open()
-        self._bell.send(b"!")
+                thread = threading.Thread(target=self._run, name="transfers", daemon=True)
+                thread.start()
+                self._thread = thread
+        self._ring()
 
     def _on_cancel(self, future: Future[Any]) -> None:
         if future.cancelled():
+            self._ring()
+
+    def _ring(self) -> None:
+        with suppress(BlockingIOError):  # then it rings already
             self._bell.send(b"!")
 
     def _open(self) -> None:
         self._bell, self._ears = socketpair()
+        self._bell.setblocking(False)
         self._selector = DefaultSelector()
         self._selector.register(self._ears, EVENT_READ)
         self._multi: Any = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, _KEPT_CONNECTIONS)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
-        self._thread = threading.Thread(target=self._run, name="transfers", daemon=True)
-        self._thread.start()
 
     def _run(self) -> None:
         while True:
             try:
                 self._go_round()
-            except Exception as error:  # noqa: BLE001 - this thread's end would leave every picture of the process waiting
-                self._fail_all(error)
+            except Exception as error:  # noqa: BLE001 - see `_begin_anew`
+                structlog.get_logger("waste").exception("transfers_failed")
+                self._begin_anew(error)
+
+    def _begin_anew(self, error: Exception) -> None:
+        """Fail what is under way, and go on with a fresh libcurl: its state after an unforeseen error is anybody's guess.
+
+        This thread's end would leave every picture of the process waiting.
+        """
+        running, self._running, self._due = list(self._running.items()), {}, None
+        self._spare.clear()
+        for curl, transfer in running:
+            with suppress(Exception):
+                self._multi.remove_handle(curl)
+            transfer.fail(error)
+        with suppress(Exception):
+            self._multi.close()
+        for one in (self._selector, self._bell, self._ears):
+            one.close()
+        self._open()
 
     def _go_round(self) -> None:
         self._start_new()
@@ -142,10 +169,6 @@ class Transfers:
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         self._collect()
 
-    def _fail_all(self, error: Exception) -> None:
-        for curl in list(self._running):
-            self._release(curl).fail(error)
-
     def _pause_s(self) -> float:
         if self._new:
             return 0.0
@@ -156,12 +179,16 @@ class Transfers:
             transfer = self._new.popleft()
             if transfer.future.cancelled():
                 continue
-            curl = self._spare.pop() if self._spare else self._new_curl()
-            curl.setopt(pycurl.URL, transfer.url)
-            curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in transfer.headers.items()])
-            curl.setopt(pycurl.WRITEFUNCTION, self._writer(transfer))
-            self._running[curl] = transfer
-            self._multi.add_handle(curl)
+            try:
+                curl = self._spare.pop() if self._spare else self._new_curl()
+                curl.setopt(pycurl.URL, transfer.url)
+                curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in transfer.headers.items()])
+                curl.setopt(pycurl.WRITEFUNCTION, self._writer(transfer))
+                self._multi.add_handle(curl)
+            except Exception as error:  # noqa: BLE001 - it is this transfer's alone; whoever asked for it sorts it
+                transfer.fail(error)
+            else:
+                self._running[curl] = transfer
 
     def _new_curl(self) -> Any:
         curl = pycurl.Curl()
@@ -210,6 +237,7 @@ class Transfers:
 
     def _release(self, curl: Any) -> _Transfer[Any]:
         self._multi.remove_handle(curl)
+        curl.setopt(pycurl.WRITEFUNCTION, _drop)  # a spare handle shall keep nobody's picture
         self._spare.append(curl)
         return self._running.pop(curl)
 
@@ -218,11 +246,15 @@ class Transfers:
         while more:
             more, done, failed = self._multi.info_read()
             for curl in done:
-                status, retry_after_s = int(curl.getinfo(pycurl.RESPONSE_CODE)), float(curl.getinfo(pycurl.RETRY_AFTER))
-                self._release(curl).succeed(status, retry_after_s or None)
+                status, retry_after_s = _status(curl)
+                self._release(curl).succeed(status, retry_after_s)
             for curl, code, message in failed:
+                status, retry_after_s = _status(curl)
                 transfer = self._release(curl)
-                transfer.fail(self._cause(transfer, code, message))
+                if status in {0, 200}:
+                    transfer.fail(self._cause(transfer, code, message))
+                else:  # an error is an error, however its text ends
+                    transfer.succeed(status, retry_after_s)
 
     def _cause(self, transfer: _Transfer[Any], code: int, message: str) -> FleetError:
         if code == pycurl.E_FILESIZE_EXCEEDED:
@@ -232,6 +264,14 @@ class Transfers:
         if code == pycurl.E_PARTIAL_FILE:
             return ImageTruncated("the answer ends before its end")
         return ImageSourceDown(f"{message} (libcurl {code})"[:200])
+
+
+def _status(curl: Any) -> tuple[int, float | None]:
+    return int(curl.getinfo(pycurl.RESPONSE_CODE)), float(curl.getinfo(pycurl.RETRY_AFTER)) or None
+
+
+def _drop(_: bytes) -> None:
+    pass
 
 
 def _curl_mask(mask: int) -> int:

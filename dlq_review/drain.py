@@ -3,8 +3,9 @@
 import hashlib
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
-from contracts.errors import EventInvalid, FleetError
+from contracts.errors import EventInvalid, FleetError, Infrastructure
 from contracts.facts import DeadLettersFiled
 from contracts.ids import uuid7
 from contracts.messages import Received
@@ -32,12 +33,14 @@ class DeadLetterDrain:
             return False
         if self._gather_s and len(batch) < BATCH:
             time.sleep(self._gather_s)
-            batch += self._queue.receive(BATCH - len(batch), 0)
+            with suppress(Infrastructure):  # what has come is filed all the same
+                batch += self._queue.receive(BATCH - len(batch), 0)
         receipts = [received.receipt for received in batch]
         try:
             new = self._file([self._letter(received) for received in batch])
         except FleetError:
-            self._queue.release(receipts)
+            with suppress(Infrastructure):  # what was not given back comes back when its lease ends
+                self._queue.release(receipts)
             raise
         self._queue.ack(receipts)
         self._telemetry.emit(DeadLettersFiled(len(batch), new))

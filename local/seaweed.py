@@ -88,7 +88,8 @@ class SeaweedService(Service):
 
     def _environment(self) -> Mapping[str, str]:
         # It shares the cores: on one of two it spends 0.45 ms of CPU on a single picture, on both of them 0.6 (measured).
-        return {"GOMAXPROCS": str(max(1, (os.cpu_count() or 1) // 2))}
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return {"GOMAXPROCS": str(max(1, cores // 2))}
 
     def _argv(self) -> Sequence[str]:
         ports = [f"-{name}={self._port_of(name)}" for name in self.port_names]

@@ -35,7 +35,7 @@ class Fetches:
         self._next: tuple[ClaimedItem, Fetched] | None = None
         self._left = {item.event_id: item for item in items}
         self._held = 0
-        self._beginning = False
+        self._beginning = self._closed = False
         self._lock = threading.Lock()
         self._begin_more()
 
@@ -70,6 +70,7 @@ class Fetches:
         """Take no more; returns the items that were not taken."""
         with self._lock:
             self._waiting.clear()
+            self._closed = True
             under_way = list(self._under_way)
         for future in under_way:
             future.cancel()
@@ -101,6 +102,9 @@ class Fetches:
             future.set_exception(error)
         with self._lock:
             self._under_way[future] = item
+            closed = self._closed
+        if closed:
+            future.cancel()
         future.add_done_callback(partial(self._on_done, started))
 
     def _on_done(self, started: float, future: Future[bytes]) -> None:

@@ -21,6 +21,8 @@ from contracts.ports import ImageSource
 from worker.classify import Decided, Fetched, ItemClassifier, Postponed, Result, fetched
 
 TIMEOUT_S = 45.0
+_FETCH_S = 20.0
+"""A download ends by itself in 15 s; one that does not says nothing against the item."""
 _LAST_WORDS_S = 5.0
 _TOLD_TO_END = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 
@@ -101,4 +103,4 @@ def serve(classifier: ItemClassifier, images: ImageSource, end: int) -> int:
 
 
 def _fetch(item: ClaimedItem, images: ImageSource) -> Fetched:
-    return fetched(lambda: images.begin(item.image_url).result(), time.perf_counter())
+    return fetched(lambda: images.begin(item.image_url).result(_FETCH_S), time.perf_counter())

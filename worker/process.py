@@ -137,10 +137,12 @@ class Processor:
                 self._run(batch, fetches, turn)
         finally:
             left = [*fetches.leave(), *(one.item for one in batch.decoded)]
-        self._flush(batch)
-        if left:
-            # Back to the ledger, uncounted: what was on its way will be fetched again.
-            self._release(left)
+            try:
+                self._flush(batch)
+            finally:
+                if left:
+                    # Back to the ledger, uncounted: what was on its way will be fetched again.
+                    self._release(left)
 
     def _try_alone(self, suspects: Sequence[ClaimedItem], batch: _Batch) -> None:
         with self._place.isolated() as alone:
@@ -181,9 +183,12 @@ class Processor:
                 batch.results.append(made)
             # The hard deadline is one item's: sixty-four slow pictures are no reason to end the process.
             progress.tick()
-        while batch.decoded and not self._out_of_time(batch):
-            batch.results.append(classifier.infer(batch.decoded.popleft()))
+        while batch.decoded:
+            batch.results.append(classifier.infer(batch.decoded[0]))
+            batch.decoded.popleft()
             progress.tick()
+            if self._out_of_time(batch):  # asked last: a picture that took all the time to decode shall not be given back
+                return
 
     def _out_of_time(self, batch: _Batch) -> bool:
         return self._place.stopping.is_set() or time.monotonic() - batch.started > _SOFT_DEADLINE_S

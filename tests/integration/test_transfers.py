@@ -160,3 +160,33 @@ def test_https_is_believed_from_the_authorities_that_python_believes(transfers, 
 def test_what_a_server_asks_to_wait_is_told(transfers, server):
     host = server(lambda line: line.sendall(b"HTTP/1.1 503 x\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"))
     assert transfers.begin(host.url, {}, lambda answer: (answer.status, answer.retry_after_s)).result(2) == (503, 7.0)
+
+
+def test_an_address_that_cannot_be_asked_is_its_own_trouble_alone(transfers, server):
+    host = server(lambda line: line.sendall(served(b"abc")))
+    broken = transfers.begin("http://müll.example/a.jpg", {"x": "ü"}, body_of)
+    fine = transfers.begin(host.url, {}, body_of)
+    assert broken.exception(2) is not None
+    assert fine.result(2) == b"abc"
+
+
+def test_an_unforeseen_error_of_the_loop_ends_what_is_under_way_and_no_more(transfers, server, monkeypatch):
+    hanging = server(lambda line: time.sleep(3))
+    under_way = transfers.begin(hanging.url, {}, body_of)
+    wait_for(lambda: hanging.requests)
+    real = transfers._collect
+
+    def once():
+        monkeypatch.setattr(transfers, "_collect", real)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(transfers, "_collect", once)
+    transfers._ring()
+    with pytest.raises(ZeroDivisionError):
+        under_way.result(2)
+    assert transfers.begin(server(lambda line: line.sendall(served(b"abc"))).url, {}, body_of).result(2) == b"abc"
+
+
+def test_an_error_that_breaks_off_is_still_that_error(transfers, server):
+    host = server(lambda line: line.sendall(b"HTTP/1.1 503 x\r\nContent-Length: 100\r\n\r\nabc"))
+    assert transfers.begin(host.url, {}, lambda answer: answer.status).result(2) == 503

@@ -1,10 +1,11 @@
 """Workers that vanish, are paused, told to end, or lose their ledger: the rooms on the twins."""
 
+import time
 from uuid import uuid4
 
 import pytest
 
-from contracts.errors import LedgerUnavailable
+from contracts.errors import LedgerUnavailable, ModelUnusable
 from contracts.facts import (
     DependencyBack,
     DependencyLost,
@@ -133,3 +134,34 @@ def test_a_wake_up_of_slow_pictures_gives_back_what_it_has_no_time_for(house, mo
     left = [house.ledger.rows[event_id] for event_id in ids if house.ledger.rows[event_id].open]
     assert 5 <= len(left) <= 11
     assert {(row.attempts, row.losses, row.lease_owner) for row in left} == {(0, 0, None)}
+
+
+def test_a_picture_that_takes_all_the_time_to_decode_is_decided_all_the_same(house, monkeypatch):
+    monkeypatch.setattr("worker.process._SOFT_DEADLINE_S", 0.05)
+    event_id = house.throw()
+    house.drain.take_one(0)
+    processor = house.processor()
+    classifier = processor._place.classifier
+    monkeypatch.setattr(classifier, "_decode", lambda data: time.sleep(0.1) or data)
+    processor.take([event_id])
+    assert house.ledger.outcomes[event_id].kind == OutcomeKind.PREDICTION
+
+
+def test_a_model_that_fails_gives_back_what_is_not_decided_and_records_what_is(house, monkeypatch):
+    ids = [house.throw() for _ in range(6)]
+    house.drain.take_one(0)
+    real, calls = house.model.classify, []
+
+    def fail_at_the_third(image):
+        calls.append(image)
+        if len(calls) == 3:
+            raise ModelUnusable("out of memory")
+        return real(image)
+
+    monkeypatch.setattr(house.model, "classify", fail_at_the_third)
+    with pytest.raises(ModelUnusable):
+        house.processor().take(ids)
+    assert len(house.ledger.outcomes) == 2
+    left = [house.ledger.rows[event_id] for event_id in ids if house.ledger.rows[event_id].open]
+    assert {(row.attempts, row.lease_owner) for row in left} == {(0, None)}
+    assert len(left) == 4

@@ -67,3 +67,18 @@ def test_a_turn_is_free_after_an_error():
         break_off()
     with turns.queue() as next_one:
         assert next_one.take(0)
+
+
+def test_a_long_turn_ends_when_another_waits(monkeypatch):
+    monkeypatch.setattr("worker.turns._LONGEST_S", 0.05)
+    turns = Turns(1)
+    with turns.queue() as older, turns.queue() as younger:
+        assert older.take(0)
+        waiting = threading.Thread(target=lambda: younger.take(2) and (time.sleep(0.05), younger.leave()))
+        waiting.start()
+        wait_for(lambda: turns.oldest_waiting == 1)
+        assert older.take(0)
+        time.sleep(0.06)
+        assert not older.take(0.01)
+        assert older.take(2)
+        waiting.join()
