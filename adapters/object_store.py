@@ -1,5 +1,11 @@
 """From settings to the object store and its keys."""
 
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
 from adapters.s3_objects import S3Objects
 from adapters.s3_requests import KeySource
 from adapters.settings import ObjectStoreSettings
@@ -32,8 +38,35 @@ def _machine_keys() -> KeySource:
     if credentials is None:
         raise SettingsInvalid("AWS_ACCESS_KEY_ID: is not set, and this machine has no AWS credentials of its own")
 
-    def frozen() -> AwsKeys:
-        now = credentials.get_frozen_credentials()
-        return AwsKeys(now.access_key, now.secret_key, now.token)
+    return RenewedKeys(credentials.get_frozen_credentials)
 
-    return frozen
+
+class RenewedKeys:
+    """The latest of keys that somebody else renews, without ever waiting for it.
+
+    botocore renews long before the end, but within the call that finds it due: a request to the machine's own metadata
+    or to STS, behind which all downloads of a worker would wait.
+    """
+
+    def __init__(self, ask: Callable[[], Any], *, every_s: float = 60.0) -> None:
+        """`ask` returns botocore's frozen credentials; it is called here, and every `every_s` from a daemon thread."""
+        self._ask, self._every_s = ask, every_s
+        self._latest = self._asked()
+        threading.Thread(target=self._renew, name="keys", daemon=True).start()
+
+    def __call__(self) -> AwsKeys:
+        """Return the latest keys."""
+        return self._latest
+
+    def _renew(self) -> None:
+        wait = threading.Event().wait
+        while True:
+            wait(self._every_s)
+            try:
+                self._latest = self._asked()
+            except Exception as error:  # noqa: BLE001 - botocore's errors share no base class; the keys in hand are still good
+                structlog.get_logger("waste").warning("keys_not_renewed", error=f"{type(error).__name__}: {error}"[:200])
+
+    def _asked(self) -> AwsKeys:
+        now = self._ask()
+        return AwsKeys(now.access_key, now.secret_key, now.token)

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from adapters.images import decode
 from adapters.onnx_model import OnnxClassifier
+from benchmarks.accuracy import measure_accuracy
 from benchmarks.cpu import CpuWatch, rss_mb
 from benchmarks.enqueue import measure_edge_bytes, measure_enqueue, measure_work_bytes
 from benchmarks.latency import measure_bare_ms, measure_latency, stages_ms
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, small: list[bytes], models: dict[str, tuple[Path, str]], folder: Path) -> dict[str, Any]:
-    results: dict[str, Any] = {"drain": {}}
+    results: dict[str, Any] = {"drain": {}, "accuracy": measure_accuracy(models)}
     for name, model in models.items():
         os.environ |= {"MODEL_PATH": str(model[0]), "MODEL_SHA256": model[1]}
         with LocalFleet(
@@ -170,7 +171,7 @@ def _machine(options: argparse.Namespace) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "pictures": "photographs" if options.images else "rendered",
-        "arguments": json.dumps({key: str(value) for key, value in vars(options).items()}),
+        "arguments": json.dumps({key: str(value) for key, value in vars(options).items() if key != "out"}),
     }
 
 

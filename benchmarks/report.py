@@ -27,7 +27,13 @@ def _lines(results: dict[str, Any]) -> list[str]:
         cells = [_number(one.get(key)) for key in ("limit", "ours", "naive")]
         shares = [f"{one[key]:.2f}" if key in one else "-" for key in ("ours_of_limit", "naive_of_limit", "ours_of_naive")]
         lines.append(f"| {name} | " + " | ".join(cells + shares) + " |")
+    lines += ["", *map(_accuracy_line, results["accuracy"].items())]
     return lines + _single_lines(results) if "latency" in results else lines
+
+
+def _accuracy_line(one: tuple[str, dict[str, float]]) -> str:
+    name, found = one
+    return f"- {name}: {found['right']:.1%} of rendered pictures right, {found['as_the_first']:.1%} as the first model says"
 
 
 def _single_lines(results: dict[str, Any]) -> list[str]:
