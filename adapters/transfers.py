@@ -107,6 +107,8 @@ class Transfers:
     def _wake(self) -> None:
         with self._lock:
             if self._thread is None:
+                self._bell, self._ears = socketpair()
+                self._bell.setblocking(False)
                 self._open()
                 thread = threading.Thread(target=self._run, name="transfers", daemon=True)
                 thread.start()
@@ -122,8 +124,6 @@ class Transfers:
             self._bell.send(b"!")
 
     def _open(self) -> None:
-        self._bell, self._ears = socketpair()
-        self._bell.setblocking(False)
         self._selector = DefaultSelector()
         self._selector.register(self._ears, EVENT_READ)
         self._multi: Any = pycurl.CurlMulti()
@@ -152,8 +152,7 @@ class Transfers:
             transfer.fail(error)
         with suppress(Exception):
             self._multi.close()
-        for one in (self._selector, self._bell, self._ears):
-            one.close()
+        self._selector.close()
         self._open()
 
     def _go_round(self) -> None:
