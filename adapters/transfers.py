@@ -27,6 +27,7 @@ _SILENT_S = 5
 _BUFFER_BYTES = 256 * 1024
 _KEPT_CONNECTIONS = 32
 _IDLE_S = 60.0
+_REOPEN_EVERY_S = 1.0
 _WANTED = {
     pycurl.POLL_IN: EVENT_READ,
     pycurl.POLL_OUT: EVENT_WRITE,
@@ -153,7 +154,15 @@ class Transfers:
         with suppress(Exception):
             self._multi.close()
         self._selector.close()
-        self._open()
+        while not self._reopened():
+            time.sleep(_REOPEN_EVERY_S)
+
+    def _reopened(self) -> bool:
+        try:
+            self._open()
+        except Exception:  # noqa: BLE001 - such as no descriptor left, which passes
+            return False
+        return True
 
     def _go_round(self) -> None:
         self._start_new()

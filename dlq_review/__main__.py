@@ -20,12 +20,11 @@ from adapters.settings import DatabaseSettings, LogSettings, QueueSettings, read
 from adapters.telemetry import FleetTelemetry
 from dlq_review.drain import DeadLetterDrain
 
+_GATHER_S = 0.25
+
 
 class ReviewSettings(LogSettings, QueueSettings, DatabaseSettings):
     """What the review desk is told."""
-
-
-_GATHER_S = 0.25
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -91,16 +91,15 @@ class ItemClassifier:
 
     def classify(self, item: ClaimedItem, picture: Fetched) -> Result:
         """Return what becomes of an item."""
-        return self.infer(self.decode(item, picture))
+        decoded = self.decode(item, picture)
+        return self.infer(decoded) if isinstance(decoded, Decoded) else decoded
 
     def decode(self, item: ClaimedItem, picture: Fetched) -> Decoded | Result:
         """Return an item's pixels, or what becomes of it without any."""
         return self._sorted(item, lambda: self._pixels(item, picture))
 
-    def infer(self, decoded: Decoded | Result) -> Result:
+    def infer(self, decoded: Decoded) -> Result:
         """Return what becomes of a decoded item."""
-        if not isinstance(decoded, Decoded):
-            return decoded
         return self._sorted(decoded.item, lambda: self._outcome_of(decoded))
 
     def _sorted(self, item: ClaimedItem, step: Callable[[], Step]) -> Step | Result:
