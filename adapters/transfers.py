@@ -5,7 +5,6 @@ less too, since requests come as close together as answers allow (measured: docs
 Source: https://curl.se/libcurl/c/libcurl-multi.html, "multi_socket".
 """
 
-import ssl
 import threading
 import time
 from collections import deque
@@ -20,11 +19,9 @@ from typing import Any, Generic, TypeVar
 import pycurl
 import structlog
 
+from adapters.curl_handles import cause_of, new_curl, status_of
 from adapters.downloads import DownloadLimits
-from contracts.errors import FleetError, ImageSourceDown, ImageTooLarge, ImageTruncated
 
-_SILENT_S = 5
-_BUFFER_BYTES = 256 * 1024
 _KEPT_CONNECTIONS = 32
 _IDLE_S = 60.0
 _REOPEN_EVERY_S = 1.0
@@ -55,7 +52,8 @@ class _Transfer(Generic[Result]):
     future: Future[Result] = field(default_factory=Future)
     parts: list[bytes] = field(default_factory=list)
     size: int = 0
-    too_large: bool = False
+    until: float = 0.0
+    fresh: bool = False
 
     def succeed(self, status: int, retry_after_s: float | None) -> None:
         """Give the future what the answer means."""
@@ -188,32 +186,22 @@ class Transfers:
             if transfer.future.cancelled():
                 continue
             try:
-                curl = self._spare.pop() if self._spare else self._new_curl()
+                curl = self._spare.pop() if self._spare else new_curl(self._limits)
                 curl.setopt(pycurl.URL, transfer.url)
                 curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in transfer.headers.items()])
                 curl.setopt(pycurl.WRITEFUNCTION, self._writer(transfer))
+                curl.setopt(pycurl.FRESH_CONNECT, int(transfer.fresh))
+                curl.setopt(pycurl.TIMEOUT_MS, self._milliseconds_left(transfer))
                 self._multi.add_handle(curl)
             except Exception as error:  # noqa: BLE001 - it is this transfer's alone; whoever asked for it sorts it
                 transfer.fail(error)
             else:
                 self._running[curl] = transfer
 
-    def _new_curl(self) -> Any:
-        curl = pycurl.Curl()
-        curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.PROXY, "")
-        curl.setopt(pycurl.FOLLOWLOCATION, 0)
-        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        curl.setopt(pycurl.PATH_AS_IS, 1)
-        curl.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(self._limits.connect_s * 1000))
-        curl.setopt(pycurl.TIMEOUT_MS, int(self._limits.total_s * 1000))
-        curl.setopt(pycurl.LOW_SPEED_LIMIT, self._limits.min_rate)
-        curl.setopt(pycurl.LOW_SPEED_TIME, _SILENT_S)
-        curl.setopt(pycurl.MAXFILESIZE, self._limits.max_bytes)
-        _trust(curl)
-        return curl
+    def _milliseconds_left(self, transfer: _Transfer[Any]) -> int:
+        now = time.monotonic()
+        transfer.until = transfer.until or now + self._limits.total_s
+        return max(1, int((transfer.until - now) * 1000))
 
     def _writer(self, transfer: _Transfer[Any]) -> Any:
         most, parts = self._limits.max_bytes, transfer.parts
@@ -221,7 +209,6 @@ class Transfers:
         def write(chunk: bytes) -> int | None:
             transfer.size += len(chunk)
             if transfer.size > most:
-                transfer.too_large = True
                 return -1
             parts.append(chunk)
             return None
@@ -254,28 +241,19 @@ class Transfers:
         while more:
             more, done, failed = self._multi.info_read()
             for curl in done:
-                status, retry_after_s = _status(curl)
+                status, retry_after_s = status_of(curl)
                 self._release(curl).succeed(status, retry_after_s)
             for curl, code, message in failed:
-                status, retry_after_s = _status(curl)
+                status, retry_after_s = status_of(curl)
                 transfer = self._release(curl)
-                if status in {0, 200}:
-                    transfer.fail(self._cause(transfer, code, message))
+                if code == pycurl.E_SEND_ERROR and not status and not transfer.fresh:
+                    # libcurl met five dead ones among its kept connections, such as after a restart of the store.
+                    transfer.fresh = True
+                    self._new.append(transfer)
+                elif status in {0, 200}:
+                    transfer.fail(cause_of(code, message, self._limits))
                 else:  # an error is an error, however its text ends
                     transfer.succeed(status, retry_after_s)
-
-    def _cause(self, transfer: _Transfer[Any], code: int, message: str) -> FleetError:
-        if code == pycurl.E_FILESIZE_EXCEEDED:
-            return ImageTooLarge(f"more than {self._limits.max_bytes} bytes are announced")
-        if transfer.too_large:
-            return ImageTooLarge(f"more than {self._limits.max_bytes} bytes")
-        if code == pycurl.E_PARTIAL_FILE:
-            return ImageTruncated("the answer ends before its end")
-        return ImageSourceDown(f"{message} (libcurl {code})"[:200])
-
-
-def _status(curl: Any) -> tuple[int, float | None]:
-    return int(curl.getinfo(pycurl.RESPONSE_CODE)), float(curl.getinfo(pycurl.RETRY_AFTER)) or None
 
 
 def _drop(_: bytes) -> None:
@@ -284,12 +262,3 @@ def _drop(_: bytes) -> None:
 
 def _curl_mask(mask: int) -> int:
     return (pycurl.CSELECT_IN if mask & EVENT_READ else 0) | (pycurl.CSELECT_OUT if mask & EVENT_WRITE else 0)
-
-
-def _trust(curl: Any) -> None:
-    """Believe the authorities that Python believes; a libcurl out of a wheel may look for them where its maker had them."""
-    paths = ssl.get_default_verify_paths()
-    if paths.cafile:
-        curl.setopt(pycurl.CAINFO, paths.cafile)
-    if paths.capath:
-        curl.setopt(pycurl.CAPATH, paths.capath)

@@ -98,9 +98,16 @@ def answer_of(server):
     """Read one whole answer: its head, and as much as that announces."""
     data = b""
     while b"\r\n\r\n" not in data:
-        data += server.recv(65536)
+        data += more(server)
     head, _, body = data.partition(b"\r\n\r\n")
     length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
     while len(body) < length:
-        body += server.recv(65536)
+        body += more(server)
     return head + b"\r\n\r\n" + body
+
+
+def more(server):
+    data = server.recv(65536)
+    if not data:
+        raise ConnectionResetError
+    return data

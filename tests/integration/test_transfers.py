@@ -190,3 +190,18 @@ def test_an_unforeseen_error_of_the_loop_ends_what_is_under_way_and_no_more(tran
 def test_an_error_that_breaks_off_is_still_that_error(transfers, server):
     host = server(lambda line: line.sendall(b"HTTP/1.1 503 x\r\nContent-Length: 100\r\n\r\nabc"))
     assert transfers.begin(host.url, {}, lambda answer: answer.status).result(2) == 503
+
+
+def test_kept_connections_that_all_died_cost_no_picture(transfers, server):
+    together = threading.Barrier(12)
+
+    def once(line):
+        together.wait(5)
+        line.sendall(served(b"picture"))
+        line.recv(65536)  # the next request over this connection, which it does not survive
+
+    dying = server(once)
+    for future in [transfers.begin(dying.url, {}, body_of) for _ in range(12)]:
+        assert future.result(5) == b"picture"
+    dying.answer = lambda line: line.sendall(served(b"picture"))
+    assert transfers.begin(dying.url, {}, body_of).result(5) == b"picture"
