@@ -17,13 +17,18 @@ The file's contract: input `image` uint8 [n, 224, 224, 3] RGB; output `probabili
 import hashlib
 import json
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+# Before the import: the runtime would keep a database in the home folder and tell its maker of each session.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
 from adapters.images import PREPROCESSING, SIDE_PX, Picture

@@ -8,6 +8,7 @@ after Tan and Le 2019 and Google's EfficientNet-Lite (TensorFlow TPU models, Apa
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -140,6 +141,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(model: onnx.ModelProto, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see adapters.onnx_model
     import onnxruntime
 
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

@@ -4,6 +4,7 @@ Activations uint8, weights int8 per channel, in QDQ form: on processors without 
 Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,9 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see adapters.onnx_model
+
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 

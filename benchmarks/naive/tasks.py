@@ -5,6 +5,9 @@ import os
 from typing import Any
 
 import numpy as np
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # as ours
+
 import onnxruntime
 import psycopg
 import requests

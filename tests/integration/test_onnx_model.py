@@ -1,6 +1,10 @@
 """The shipped model and the checks that any other has to pass."""
 
 import hashlib
+import os
+import re
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -13,6 +17,7 @@ from contracts.categories import CATEGORIES
 from contracts.errors import ModelUnusable
 from models import shipped_model
 from producer.render import render
+from tests.conftest import REPOSITORY
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +133,28 @@ def test_a_file_that_is_another_or_none_is_refused(tmp_path):
         OnnxClassifier.load(rubbish, hashlib.sha256(rubbish.read_bytes()).hexdigest())
     with pytest.raises(ModelUnusable):
         OnnxFeatures.load(rubbish)
+
+
+def test_the_runtime_tells_nobody_of_a_session(tmp_path):
+    probe = f"""
+import os, threading
+from pathlib import Path
+from adapters.onnx_model import OnnxClassifier
+import learning.quantize
+from models import shipped_model
+OnnxClassifier.load(*shipped_model())
+print(sorted(str(path) for path in Path({str(tmp_path)!r}).rglob("*")))
+"""
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    said = subprocess.run(
+        [sys.executable, "-c", probe], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "[]\n"
+    silenced = re.compile(r"ORT_DISABLE_TELEMETRY.*(from|import) onnxruntime", re.DOTALL)
+    users = [path for path in sources() if re.search(r"^\s*(from|import) onnxruntime", path.read_text("utf-8"), re.MULTILINE)]
+    assert len(users) >= 3
+    assert not [path for path in users if not silenced.search(path.read_text("utf-8"))]
+
+
+def sources():
+    return [path for room in ("adapters", "learning", "worker", "benchmarks") for path in (REPOSITORY / room).rglob("*.py")]
