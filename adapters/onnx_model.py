@@ -1,13 +1,15 @@
 """The classifier: one ONNX file, checked before it is believed, run by ONNX Runtime on one thread of the caller.
 
 The file's contract: input `image` uint8 [n, 224, 224, 3] RGB; output `probabilities` float32 [n, 5] in the order of
-`contracts.categories.CATEGORIES`; optionally output `features` float32 [n, 1280]. Its metadata, all text:
+`contracts.categories.CATEGORIES`; optionally outputs `outlier_score` float32 [n], the probability that a picture shows
+none of them, and `features` float32 [n, 1280]. Its metadata, all text:
 
 | key | what it says |
 | --- | --- |
 | labels | JSON list of the categories in the order of the output |
 | version | the model's name on every prediction |
 | threshold | the confidence from which it is believed, a number in [0, 1] |
+| outlier_threshold | with `outlier_score`: the score above which it is not believed, a number in [0, 1] |
 | preprocessing | `adapters.images.PREPROCESSING` of its training |
 | calibration | JSON object: temperature, and how well confidence matched accuracy on the validation set |
 | data_fingerprint | SHA-256 over the list of the training data |
@@ -18,6 +20,7 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -34,9 +37,10 @@ from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 from adapters.images import PREPROCESSING, SIDE_PX, Picture
 from contracts.categories import CATEGORIES
 from contracts.errors import ModelUnusable, PredictionInvalid
+from contracts.outcomes import Scores
 
 SUM_TOLERANCE = 1e-3
-_IMAGE, _PROBABILITIES, _FEATURES = "image", "probabilities", "features"
+_IMAGE, _PROBABILITIES, _OUTLIER_SCORE, _FEATURES = "image", "probabilities", "outlier_score", "features"
 _KEYS = ("labels", "version", "threshold", "preprocessing", "calibration", "data_fingerprint", "git_revision")
 _RUNTIME_ERRORS = (  # ONNX Runtime's errors share no base class but Exception
     runtime_errors.EPFail,
@@ -59,6 +63,7 @@ class ModelFacts:
 
     version: str
     threshold: float
+    outlier_threshold: float | None
     temperature: float
     data_fingerprint: str
     git_revision: str
@@ -82,8 +87,7 @@ class OnnxFeatures:
 
     def extract(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the features float32 [n, 1280] of `images` uint8 [n, 224, 224, 3]; the caller's one thread works."""
-        features: NDArray[np.float32] = _run(self._session, _FEATURES, images)
-        return features
+        return _run(self._session, [_FEATURES], images)[0]
 
 
 class OnnxClassifier:
@@ -92,6 +96,7 @@ class OnnxClassifier:
     def __init__(self, session: onnxruntime.InferenceSession, facts: ModelFacts) -> None:
         """`session` is open on a file that has been checked to be what `facts` say; see `load`."""
         self._session = session
+        self._outputs = [_PROBABILITIES] if facts.outlier_threshold is None else [_PROBABILITIES, _OUTLIER_SCORE]
         self.facts = facts
 
     @classmethod
@@ -122,18 +127,25 @@ class OnnxClassifier:
         """The confidence from which this model is believed, in [0, 1]."""
         return self.facts.threshold
 
-    def classify(self, image: Picture) -> list[float]:
-        """Return one probability a category for `image`, uint8 (224, 224, 3) RGB, in the order of `CATEGORIES`.
+    @property
+    def outlier_threshold(self) -> float | None:
+        """The outlier score above which this model is not believed, in [0, 1]; None if it makes none."""
+        return self.facts.outlier_threshold
 
-        Raises `PredictionInvalid` if they are no probabilities that sum to 1 within 0.001, and `ModelUnusable` if the
-        runtime fails.
+    def classify(self, image: Picture) -> Scores:
+        """Return the scores of `image`, uint8 (224, 224, 3) RGB.
+
+        Raises `PredictionInvalid` if they are no probabilities, or those of the categories do not sum to 1 within
+        0.001, and `ModelUnusable` if the runtime fails.
         """
-        probabilities: list[float] = _run(self._session, _PROBABILITIES, image[np.newaxis])[0].tolist()
-        if not all(math.isfinite(p) and 0.0 <= p <= 1.0 for p in probabilities):
-            raise PredictionInvalid(f"{probabilities}")
-        if abs(math.fsum(probabilities) - 1.0) > SUM_TOLERANCE:
-            raise PredictionInvalid(f"{probabilities} sum to {math.fsum(probabilities):.4f}")
-        return probabilities
+        found = [output[0].tolist() for output in _run(self._session, self._outputs, image[np.newaxis])]
+        scores = Scores(found[0], found[1] if len(found) > 1 else None)
+        outlier_scores = [] if scores.outlier_score is None else [scores.outlier_score]
+        if not all(math.isfinite(p) and 0.0 <= p <= 1.0 for p in [*scores.probabilities, *outlier_scores]):
+            raise PredictionInvalid(f"{scores}")
+        if abs(math.fsum(scores.probabilities) - 1.0) > SUM_TOLERANCE:
+            raise PredictionInvalid(f"{scores.probabilities} sum to {math.fsum(scores.probabilities):.4f}")
+        return scores
 
     def _warm_up(self) -> None:
         try:
@@ -163,9 +175,9 @@ def _open_session(data: bytes) -> onnxruntime.InferenceSession:
         raise ModelUnusable(f"not a usable ONNX file: {error}") from error
 
 
-def _run(session: onnxruntime.InferenceSession, output: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _run(session: onnxruntime.InferenceSession, outputs: Sequence[str], images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
     try:
-        result: NDArray[np.float32] = session.run([output], {_IMAGE: images})[0]
+        result: list[NDArray[np.float32]] = session.run(outputs, {_IMAGE: images})
     except _RUNTIME_ERRORS as error:
         raise ModelUnusable(f"inference failed: {error}") from error
     return result
@@ -183,6 +195,8 @@ def _check_output(session: onnxruntime.InferenceSession) -> None:
     wanted = ("tensor(float)", [len(CATEGORIES)])
     if found.get(_PROBABILITIES) != wanted:
         raise ModelUnusable(f"outputs {found}, not {_PROBABILITIES} {wanted}")
+    if _OUTLIER_SCORE in found and found[_OUTLIER_SCORE] != ("tensor(float)", []):
+        raise ModelUnusable(f"output {_OUTLIER_SCORE} {found[_OUTLIER_SCORE]}, not a number a picture")
 
 
 def _read_facts(session: onnxruntime.InferenceSession, threshold: float | None) -> ModelFacts:
@@ -195,10 +209,21 @@ def _read_facts(session: onnxruntime.InferenceSession, threshold: float | None) 
         labels = json.loads(metadata["labels"])
         temperature = float(json.loads(metadata["calibration"])["temperature"])
         believed_from = float(metadata["threshold"]) if threshold is None else threshold
+        scores_outliers = _OUTLIER_SCORE in {output.name for output in session.get_outputs()}
+        outlier_threshold = float(metadata["outlier_threshold"]) if scores_outliers else None
     except (ValueError, TypeError, KeyError) as error:
         raise ModelUnusable(f"metadata: {type(error).__name__} {error}") from error
     if labels != [category.value for category in CATEGORIES]:
         raise ModelUnusable(f"labels {labels}")
     if not 0.0 <= believed_from <= 1.0:
         raise ModelUnusable(f"threshold {believed_from}, not in [0, 1]")
-    return ModelFacts(metadata["version"], believed_from, temperature, metadata["data_fingerprint"], metadata["git_revision"])
+    if outlier_threshold is not None and not 0.0 <= outlier_threshold <= 1.0:
+        raise ModelUnusable(f"outlier_threshold {outlier_threshold}, not in [0, 1]")
+    return ModelFacts(
+        version=metadata["version"],
+        threshold=believed_from,
+        outlier_threshold=outlier_threshold,
+        temperature=temperature,
+        data_fingerprint=metadata["data_fingerprint"],
+        git_revision=metadata["git_revision"],
+    )

@@ -13,8 +13,9 @@ from contracts.outcomes import DeadLetter
 
 _FILE_REVIEW = """
 INSERT INTO review_items
-    (event_id, reason, sensor_id, image_url, captured_at, category, confidence, scores, model_version, decided_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (event_id) DO NOTHING
+    (event_id, reason, sensor_id, image_url, captured_at, category, confidence, scores, model_version, outlier_score,
+     decided_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (event_id) DO NOTHING
 """
 _FILE_FAILURE = """
 INSERT INTO failures (event_id, reason, detail, attempts, sensor_id, image_url, captured_at, claimed, raw, decided_at)
@@ -85,7 +86,7 @@ class PostgresReviewDesk:
 def _review_row(letter: DeadLetter) -> tuple[object, ...]:
     scores = Jsonb({category.value: score for category, score in (letter.scores or {}).items()})
     picture = (letter.sensor_id, letter.image_url, letter.captured_at)
-    guess = (letter.category, letter.confidence, scores, letter.model_version)
+    guess = (letter.category, letter.confidence, scores, letter.model_version, letter.outlier_score)
     return (letter.event_id, letter.reason, *picture, *guess, letter.decided_at)
 
 

@@ -42,9 +42,9 @@ _RECORD = f"""
 WITH input AS (
     SELECT * FROM unnest(
         %s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::smallint[], %s::jsonb[], %s::text[],
-        %s::text[], %s::real[], {", ".join(["%s::real[]"] * 10)}
+        %s::text[], %s::real[], {", ".join(["%s::real[]"] * 11)}
     ) AS i (event_id, kind, sensor_id, captured_at, reason, detail, attempts, dead_letter, model_version, category, confidence,
-            {", ".join(CATEGORIES)}, queued_ms, fetch_ms, decode_ms, inference_ms, record_ms)
+            {", ".join(CATEGORIES)}, queued_ms, fetch_ms, decode_ms, inference_ms, record_ms, outlier_score)
 ), written AS (
     INSERT INTO outcomes (event_id, kind, sensor_id, captured_at, reason, detail, attempts, dead_letter)
     SELECT event_id, kind, sensor_id, captured_at, reason, detail, attempts, dead_letter FROM input ORDER BY event_id
@@ -52,9 +52,9 @@ WITH input AS (
     RETURNING event_id
 ), scored AS (
     INSERT INTO predictions (event_id, model_version, category, confidence, {", ".join(CATEGORIES)},
-        queued_ms, fetch_ms, decode_ms, inference_ms, record_ms, processing_time_ms)
+        queued_ms, fetch_ms, decode_ms, inference_ms, record_ms, outlier_score, processing_time_ms)
     SELECT event_id, model_version, category, confidence, {", ".join(CATEGORIES)},
-        queued_ms, fetch_ms, decode_ms, inference_ms, record_ms, fetch_ms + decode_ms + inference_ms
+        queued_ms, fetch_ms, decode_ms, inference_ms, record_ms, outlier_score, fetch_ms + decode_ms + inference_ms
     FROM input JOIN written USING (event_id) WHERE model_version IS NOT NULL
 ), closed AS (
     UPDATE events e SET open = false, lease_owner = NULL, lease_until = NULL WHERE event_id = ANY(%s) AND {_STILL_OPEN}
@@ -146,6 +146,7 @@ def _row(outcome: Outcome) -> tuple[object, ...]:
         Jsonb(letter.model_dump(mode="json", exclude_none=True)) if letter else None,
     )
     if prediction is None or latencies is None:
-        return (*head, *([None] * (3 + len(CATEGORIES) + 5)))
+        return (*head, *([None] * (3 + len(CATEGORIES) + 6)))
     stages = (latencies.queued_ms, latencies.fetch_ms, latencies.decode_ms, latencies.inference_ms, latencies.record_ms)
-    return (*head, prediction.model_version, prediction.category.value, prediction.confidence, *prediction.scores, *stages)
+    guess = (prediction.model_version, prediction.category.value, prediction.confidence, *prediction.scores)
+    return (*head, *guess, *stages, prediction.outlier_score)

@@ -128,6 +128,8 @@ def _measures(outcome: Outcome) -> dict[str, object]:
     measures: dict[str, object] = {}
     if outcome.prediction:
         measures |= {"category": outcome.prediction.category.value, "confidence": round(outcome.prediction.confidence, 4)}
+        if outcome.prediction.outlier_score is not None:
+            measures["outlier_score"] = round(outcome.prediction.outlier_score, 4)
     if outcome.latencies:
         measures |= {"processing_time_ms": round(outcome.latencies.processing_time_ms, 2)}
         measures |= {

@@ -23,7 +23,7 @@ def measure_accuracy(models: dict[str, tuple[Path, str]], pictures: int = 500) -
 
 
 def _answers(model: OnnxClassifier, pixels: list[Picture]) -> list[int]:
-    scores = [list(model.classify(one)) for one in pixels]
+    scores = [list(model.classify(one).probabilities) for one in pixels]
     return [one.index(max(one)) for one in scores]
 
 

@@ -25,3 +25,5 @@ class OutcomeKind(StrEnum):
 
 LOW_CONFIDENCE = "low_confidence"
 """The reason of a review outcome whose confidence is under the threshold."""
+OUT_OF_DISTRIBUTION = "out_of_distribution"
+"""The reason of a review outcome whose picture seems to show none of the five categories, whatever the confidence."""

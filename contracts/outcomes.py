@@ -1,6 +1,7 @@
 """How an event ends, and what travels to people when it does not end in a prediction."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Self
@@ -14,6 +15,17 @@ from contracts.names import OutcomeKind
 
 
 @dataclass(frozen=True, slots=True)
+class Scores:
+    """What a model computes of an image: one probability a category, in the order of `CATEGORIES`.
+
+    `outlier_score` is the probability in [0, 1] that it shows none of them; None if the model cannot tell.
+    """
+
+    probabilities: Sequence[float]
+    outlier_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """What a model says of an image: one probability a category in the order of `CATEGORIES`, and the best of them."""
 
@@ -21,6 +33,7 @@ class Prediction:
     category: Category
     confidence: float
     model_version: str
+    outlier_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,7 @@ class DeadLetter(BaseModel):
     confidence: float | None = None
     scores: dict[Category, float] | None = None
     model_version: str | None = None
+    outlier_score: float | None = None
     claimed: dict[str, str] | None = None
     raw: str | None = None
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from contracts.facts import Fact
 from contracts.ledger import Acceptance, AcceptedEvent, ClaimedItem, WorkerPulse
 from contracts.messages import Message, QueueDepth, Received
-from contracts.outcomes import DeadLetter, Outcome
+from contracts.outcomes import DeadLetter, Outcome, Scores
 
 Pixels: TypeAlias = Any
 """uint8 array of shape (224, 224, 3), RGB; contracts do without numpy so that an edge device can."""
@@ -171,5 +171,9 @@ class Classifier(Protocol):
     def threshold(self) -> float:
         """The confidence from which this model is believed, in [0, 1]."""
 
-    def classify(self, image: Pixels) -> Sequence[float]:
-        """Return one probability a category, in the order of `contracts.categories.CATEGORIES`."""
+    @property
+    def outlier_threshold(self) -> float | None:
+        """The outlier score above which it is not believed, in [0, 1]; None if it makes no such score."""
+
+    def classify(self, image: Pixels) -> Scores:
+        """Return the scores of a picture."""

@@ -93,7 +93,7 @@ def _write_rendered(folder: Path, per_category: int, shares: Mapping[Split, floa
 
 def _classify(classifier: OnnxClassifier, sample: Sample) -> list[float]:
     try:
-        return classifier.classify(decode(sample.path.read_bytes()))
+        return list(classifier.classify(decode(sample.path.read_bytes())).probabilities)
     except FleetError as error:
         raise DatasetInvalid(f"{sample.path}: {error}") from error
 

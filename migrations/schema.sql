@@ -77,6 +77,7 @@ CREATE TABLE predictions (
     record_ms          real        NOT NULL,
     processing_time_ms real        NOT NULL,
     predicted_at       timestamptz NOT NULL DEFAULT now(),
+    outlier_score      real,
     PRIMARY KEY (event_id),
     CHECK (category IN ('plastic', 'paper', 'glass', 'metal', 'organic'))
 ) PARTITION BY RANGE (event_id);
@@ -113,7 +114,8 @@ CREATE TABLE review_items (
     model_version text        NOT NULL,
     decided_at    timestamptz NOT NULL,
     filed_at      timestamptz NOT NULL DEFAULT now(),
-    state         text        NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'labelled', 'skipped'))
+    state         text        NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'labelled', 'skipped')),
+    outlier_score real
 );
 CREATE INDEX review_items_open_by_age ON review_items (decided_at) WHERE state = 'open';
 

@@ -47,7 +47,7 @@ def accepted(event):
 
 def a_prediction(confidence=0.9):
     rest = (1 - confidence) / 4
-    return Prediction((confidence, rest, rest, rest, rest), "plastic", confidence, "m1")
+    return Prediction((confidence, rest, rest, rest, rest), "plastic", confidence, "m1", 0.25)
 
 
 def an_outcome(event, kind=OutcomeKind.PREDICTION, reason=None):
@@ -61,13 +61,13 @@ def an_outcome(event, kind=OutcomeKind.PREDICTION, reason=None):
     from contracts.categories import Category
 
     if prediction:
-        prediction = Prediction(prediction.scores, Category.PLASTIC, prediction.confidence, "m1")
+        prediction = Prediction(prediction.scores, Category.PLASTIC, prediction.confidence, "m1", 0.25)
     return Outcome(**place, reason=reason, attempts=1, prediction=prediction, latencies=latencies, dead_letter=letter)
 
 
 def a_letter(event, kind=OutcomeKind.REVIEW, reason="low_confidence"):
     scores = {"plastic": 0.5, "paper": 0.2, "glass": 0.1, "metal": 0.1, "organic": 0.1}
-    guess = {"category": "plastic", "confidence": 0.5, "scores": scores, "model_version": "m1"}
+    guess = {"category": "plastic", "confidence": 0.5, "scores": scores, "model_version": "m1", "outlier_score": 0.25}
     place = {"sensor_id": event.sensor_id, "image_url": event.image_url, "captured_at": event.captured_at}
     return DeadLetter(
         event_id=event.event_id,

@@ -147,7 +147,8 @@ class ItemClassifier:
         scores = model.classify(decoded.image)
         inferred = time.perf_counter()
         prediction = predict(scores, model.version)
-        kind, reason = judge(prediction, model.threshold if self._threshold is None else self._threshold)
+        threshold = model.threshold if self._threshold is None else self._threshold
+        kind, reason = judge(prediction, threshold, model.outlier_threshold)
         latencies = Latencies(item.queued_ms, decoded.fetch_ms, decoded.decode_ms, (inferred - started) * 1000)
         letter = self._unsure(item, prediction, reason) if reason else None
         return Decided(_outcome(item, kind, letter=letter, prediction=prediction, latencies=latencies), inferred)
@@ -166,6 +167,7 @@ class ItemClassifier:
             confidence=prediction.confidence,
             scores=dict(zip(CATEGORIES, prediction.scores, strict=True)),
             model_version=prediction.model_version,
+            outlier_score=prediction.outlier_score,
         )
 
 

@@ -44,7 +44,7 @@ def test_a_model_is_trained_evaluated_and_loaded_and_the_same_data_give_the_same
     assert main(["evaluate", str(files[0]), "--data", str(rendered)]) == 0
     assert "rendered" in capsys.readouterr().out
     right = sum(
-        CATEGORIES[int(np.argmax(model.classify(decode(path.read_bytes()))))].value == path.name.split("-")[0]
+        CATEGORIES[int(np.argmax(model.classify(decode(path.read_bytes())).probabilities))].value == path.name.split("-")[0]
         for path in rendered.glob("*.jpg")
     )
     assert right >= 0.8 * len(list(rendered.glob("*.jpg")))

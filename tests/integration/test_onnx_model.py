@@ -37,7 +37,7 @@ def test_the_shipped_model_knows_the_simulators_pictures_well_but_not_always(shi
     right = decided = right_decided = 0
     for category in CATEGORIES:
         for seed in range(10_000, 10_030):
-            scores = shipped.classify(decode(render(category, seed)))
+            scores = shipped.classify(decode(render(category, seed))).probabilities
             best = int(np.argmax(scores))
             right += CATEGORIES[best] == category
             decided += scores[best] >= shipped.threshold
@@ -67,7 +67,7 @@ def test_several_threads_get_what_one_gets(shipped):
 def test_probabilities_of_any_picture_sum_to_one(shipped):
     for seed in range(10):
         pixels = np.random.default_rng(seed).integers(0, 256, (224, 224, 3), np.uint8)
-        assert abs(sum(shipped.classify(pixels)) - 1) < 1e-3
+        assert abs(sum(shipped.classify(pixels).probabilities) - 1) < 1e-3
 
 
 def changed(tmp_path, change):

@@ -11,6 +11,7 @@ from adapters.memory_ledger import MemoryLedger
 from adapters.memory_queue import MemoryMessageQueue, MemoryWorkQueue
 from contracts.errors import ItemPoisonous
 from contracts.image_urls import UrlRule
+from contracts.outcomes import Scores
 from intake.drain import Drain
 from intake.reconciler import Reconciler
 from tests.makers import MASTER_KEY, a_message, an_event
@@ -21,7 +22,7 @@ from worker.turns import Turns
 
 
 class Model:
-    version, threshold = "m1", 0.75
+    version, threshold, outlier_threshold = "m1", 0.75, 0.5
 
     def __init__(self):
         self.seen, self.pause_s = [], 0
@@ -32,7 +33,7 @@ class Model:
         if image == b"crash":
             raise ValueError("unforeseen")
         best = 0.5 if image == b"unsure" else 0.9
-        return [best, *[(1 - best) / 4] * 4]
+        return Scores([best, *[(1 - best) / 4] * 4], 0.9 if image == b"none of the five" else 0.1)
 
 
 class House:

@@ -41,6 +41,16 @@ def test_what_is_unsure_is_published_with_all_that_people_need(house):
     assert house.ledger.published == {event_id}
 
 
+def test_what_seems_to_be_none_of_the_five_goes_to_people_with_its_score(house):
+    event_id = house.throw(b"none of the five")
+    house.run()
+    (received,) = house.letters.receive(10, 0)
+    letter = DeadLetter.decode(received.message.body)
+    assert (letter.event_id, letter.kind, letter.reason) == (event_id, "review", "out_of_distribution")
+    assert (letter.confidence, letter.outlier_score) == (0.9, 0.9)
+    assert house.ledger.outcomes[event_id].prediction.outlier_score == 0.9
+
+
 def test_one_unforeseen_error_hits_its_item_alone(house):
     crash, good = house.throw(b"crash"), [house.throw() for _ in range(20)]
     house.run()

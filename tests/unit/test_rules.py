@@ -32,6 +32,7 @@ from contracts.categories import CATEGORIES
 from contracts.errors import ImageMissing, ImageSourceDown, PredictionInvalid, SettingsInvalid
 from contracts.ids import made_at, uuid7
 from contracts.names import OutcomeKind
+from contracts.outcomes import Scores
 from intake.grouping import MAX_IDS, group
 from worker.retries import delay_s
 from worker.verdict import judge, predict
@@ -42,12 +43,26 @@ from worker.verdict import judge, predict
 )
 def test_under_the_threshold_people_decide(confidence, kind):
     scores = [confidence, *[(1 - confidence) / 4] * 4]
-    assert judge(predict(scores, "m"), 0.75)[0] == kind
+    assert judge(predict(Scores(scores), "m"), 0.75, None)[0] == kind
 
 
 def test_of_equal_scores_the_first_category_wins():
-    assert predict([0.2] * 5, "m").category == CATEGORIES[0]
-    assert predict([0.1, 0.1, 0.6, 0.1, 0.1], "m").category == "glass"
+    assert predict(Scores([0.2] * 5), "m").category == CATEGORIES[0]
+    assert predict(Scores([0.1, 0.1, 0.6, 0.1, 0.1]), "m").category == "glass"
+
+
+@pytest.mark.parametrize(
+    ("outlier_score", "threshold", "reason"),
+    [(0.9, 0.5, "out_of_distribution"), (0.5, 0.5, None), (0.9, None, None), (None, 0.5, None)],
+)
+def test_what_seems_to_be_none_of_the_five_goes_to_people_however_sure(outlier_score, threshold, reason):
+    assert judge(predict(Scores([0.96, 0.01, 0.01, 0.01, 0.01], outlier_score), "m"), 0.75, threshold)[1] == reason
+
+
+@pytest.mark.parametrize("outlier_score", [float("nan"), -0.1, 1.1])
+def test_an_outlier_score_that_is_no_probability_is_no_prediction(outlier_score):
+    with pytest.raises(PredictionInvalid, match="outlier score"):
+        predict(Scores([0.2] * 5, outlier_score), "m")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +70,7 @@ def test_of_equal_scores_the_first_category_wins():
 )
 def test_what_is_no_probability_is_no_prediction(scores):
     with pytest.raises(PredictionInvalid):
-        predict(scores, "m")
+        predict(Scores(scores), "m")
 
 
 def test_what_may_be_late_is_tried_after_5_30_120_and_600_seconds():
