@@ -1,8 +1,8 @@
 """The classifier: one ONNX file, checked before it is believed, run by ONNX Runtime on one thread of the caller.
 
 The file's contract: input `image` uint8 [n, 224, 224, 3] RGB; output `probabilities` float32 [n, 5] in the order of
-`contracts.categories.CATEGORIES`; optionally outputs `outlier_score` float32 [n], the probability that a picture shows
-none of them, and `features` float32 [n, 1280]. Its metadata, all text:
+`contracts.categories.CATEGORIES`; optionally outputs `outlier_score` float32 [n], in [0, 1] and the higher the less a
+picture looks like any of them, and `features` float32 [n, 1280]. Its metadata, all text:
 
 | key | what it says |
 | --- | --- |

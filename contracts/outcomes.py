@@ -18,7 +18,7 @@ from contracts.names import OutcomeKind
 class Scores:
     """What a model computes of an image: one probability a category, in the order of `CATEGORIES`.
 
-    `outlier_score` is the probability in [0, 1] that it shows none of them; None if the model cannot tell.
+    `outlier_score` in [0, 1] rises with how little the picture looks like any of them; None if the model cannot tell.
     """
 
     probabilities: Sequence[float]

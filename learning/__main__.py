@@ -1,108 +1,69 @@
-"""`waste learn render|train|evaluate`: arguments -> adapters -> run."""
+"""`waste learn`: arguments -> adapters -> run."""
 
 import argparse
 import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
-
-import numpy as np
-import onnx
-from tqdm import tqdm
+from types import ModuleType
 
 from adapters.images import PREPROCESSING, decode
 from adapters.onnx_model import OnnxClassifier, OnnxFeatures
-from contracts.errors import FleetError, SettingsInvalid
-from learning.arguments import SHIPPED, make_parser
-from learning.datasets import DatasetInvalid, Sample, Split, read_manifests
-from learning.evaluate import false_confidence, format_scores, score_by_source
-from learning.export import read_backbone
-from learning.features import extract_features
-from learning.rendered import FOR_TESTING, FOR_TRAINING, write_rendered
-from learning.train import Recipe, train_head
+from contracts.categories import Category
+from contracts.errors import SettingsInvalid
+from learning.commands import evaluate, manifest, quantize, render, threshold, train
+from learning.datasets import DatasetInvalid
+from learning.features import Extract
+from learning.tools import Tools
 from models import shipped_model
+
+_COMMANDS: dict[str, tuple[ModuleType, str]] = {
+    "manifest": (manifest, "write the manifest of folders of pictures, one folder a category"),
+    "render": (render, "write rendered pictures with their manifest"),
+    "train": (train, "fit and calibrate a model"),
+    "quantize": (quantize, "make the same model in eight bits"),
+    "evaluate": (evaluate, "judge a model on labelled pictures"),
+    "threshold": (threshold, "choose the confidence from which a model decides alone"),
+}
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command of the learning side; raises `SettingsInvalid` or another `FleetError` that says what is wrong."""
-    options = make_parser(render=_render, train=_train, evaluate=_evaluate).parse_args(argv)
+    options = _parser().parse_args(argv)
+    tools = Tools(
+        decode=decode,
+        preprocessing=PREPROCESSING,
+        open_classifier=lambda path: OnnxClassifier.load(path, _sha256(path)),
+        open_features=_open_features,
+        render=_render,
+        shipped=shipped_model()[0],
+        git_revision=_git_revision,
+    )
     try:
-        return int(options.run(options))
+        return int(_COMMANDS[options.command][0].run(options, tools))
     except DatasetInvalid as error:
         raise SettingsInvalid(str(error)) from None
     except OSError as error:
         raise SettingsInvalid(str(error)) from None
 
 
-def _render(options: argparse.Namespace) -> int:
-    count = _write_rendered(options.out, options.per_category, FOR_TRAINING, options.drift)
-    sys.stdout.write(f"{count} pictures in {options.out}\n")
-    return 0
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="waste learn", description="Train, calibrate and evaluate models.")
+    commands = parser.add_subparsers(required=True, metavar="|".join(_COMMANDS), dest="command")
+    for name, (module, summary) in _COMMANDS.items():
+        module.add(commands.add_parser(name, help=summary, description=(module.__doc__ or "").split(": ", 1)[-1]))
+    return parser
 
 
-def _train(options: argparse.Namespace) -> int:
-    source = shipped_model()[0] if options.backbone == SHIPPED else Path(options.backbone)
-    extract = OnnxFeatures.load(source).extract
-    with _samples(options, FOR_TRAINING, drift=0.0) as samples:
-        features = extract_features(samples, decode, extract)
-    recipe = Recipe(options.version or options.out.stem, options.threshold, PREPROCESSING, _git_revision())
-    trained = train_head(features, read_backbone(source), recipe)
-    _write(trained.model, options.out)
-    sys.stdout.writelines(f"{line}\n" for line in format_scores(trained.scores))
-    sys.stdout.write(f"{options.out}: sha256 {_sha256(options.out)}, temperature {trained.card.temperature:.3f}\n")
-    return 0
+def _open_features(path: Path) -> Extract:
+    return OnnxFeatures.load(path).extract
 
 
-def _evaluate(options: argparse.Namespace) -> int:
-    classifier = OnnxClassifier.load(options.model, _sha256(options.model))
-    with _samples(options, FOR_TESTING, options.drift) as samples:
-        rows = [_classify(classifier, sample) for sample in tqdm(samples, desc="evaluating", unit="picture", leave=False)]
-    probabilities = np.array(rows, np.float64)
-    sys.stdout.writelines(f"{line}\n" for line in format_scores(score_by_source(samples, probabilities, classifier.threshold)))
-    if any(sample.category is None for sample in samples):
-        wrongly_sure = false_confidence(samples, probabilities, classifier.threshold)
-        sys.stdout.write(f"pictures of none of the five decided alone: {wrongly_sure:.1%}\n")
-    return 0
+def _render(category: Category, seed: int, drift: float) -> bytes:
+    from producer.render import render
 
-
-@contextmanager
-def _samples(options: argparse.Namespace, shares: Mapping[Split, float], drift: float) -> Iterator[list[Sample]]:
-    """Give the samples of --data and those of --rendered, whose files are gone afterwards."""
-    with TemporaryDirectory() as folder:
-        directories = list(options.data)
-        if options.rendered:
-            _write_rendered(Path(folder), options.rendered, shares, drift)
-            directories.append(Path(folder))
-        samples = read_manifests(directories)
-        if not samples:
-            raise DatasetInvalid("no pictures: name a folder with --data, or a number with --rendered")
-        yield samples
-
-
-def _write_rendered(folder: Path, per_category: int, shares: Mapping[Split, float], drift: float) -> int:
-    try:
-        from producer.render import render
-    except ImportError as error:
-        raise SettingsInvalid(f"the renderer needs the extra [render]: {error}") from None
-    return write_rendered(folder, lambda category, seed: render(category, seed, drift=drift), per_category, shares)
-
-
-def _classify(classifier: OnnxClassifier, sample: Sample) -> list[float]:
-    try:
-        return list(classifier.classify(decode(sample.path.read_bytes())).probabilities)
-    except FleetError as error:
-        raise DatasetInvalid(f"{sample.path}: {error}") from error
-
-
-def _write(model: onnx.ModelProto, path: Path) -> None:
-    # Never a half-written model: it appears under its name when it is whole.
-    partial_path = path.with_suffix(".partial")
-    partial_path.write_bytes(model.SerializeToString())
-    os.replace(partial_path, path)  # noqa: PTH105 - the atomic one
+    return render(category, seed, drift=drift)
 
 
 def _sha256(path: Path) -> str:
@@ -112,10 +73,12 @@ def _sha256(path: Path) -> str:
 def _git_revision() -> str:
     """Return the commit that the code comes from, `+changes` if it was not committed as it is, else "unknown"."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     except OSError:
         return "unknown"
+    return done.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

@@ -5,17 +5,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
+from zlib import crc32
 
 from contracts.categories import CATEGORIES, Category
 
 MANIFEST = "manifest.csv"
 NONE_OF_THE_FIVE = "other"
 FIELDS = ("file", "source", "category", "split", "group")
-"""The columns that are read; others are let be."""
+"""The columns that a manifest must have."""
+PART = "origin_split"
+"""A column that may be there: of the pictures in `ood`, which part teaches (train) and which judges (val, test)."""
+_TEACHING_OF_TEN = 7
 
 
 class Split(StrEnum):
-    """What a picture is for; `OOD` pictures show none of the five categories and only measure false confidence."""
+    """What a picture is for; `OOD` pictures show none of the five categories, see `Sample.teaches_outliers`."""
 
     TRAIN = "train"
     VAL = "val"
@@ -39,6 +43,19 @@ class Sample:
     category: Category | None
     split: Split
     group: str
+    part: Split | None = None
+
+    @property
+    def teaches_outliers(self) -> bool:
+        """Whether the picture shows what is none of the five to a model in training; the others of `OOD` judge it.
+
+        By `part`, and where the manifest has none by the group's name, seven of ten.
+        """
+        if self.split is not Split.OOD:
+            return False
+        if self.part is not None:
+            return self.part is Split.TRAIN
+        return crc32(self.group.encode()) % 10 < _TEACHING_OF_TEN
 
 
 def read_manifests(directories: Iterable[Path]) -> list[Sample]:
@@ -82,7 +99,10 @@ def _read_row(directory: Path, row: dict[str, str | None], place: str) -> Sample
     category = _read_category(values["category"], place)
     if (category is None) is not (split is Split.OOD):
         raise DatasetInvalid(f"{place}, split: {split} with the category {values['category']}")
-    return Sample(path, values["source"], category, split, values["group"])
+    part = row.get(PART) if split is Split.OOD else None
+    if part and part not in tuple(Split):
+        raise DatasetInvalid(f"{place}, {PART}: {part!r} is none of {', '.join(Split)}")
+    return Sample(path, values["source"], category, split, values["group"], Split(part) if part else None)
 
 
 def _read_category(value: str, place: str) -> Category | None:

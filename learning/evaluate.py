@@ -1,69 +1,196 @@
-"""What a model is worth: accuracy, how much it decides alone at its threshold, and whether its confidence is honest."""
+"""What a model is worth: how often it is right, what it decides alone, whether its confidence is honest, what it does not know."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
+from sklearn.metrics import roc_auc_score
 
 from contracts.categories import CATEGORIES
 from learning.calibrate import expected_calibration_error, negative_log_likelihood
-from learning.datasets import Sample, Split
+from learning.datasets import DatasetInvalid, Sample, Split
+from learning.features import labels_of
+from learning.selection import risk_coverage
+
+CERTAINTY = 0.95
+
+
+@dataclass(frozen=True)
+class Share:
+    """`hits` of `count` as a share in [0, 1], with its 95 % interval by Wilson; nan without any."""
+
+    value: float
+    low: float
+    high: float
+    hits: int
+    count: int
+
+    @classmethod
+    def of(cls, hits: NDArray[np.bool_]) -> Self:
+        """Return the share of what is true."""
+        if not len(hits):
+            return cls(float("nan"), float("nan"), float("nan"), 0, 0)
+        interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(CERTAINTY, method="wilson")
+        return cls(float(hits.mean()), float(interval.low), float(interval.high), int(hits.sum()), len(hits))
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says of pictures: `probabilities` float64 [n, 5], `outlier_scores` [n] or None, and its thresholds."""
+
+    samples: tuple[Sample, ...]
+    probabilities: NDArray[np.float64]
+    outlier_scores: NDArray[np.float64] | None
+    threshold: float
+    outlier_threshold: float | None
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The index in `CATEGORIES` of what each picture shows, int64 [n]; -1 for none of the five."""
+        return labels_of(self.samples)
+
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """The best probability of each picture [n]."""
+        return np.asarray(self.probabilities.max(axis=1))
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether the best category is the true one [n]; never for none of the five."""
+        return np.asarray(self.probabilities.argmax(axis=1) == self.labels)
+
+    @property
+    def belief(self) -> NDArray[np.float64]:
+        """The confidence [n], 0 for what is too much of an outlier to be decided alone at any threshold."""
+        if self.outlier_scores is None or self.outlier_threshold is None:
+            return self.confidence
+        return np.where(self.outlier_scores > self.outlier_threshold, 0.0, self.confidence)
+
+    @property
+    def decided(self) -> NDArray[np.bool_]:
+        """Whether the fleet would decide the picture alone [n]."""
+        return np.asarray(self.belief >= self.threshold)
+
+    def where(self, rows: NDArray[np.bool_]) -> Self:
+        """Return the answers of the chosen rows."""
+        samples = tuple(sample for sample, chosen in zip(self.samples, rows, strict=True) if chosen)
+        scores = None if self.outlier_scores is None else self.outlier_scores[rows]
+        return type(self)(samples, self.probabilities[rows], scores, self.threshold, self.outlier_threshold)
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Figures over `count` pictures, each a share in [0, 1] but `nll` (nats).
+    """Figures of pictures of the five categories; `nll` in nats, `risk` the mean error over all coverages."""
 
-    `coverage` is the share with a confidence of at least the threshold, `accepted_accuracy` the accuracy among those.
-    """
-
-    count: int
-    accuracy: float
-    coverage: float
-    accepted_accuracy: float
+    right: Share
+    decided: Share
+    decided_right: Share
     calibration_error: float
     nll: float
+    risk: float
 
 
-def score(probabilities: NDArray[np.float64], labels: NDArray[np.int64], threshold: float) -> Scores:
-    """Return the figures of `probabilities` [n, 5] against `labels` [n], n > 0."""
-    confidence = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == labels
-    accepted = confidence >= threshold
+@dataclass(frozen=True)
+class CategoryScores:
+    """`recall`: of this category's pictures, those called so. `precision`: of those called so, this category's."""
+
+    precision: Share
+    recall: Share
+
+
+@dataclass(frozen=True)
+class OutlierScores:
+    """Of pictures of none of the five: how many go to people, and how well the scores tell them from the others.
+
+    `separation` is the area under the ROC curve of the outlier score, of the confidence if there is none: 1 is perfect.
+    """
+
+    sent_to_people: Share
+    separation: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All figures of one set of answers; `slices` by source and split, and below them by category.
+
+    `confusion[i][j]` counts the pictures of category i that were called j.
+    """
+
+    overall: Scores
+    slices: Mapping[str, Scores]
+    categories: Mapping[str, CategoryScores]
+    confusion: tuple[tuple[int, ...], ...]
+    outliers: Mapping[str, OutlierScores]
+
+
+def evaluate(answers: Answers, *, headline: Split | None = None) -> Evaluation:
+    """Return the figures; raises `DatasetInvalid` without a picture of the five categories.
+
+    What is not a slice is of the split `headline` alone, or of all. The slices are there because one figure over all
+    sources would hide that a model knows one source and fails on another.
+    """
+    inside = answers.where(answers.labels >= 0)
+    if not inside.samples:
+        raise DatasetInvalid("no pictures of the five categories to evaluate on")
+    judged = inside if headline is None else inside.where(np.array([s.split is headline for s in inside.samples]))
+    if not judged.samples:
+        raise DatasetInvalid(f"no pictures of the five categories in {headline}")
+    return Evaluation(score(judged), _slices(inside), _categories(judged), _confusion(judged), _outliers(answers, judged))
+
+
+def score(answers: Answers) -> Scores:
+    """Return the figures of pictures that all show one of the five, at least one."""
+    correct, decided, confidence = answers.correct, answers.decided, answers.confidence
     return Scores(
-        count=len(labels),
-        accuracy=float(correct.mean()),
-        coverage=float(accepted.mean()),
-        accepted_accuracy=float(correct[accepted].mean()) if accepted.any() else float("nan"),
+        right=Share.of(correct),
+        decided=Share.of(decided),
+        decided_right=Share.of(correct[decided]),
         calibration_error=expected_calibration_error(confidence, correct),
-        nll=negative_log_likelihood(probabilities, labels),
+        nll=negative_log_likelihood(answers.probabilities, answers.labels),
+        risk=risk_coverage(answers.belief, correct).area,
     )
 
 
-def score_by_source(samples: Sequence[Sample], probabilities: NDArray[np.float64], threshold: float) -> dict[str, Scores]:
-    """Return the figures by `source/split` and `source/split/category`, for the pictures of the five categories.
-
-    `probabilities` is [n, 5], a row for each sample. One figure over all sources would hide that a model knows one
-    source and fails on another.
-    """
-    groups: dict[str, list[int]] = {}
-    for index, sample in enumerate(samples):
-        if sample.category is not None:
-            groups.setdefault(f"{sample.source}/{sample.split}", []).append(index)
-            groups.setdefault(f"{sample.source}/{sample.split}/{sample.category}", []).append(index)
-    labels = np.array([-1 if s.category is None else CATEGORIES.index(s.category) for s in samples], np.int64)
-    return {name: score(probabilities[rows], labels[rows], threshold) for name, rows in sorted(groups.items())}
+def _slices(inside: Answers) -> dict[str, Scores]:
+    names = [(f"{s.source}/{s.split}", f"{s.source}/{s.split}/{s.category}") for s in inside.samples]
+    wanted = sorted({name for pair in names for name in pair})
+    return {name: score(inside.where(np.array([name in pair for pair in names]))) for name in wanted}
 
 
-def false_confidence(samples: Sequence[Sample], probabilities: NDArray[np.float64], threshold: float) -> float:
-    """Return the share of the pictures of none of the five categories that the model would decide alone; nan without."""
-    rows = [index for index, sample in enumerate(samples) if sample.split is Split.OOD]
-    return float((probabilities[rows].max(axis=1) >= threshold).mean()) if rows else float("nan")
+def _categories(inside: Answers) -> dict[str, CategoryScores]:
+    called, labels = inside.probabilities.argmax(axis=1), inside.labels
+    return {
+        category.value: CategoryScores(Share.of(labels[called == index] == index), Share.of(called[labels == index] == index))
+        for index, category in enumerate(CATEGORIES)
+    }
 
 
-def format_scores(scores: Mapping[str, Scores]) -> Iterable[str]:
-    """Yield the lines of a table for people, in percent."""
-    yield f"{'source/split/category':36} {'n':>5} {'right':>6} {'decided':>8} {'of them right':>14} {'ECE':>6}"
-    for name, s in scores.items():
-        yield (f"{name:36} {s.count:5d} {s.accuracy:6.1%} {s.coverage:8.1%} {s.accepted_accuracy:14.1%} {s.calibration_error:6.3f}")
+def _confusion(inside: Answers) -> tuple[tuple[int, ...], ...]:
+    counts = np.zeros((len(CATEGORIES), len(CATEGORIES)), np.int64)
+    np.add.at(counts, (inside.labels, inside.probabilities.argmax(axis=1)), 1)
+    return tuple(tuple(int(count) for count in row) for row in counts)
+
+
+def _outliers(answers: Answers, inside: Answers) -> dict[str, OutlierScores]:
+    outside = answers.where(answers.labels < 0)
+    if not outside.samples:
+        return {}
+    judging = outside.where(np.array([not sample.teaches_outliers for sample in outside.samples]))
+    groups = {"all": outside, "not trained on": judging}
+    for source in sorted({sample.source for sample in outside.samples}):
+        groups[source] = outside.where(np.array([sample.source == source for sample in outside.samples]))
+    return {
+        name: OutlierScores(Share.of(~group.decided), _separation(group, inside)) for name, group in groups.items() if group.samples
+    }
+
+
+def _separation(outside: Answers, inside: Answers) -> float:
+    strange = np.concatenate([_strangeness(outside), _strangeness(inside)])
+    return float(roc_auc_score(np.repeat([1, 0], [len(outside.samples), len(inside.samples)]), strange))
+
+
+def _strangeness(answers: Answers) -> NDArray[np.float64]:
+    return -answers.confidence if answers.outlier_scores is None else answers.outlier_scores

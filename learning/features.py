@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -12,12 +13,14 @@ from tqdm import tqdm
 from contracts.categories import CATEGORIES
 from contracts.errors import FleetError
 from learning.datasets import DatasetInvalid, Sample, Split
+from learning.feature_cache import FeatureCache
 
 Decode = Callable[[bytes], NDArray[np.uint8]]
 """Bytes of an image file to uint8 [224, 224, 3] RGB; the same function as in serving."""
 Extract = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """uint8 [n, 224, 224, 3] to float32 [n, 1280]."""
 NO_LABEL = -1
+_KEEP_EVERY = 200
 
 
 @dataclass(frozen=True)
@@ -49,28 +52,41 @@ class Features:
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def extract_features(samples: Sequence[Sample], decode: Decode, extract: Extract) -> Features:
-    """Return the features of every sample, in order, with a progress bar on stderr.
+def extract_features(samples: Sequence[Sample], decode: Decode, extract: Extract, cache: FeatureCache | None = None) -> Features:
+    """Return the features of every sample, in order, with a progress bar on stderr; those in `cache` are not computed again.
 
     Raises `DatasetInvalid` with the file's name if a picture cannot be read or decoded.
     """
-    values, digests = [], []
-    for sample in _progress(samples):
-        try:
-            data = sample.path.read_bytes()
-            values.append(extract(decode(data)[np.newaxis])[0])
-        except (OSError, FleetError) as error:
-            raise DatasetInvalid(f"{sample.path}: {error}") from error
-        digests.append(hashlib.sha256(data).hexdigest())
-    if not values:
+    if not samples:
         raise DatasetInvalid("no pictures")
-    return Features(tuple(samples), np.stack(values), labels_of(samples), tuple(digests))
+    digests = tuple(_digest(sample.path) for sample in samples)
+    known = cache.get(digests) if cache else {}
+    missing = {digest: sample for digest, sample in zip(digests, samples, strict=True) if digest not in known}
+    fresh: dict[str, NDArray[np.float32]] = {}
+    for digest, sample in tqdm(missing.items(), desc="features", unit="picture", leave=False):
+        fresh[digest] = _extract_one(sample.path, decode, extract)
+        if cache and len(fresh) % _KEEP_EVERY == 0:
+            cache.put(fresh)
+    if cache:
+        cache.put(fresh)
+    known |= fresh
+    return Features(tuple(samples), np.stack([known[digest] for digest in digests]), labels_of(samples), digests)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DatasetInvalid(f"{path}: {error}") from error
+
+
+def _extract_one(path: Path, decode: Decode, extract: Extract) -> NDArray[np.float32]:
+    try:
+        return extract(decode(path.read_bytes())[np.newaxis])[0]
+    except (OSError, FleetError) as error:
+        raise DatasetInvalid(f"{path}: {error}") from error
 
 
 def labels_of(samples: Iterable[Sample]) -> NDArray[np.int64]:
     """Return each sample's index in `CATEGORIES`, -1 for none of the five, as int64 [n]."""
     return np.array([NO_LABEL if s.category is None else CATEGORIES.index(s.category) for s in samples], np.int64)
-
-
-def _progress(samples: Sequence[Sample]) -> Iterable[Sample]:
-    return tqdm(samples, desc="features", unit="picture", leave=False)

@@ -7,6 +7,9 @@ FEATURES = "features"
 PROBABILITIES = "probabilities"
 """Output: float32 [n, 5], in the order of `contracts.categories.CATEGORIES`."""
 
+OUTLIER_SCORE = "outlier_score"
+"""Output, if the model scores outliers: float32 [n] in [0, 1], high for what shows none of the five."""
+
 SIDE_PX = 224
 WIDTH = 1280
 OPSET = 17

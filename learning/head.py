@@ -30,22 +30,33 @@ def fit(
     *,
     sample_weight: NDArray[np.float64] | None = None,
     inverse_regularisation: float = 0.01,
+    classes: int = len(CATEGORIES),
 ) -> Head:
     """Fit the head on `features` [n, width] and `labels` [n], indices in `CATEGORIES`; deterministic.
 
     Features are standardised for the fit, and the head takes raw features again. `sample_weight` [n] averages 1.
     Raises `DatasetInvalid` unless every category occurs: a head that never saw one would be sure and wrong about it.
+    `classes` are other than the five categories where there are not five of them.
     """
-    seen = np.bincount(labels, minlength=len(CATEGORIES))
-    if absent := [category for category, count in zip(CATEGORIES, seen, strict=True) if count == 0]:
+    seen = np.bincount(labels, minlength=classes)
+    names = CATEGORIES if classes == len(CATEGORIES) else [f"class {number}" for number in range(classes)]
+    if absent := [name for name, count in zip(names, seen, strict=True) if count == 0]:
         raise DatasetInvalid(f"no training pictures of {', '.join(absent)}")
-    mean = features.mean(axis=0, dtype=np.float64)
-    spread = features.std(axis=0, dtype=np.float64) + 1e-3
+    values, mean, spread = standardised(features)
     model = LogisticRegression(C=inverse_regularisation, max_iter=MAX_ITERATIONS)
-    model.fit((features - mean) / spread, labels, sample_weight=sample_weight)
+    model.fit(values, labels, sample_weight=sample_weight)
     weights = model.coef_ / spread
     bias = model.intercept_ - weights @ mean
     return Head(weights.astype(np.float32), bias.astype(np.float32))
+
+
+def standardised(
+    features: NDArray[np.float32],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return `features` [n, width] at mean 0 and spread 1 per column, and their mean and spread [width]."""
+    mean = features.mean(axis=0, dtype=np.float64)
+    spread = features.std(axis=0, dtype=np.float64) + 1e-3
+    return (features - mean) / spread, mean, spread
 
 
 def balance(groups: list[str], *, power: float) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
-"""From features to a model file: fit the head, calibrate it on other pictures, say what was done."""
+"""From features to a model file: fit the heads, calibrate them on other pictures, say what was done."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -8,16 +8,17 @@ from numpy.typing import NDArray
 
 from learning.calibrate import fit_temperature, softmax
 from learning.datasets import DatasetInvalid, Split
-from learning.evaluate import Scores, score, score_by_source
-from learning.export import ModelCard, attach_head
+from learning.evaluate import Answers, score
+from learning.export import ModelCard, attach_heads
 from learning.features import Features
 from learning.head import Head, balance, fit
+from learning.outliers import OutlierHead, fit_outlier_head
 from learning.rendered import RENDERED
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides how a head comes out."""
+    """What decides how the heads come out."""
 
     version: str
     threshold: float
@@ -28,40 +29,71 @@ class Recipe:
     """How far small sources and categories are weighed up: 0 not at all, 1 until all weigh the same."""
     rendered_weight: float = 0.5
     """What a rendered picture counts for in the fit; at 1 the head loses two points on photographs of the validation set."""
+    flagged_share: float = 0.03
+    """The share of the validation pictures of the five categories that may be called outliers."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A model and its figures, by source and split."""
+    """A model, what is written into it, and what it says of every picture it was made with."""
 
     model: onnx.ModelProto
     card: ModelCard
-    scores: dict[str, Scores]
+    answers: Answers
+
+    @property
+    def judging(self) -> NDArray[np.bool_]:
+        """Which of the answers are about pictures that no part of the model was fitted on [n]."""
+        return np.array([sample.split is not Split.TRAIN for sample in self.answers.samples])
 
 
-def train_head(features: Features, backbone: onnx.ModelProto, recipe: Recipe) -> Trained:
-    """Fit on the split `train`, calibrate on `val`, score all of it; raises `DatasetInvalid` where one of them is empty."""
+def train_heads(features: Features, backbone: onnx.ModelProto, recipe: Recipe, head: Head | None = None) -> Trained:
+    """Fit on the split `train` and calibrate on `val`; a `head` that was fitted with the backbone is only calibrated.
+
+    With pictures in the split `ood` the model also scores outliers. Raises `DatasetInvalid` where train or val is empty.
+    """
     fitted, held = features.of(Split.TRAIN), features.of(Split.VAL)
     if not len(fitted.samples) or not len(held.samples):
         raise DatasetInvalid("training needs pictures in the splits train and val")
     weight = _weights(fitted, recipe.balance_power) * _credit(fitted, recipe.rendered_weight)
-    head = fit(
-        fitted.values, fitted.labels, sample_weight=weight / weight.mean(), inverse_regularisation=recipe.inverse_regularisation
-    )
+    weight /= weight.mean()
+    head = head or fit(fitted.values, fitted.labels, sample_weight=weight, inverse_regularisation=recipe.inverse_regularisation)
     temperature = fit_temperature(head.logits(held.values), held.labels, _weights(held, recipe.balance_power))
-    calibrated = score(softmax(head.logits(held.values), temperature), held.labels, recipe.threshold)
+    outliers, outlier_threshold = _fit_outliers(features, fitted, held, weight, recipe)
+    answers = Answers(
+        features.samples,
+        softmax(head.logits(features.values), temperature),
+        None if outliers is None else outliers.scores(features.values),
+        recipe.threshold,
+        outlier_threshold,
+    )
+    on_val = score(answers.where(np.array([s.split is Split.VAL for s in features.samples])))
     card = ModelCard(
         version=recipe.version,
         threshold=recipe.threshold,
+        outlier_threshold=outlier_threshold,
         preprocessing=recipe.preprocessing,
         temperature=temperature,
-        calibration={name: round(value, 6) for name, value in asdict(calibrated).items()},
+        calibration={
+            "count": on_val.right.count,
+            "accuracy": round(on_val.right.value, 6),
+            "calibration_error": round(on_val.calibration_error, 6),
+            "nll": round(on_val.nll, 6),
+        },
         data_fingerprint=features.fingerprint(),
         git_revision=recipe.git_revision,
     )
-    probabilities = _probabilities(head, features, temperature)
-    scores = score_by_source(features.samples, probabilities, recipe.threshold)
-    return Trained(attach_head(backbone, head, card), card, scores)
+    return Trained(attach_heads(backbone, head, outliers, card), card, answers)
+
+
+def _fit_outliers(
+    features: Features, fitted: Features, held: Features, weight: NDArray[np.float64], recipe: Recipe
+) -> tuple[OutlierHead | None, float | None]:
+    outside = features.where(lambda sample: sample.teaches_outliers)
+    if not len(outside.samples):
+        return None, None
+    outliers = fit_outlier_head(fitted.values, outside.values, inside_weight=weight)
+    return outliers, float(np.quantile(outliers.scores(held.values), 1 - recipe.flagged_share))
 
 
 def _weights(features: Features, power: float) -> NDArray[np.float64]:
@@ -70,7 +102,3 @@ def _weights(features: Features, power: float) -> NDArray[np.float64]:
 
 def _credit(features: Features, rendered: float) -> NDArray[np.float64]:
     return np.array([rendered if sample.source == RENDERED else 1.0 for sample in features.samples], np.float64)
-
-
-def _probabilities(head: Head, features: Features, temperature: float) -> NDArray[np.float64]:
-    return softmax(head.logits(features.values), temperature)

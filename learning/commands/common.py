@@ -1,0 +1,131 @@
+"""What several commands ask for and do alike."""
+
+import argparse
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import onnx
+from tqdm import tqdm
+
+from contracts.errors import FleetError, SettingsInvalid
+from contracts.ports import Classifier
+from learning.datasets import DatasetInvalid, Sample, Split, read_manifests
+from learning.evaluate import Answers
+from learning.rendered import write_rendered
+from learning.tools import Tools
+
+SHIPPED = "shipped"
+"""Instead of a file's name: the model that the package brings."""
+
+
+def add_data(parser: argparse.ArgumentParser, rendered: str) -> None:
+    """Ask for pictures; `rendered` says what --rendered is for."""
+    parser.add_argument(
+        "--data", type=Path, action="append", default=[], metavar="DIR", help="a folder with a manifest.csv; repeatable"
+    )
+    parser.add_argument("--rendered", type=count, metavar="N", help=f"add N rendered pictures of each category, {rendered}")
+
+
+def add_drift(parser: argparse.ArgumentParser) -> None:
+    """Ask how much rendered things have changed."""
+    parser.add_argument("--drift", type=share, default=0.0, help="share of rendered things in new packaging, 0 to 1")
+
+
+def count(text: str) -> int:
+    """Read a number of pictures."""
+    number = int(text)
+    if not 1 <= number <= 1_000_000:
+        raise argparse.ArgumentTypeError("must be from 1 to 1000000")
+    return number
+
+
+def share(text: str) -> float:
+    """Read a share."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError("must be in [0, 1]")
+    return number
+
+
+def file_to_write(text: str) -> Path:
+    """Read the name of a file that is written at the end of long work: its folder is there."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder" if path.is_dir() else f"there is no folder {str(path.parent)!r}")
+    return path
+
+
+@contextmanager
+def samples_of(options: argparse.Namespace, tools: Tools, shares: Mapping[Split, float], drift: float) -> Iterator[list[Sample]]:
+    """Give the samples of --data and those of --rendered, whose files are gone afterwards."""
+    with TemporaryDirectory() as folder:
+        directories = list(options.data)
+        if options.rendered:
+            draw(Path(folder), tools, options.rendered, shares, drift)
+            directories.append(Path(folder))
+        samples = read_manifests(directories)
+        if not samples:
+            raise DatasetInvalid("no pictures: name a folder with --data, or a number with --rendered")
+        yield samples
+
+
+def draw(folder: Path, tools: Tools, per_category: int, shares: Mapping[Split, float], drift: float) -> int:
+    """Write rendered pictures into `folder` and return how many; raises SettingsInvalid without the renderer."""
+    try:
+        return write_rendered(folder, lambda category, seed: tools.render(category, seed, drift), per_category, shares)
+    except ImportError as error:
+        raise SettingsInvalid(f"the renderer needs the extra [render]: {error}") from error
+
+
+def ask(classifier: Classifier, samples: list[Sample], tools: Tools) -> tuple[Answers, float]:
+    """Return what a model says of pictures, and the median milliseconds that it took for one.
+
+    With a progress bar on stderr; raises `DatasetInvalid` with a file's name.
+    """
+    scores, took_s = [], []
+    for sample in tqdm(samples, desc="evaluating", unit="picture", leave=False):
+        try:
+            picture = tools.decode(sample.path.read_bytes())
+            began = time.perf_counter()
+            scores.append(classifier.classify(picture))
+            took_s.append(time.perf_counter() - began)
+        except (OSError, FleetError) as error:
+            raise DatasetInvalid(f"{sample.path}: {error}") from error
+    outlier_scores = [one.outlier_score for one in scores if one.outlier_score is not None]
+    answers = Answers(
+        samples=tuple(samples),
+        probabilities=np.array([list(one.probabilities) for one in scores], np.float64),
+        outlier_scores=np.array(outlier_scores, np.float64) if len(outlier_scores) == len(scores) else None,
+        threshold=classifier.threshold,
+        outlier_threshold=classifier.outlier_threshold,
+    )
+    return answers, float(np.median(took_s) * 1000)
+
+
+def write_model(model: onnx.ModelProto, path: Path) -> str:
+    """Write a model whole or not at all, and return its SHA-256 (hex); raises OSError."""
+    data = model.SerializeToString()
+    write_whole(data, path)
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_whole(data: bytes, path: Path) -> None:
+    """Write a file that appears under its name when it is whole; what could not be written leaves nothing behind."""
+    partial_path = path.with_name(f"{path.name}.partial")
+    try:
+        partial_path.write_bytes(data)
+        os.replace(partial_path, path)  # noqa: PTH105 - the atomic one
+    finally:
+        partial_path.unlink(missing_ok=True)
+
+
+def say(*lines: str) -> None:
+    """Print lines."""
+    sys.stdout.writelines(f"{line}\n" for line in lines)

@@ -1,0 +1,57 @@
+"""`waste learn threshold`: the confidence from which a model decides alone, for a wished error rate or share for people."""
+
+import argparse
+from pathlib import Path
+
+import onnx
+
+from contracts.errors import SettingsInvalid
+from learning.commands.common import add_data, ask, samples_of, say, share, write_model
+from learning.datasets import DatasetInvalid, Split
+from learning.evaluate import Share
+from learning.rendered import FOR_TESTING
+from learning.selection import for_error, for_review
+from learning.tools import Tools
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Describe the command."""
+    parser.add_argument("model", type=Path)
+    add_data(parser, "with seeds that no training uses")
+    parser.add_argument("--split", type=Split, choices=tuple(Split), default=Split.VAL, help="choose on it (default: val)")
+    wish = parser.add_mutually_exclusive_group(required=True)
+    wish.add_argument("--error", type=share, metavar="E", help="at most this share of the decided may be wrong")
+    wish.add_argument("--review-share", type=share, metavar="S", help="people can look at this share of the pictures")
+    parser.add_argument("--version", help="with --out: what predictions call the model with the new threshold")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the model with the new threshold there")
+
+
+def run(options: argparse.Namespace, tools: Tools) -> int:
+    """Print the threshold and what it gives; write the model if asked to."""
+    if options.out and not options.version:
+        raise SettingsInvalid("--out needs --version: two models of one name cannot be told apart afterwards")
+    classifier = tools.open_classifier(options.model)
+    with samples_of(options, tools, FOR_TESTING, 0.0) as samples:
+        chosen = [sample for sample in samples if sample.split is options.split and sample.category is not None]
+        if not chosen:
+            raise DatasetInvalid(f"no pictures in {options.split}")
+        answers, _ = ask(classifier, chosen, tools)
+    if options.error is not None:
+        choice = for_error(answers.belief, answers.correct, options.error)
+    else:
+        choice = for_review(answers.belief, answers.correct, options.review_share)
+    wrong = Share.of(~answers.correct[answers.belief >= choice.threshold])
+    say(
+        f"threshold {choice.threshold:.4f}: {choice.decided:.1%} of {len(chosen)} pictures decided alone,"
+        f" {wrong.value:.2%} of them wrong [{wrong.low:.2%} {wrong.high:.2%}]"
+    )
+    if options.out:
+        say(f"{options.out}: sha256 {_rewrite(options.model, options.out, options.version, choice.threshold)}")
+    return 0
+
+
+def _rewrite(source: Path, out: Path, version: str, threshold: float) -> str:
+    model = onnx.load(source)
+    facts = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, facts | {"version": version, "threshold": repr(round(threshold, 6))})
+    return write_model(model, out)

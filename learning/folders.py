@@ -1,0 +1,92 @@
+"""A manifest from folders of pictures, one folder a category, divided so that no object is in two splits."""
+
+import csv
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.categories import CATEGORIES, Category
+from learning.datasets import FIELDS, MANIFEST, NONE_OF_THE_FIVE, DatasetInvalid, Sample, Split
+from learning.duplicates import Pair, near_duplicates, thumbprints
+
+ALSO_CALLED: Mapping[str, Category] = {"cardboard": Category.PAPER}
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+Decode = Callable[[bytes], NDArray[np.uint8]]
+
+
+def write_manifest(folder: Path, source: str, shares: Mapping[Split, float], decode: Decode, seed: int) -> list[Sample]:
+    """Divide the pictures in `folder`/<category>/ into splits by `shares` and write their manifest; returns the samples.
+
+    A category is called by its name, `cardboard` is paper, and `other` holds pictures of none of the five, which are for
+    the split `ood`. Near-duplicates get one group, and a group stays in one split. Raises `DatasetInvalid` for a folder of
+    another name, an empty category or a picture that cannot be decoded, and OSError.
+    """
+    samples = [sample for place in _category_folders(folder) for sample in _found(place, source)]
+    pairs = near_duplicates(samples, thumbprints(samples, decode))
+    divided = _divide(_grouped(samples, pairs, folder), shares, np.random.default_rng(seed))
+    partial_path = folder / f"{MANIFEST}.partial"
+    with partial_path.open("w", newline="", encoding="utf-8") as lines:
+        rows = csv.writer(lines)
+        rows.writerow(FIELDS)
+        for sample in divided:
+            category = NONE_OF_THE_FIVE if sample.category is None else sample.category.value
+            rows.writerow([sample.path.relative_to(folder).as_posix(), source, category, sample.split.value, sample.group])
+    os.replace(partial_path, folder / MANIFEST)  # noqa: PTH105 - the atomic one
+    return divided
+
+
+def _category_folders(folder: Path) -> list[Path]:
+    places = sorted(place for place in folder.iterdir() if place.is_dir() and not place.name.startswith("."))
+    known = {category.value for category in CATEGORIES} | set(ALSO_CALLED) | {NONE_OF_THE_FIVE}
+    if strange := [place.name for place in places if place.name not in known]:
+        raise DatasetInvalid(f"{folder}: folders {', '.join(strange)} are none of {', '.join(sorted(known))}")
+    if not places:
+        raise DatasetInvalid(f"{folder}: no folders, one a category")
+    return places
+
+
+def _found(place: Path, source: str) -> list[Sample]:
+    name = place.name
+    category = None if name == NONE_OF_THE_FIVE else ALSO_CALLED.get(name) or Category(name)
+    files = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise DatasetInvalid(f"{place}: no pictures ({', '.join(sorted(SUFFIXES))})")
+    split = Split.OOD if category is None else Split.TRAIN
+    return [Sample(path, source, category, split, "") for path in files]
+
+
+def _grouped(samples: Sequence[Sample], pairs: Sequence[Pair], folder: Path) -> list[Sample]:
+    """Name each sample's group after the first picture of it, joining what any chain of pairs joins."""
+    leader = {sample.path: sample.path for sample in samples}
+
+    def lead(path: Path) -> Path:
+        while leader[path] != path:
+            path = leader[path]
+        return path
+
+    for pair in pairs:
+        if pair.first.category is not pair.second.category:
+            continue  # a category's pictures are divided on their own
+        first, second = sorted((lead(pair.first.path), lead(pair.second.path)))
+        leader[second] = first
+    return [replace(sample, group=lead(sample.path).relative_to(folder).as_posix()) for sample in samples]
+
+
+def _divide(samples: Sequence[Sample], shares: Mapping[Split, float], chance: np.random.Generator) -> list[Sample]:
+    """Give each category's groups, in random order, to the split that is furthest from its share."""
+    split_of: dict[str, Split] = {}
+    for category in CATEGORIES:
+        groups: dict[str, int] = {}
+        for sample in samples:
+            if sample.category is category:
+                groups[sample.group] = groups.get(sample.group, 0) + 1
+        total, given = sum(groups.values()), dict.fromkeys(shares, 0)
+        for group in chance.permutation(sorted(groups)):
+            split = max(shares, key=lambda one: shares[one] * total - given[one])
+            split_of.setdefault(str(group), split)
+            given[split] += groups[str(group)]
+    return [sample if sample.category is None else replace(sample, split=split_of[sample.group]) for sample in samples]

@@ -1,0 +1,58 @@
+"""An evaluation for people, as a table, and for programs, as JSON."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from contracts.categories import CATEGORIES
+from learning.evaluate import CERTAINTY, Evaluation, Scores, Share
+
+
+def to_json(evaluation: Evaluation, facts: Mapping[str, object]) -> str:
+    """Return `facts` and every figure as JSON; what has no value is null."""
+    return json.dumps(plain({**facts, "certainty": CERTAINTY, **asdict(evaluation)}), indent=1)
+
+
+def to_lines(evaluation: Evaluation) -> Iterator[str]:
+    """Yield the lines of the tables, in percent with 95 % intervals."""
+    yield f"{'pictures':36} {'n':>5} {'right':>20} {'decided':>8} {'of them right':>20} {'ECE':>6}"
+    yield _line("all", evaluation.overall)
+    for name, scores in evaluation.slices.items():
+        yield _line(name, scores)
+    yield ""
+    yield f"{'category':12} {'precision':>20} {'recall':>20}   called {' '.join(f'{c.value:>8}' for c in CATEGORIES)}"
+    for (name, scores), row in zip(evaluation.categories.items(), evaluation.confusion, strict=True):
+        counts = " ".join(f"{count:8d}" for count in row)
+        yield f"{name:12} {_share(scores.precision):>20} {_share(scores.recall):>20}          {counts}"
+    if evaluation.outliers:
+        yield ""
+        yield f"{'none of the five':36} {'n':>5} {'sent to people':>20} {'told apart (AUC)':>17}"
+        for name, outliers in evaluation.outliers.items():
+            sent = outliers.sent_to_people
+            yield f"{name:36} {sent.count:5d} {_share(sent):>20} {outliers.separation:17.3f}"
+
+
+def _line(name: str, scores: Scores) -> str:
+    shares = f"{_share(scores.right):>20} {_percent(scores.decided.value):>8} {_share(scores.decided_right):>20}"
+    return f"{name:36} {scores.right.count:5d} {shares} {scores.calibration_error:6.3f}"
+
+
+def _share(share: Share) -> str:
+    return f"{_percent(share.value)} [{_percent(share.low)} {_percent(share.high)}]" if share.count else "-"
+
+
+def _percent(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.1%}"
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON takes it: floats rounded to six places, what is no number as null."""
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value
