@@ -1,0 +1,173 @@
+"""Where training data come from: folders, splits, and pictures of one moment in two of them."""
+
+import csv
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from adapters.images import decode
+from contracts.categories import CATEGORIES, Category
+from contracts.errors import SettingsInvalid
+from learning.__main__ import main
+from learning.datasets import Sample, Split, read_manifests
+from learning.duplicates import across_splits, near_duplicates, refuse, thumbprints, without_copies
+from learning.feature_cache import FeatureCache
+from learning.features import extract_features
+from producer.render import render
+
+
+def a_picture(path, seed, *, quality=90, shift=0, light=1.0):
+    """Draw something of many shapes; the same seed draws the same, a little moved and lit as told."""
+    chance = np.random.default_rng(seed)
+    coarse = Image.fromarray(chance.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize((320, 240), Image.Resampling.BICUBIC)
+    pixels = np.roll(np.asarray(coarse, np.float64), shift, axis=1) * light
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path, quality=quality)
+    return path
+
+
+def a_sample(path, split, category=Category.PAPER):
+    return Sample(path, "s", category, split, str(path))
+
+
+def test_a_picture_that_was_saved_again_moved_and_relit_is_a_near_duplicate_and_another_is_not(tmp_path):
+    first = a_sample(a_picture(tmp_path / "a.jpg", 1), Split.TRAIN)
+    again = a_sample(a_picture(tmp_path / "b.jpg", 1, quality=40, shift=3, light=0.8), Split.TEST)
+    other = a_sample(a_picture(tmp_path / "c.jpg", 2), Split.TEST)
+    samples = [first, again, other]
+    (pair,) = near_duplicates(samples, thumbprints(samples, decode))
+    assert {pair.first, pair.second} == {first, again}
+    assert across_splits([pair]) == [pair]
+    assert without_copies(samples, [pair]) == [again, other]
+    with pytest.raises(ValueError, match=r"1 near-duplicates across the splits: .*a\.jpg \(train\) and .*b\.jpg \(test\)"):
+        refuse([pair])
+
+
+def test_empty_boards_are_not_near_duplicates_of_each_other(tmp_path):
+    samples = []
+    for number in range(3):
+        light = np.linspace(200 + number, 240, 320)[None, :, None] * np.ones((240, 320, 3))
+        path = tmp_path / f"{number}.png"
+        noisy = light + np.random.default_rng(number).normal(0, 1.5, light.shape)
+        Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(path)
+        samples.append(a_sample(path, Split.TRAIN))
+    assert near_duplicates(samples, thumbprints(samples, decode)) == []
+
+
+def test_many_pictures_are_compared_beyond_one_block(tmp_path, monkeypatch):
+    monkeypatch.setattr("learning.duplicates._ROWS_AT_ONCE", 3)
+    samples = [a_sample(a_picture(tmp_path / f"{n}.jpg", n % 6), Split.TRAIN) for n in range(8)]
+    pairs = near_duplicates(samples, thumbprints(samples, decode))
+    assert {(pair.first.path.stem, pair.second.path.stem) for pair in pairs} == {("0", "6"), ("1", "7")}
+
+
+def test_training_refuses_near_duplicates_across_splits_or_leaves_the_copies_out(tmp_path, capsys):
+    rows = ["file,source,category,split,group"]
+    for category in CATEGORIES:
+        for number, split in enumerate(["train"] * 4 + ["val"] * 2 + ["test"]):
+            name = f"{category}-{number}.jpg"
+            (tmp_path / name).write_bytes(render(category, number))
+            rows.append(f"{name},s,{category},{split},{name}")
+    a_picture(tmp_path / "x.jpg", 9)
+    a_picture(tmp_path / "y.jpg", 9, quality=50)
+    rows += ["x.jpg,s,paper,train,x", "y.jpg,s,paper,test,y"]
+    (tmp_path / "manifest.csv").write_text("\n".join(rows) + "\n")
+    train = ["train", "--data", str(tmp_path), "--out", str(tmp_path / "m.onnx"), "--runs", str(tmp_path / "runs"), "--no-cache"]
+    with pytest.raises(SettingsInvalid, match=r"x\.jpg \(train\) and .*y\.jpg \(test\)"):
+        main(train)
+    assert not (tmp_path / "m.onnx").exists()
+    assert main([*train, "--drop-near-duplicates"]) == 0
+    assert "s/test 6, s/train 20, s/val 10" in capsys.readouterr().out
+
+
+def test_folders_become_a_manifest_whose_groups_are_whole(tmp_path, capsys):
+    for category in ["plastic", "paper", "cardboard", "glass", "metal", "organic", "other"]:
+        for number in range(10):
+            a_picture(tmp_path / category / f"{number}.jpg", len(category) * 1000 + number)
+    for number in range(4):
+        a_picture(tmp_path / "paper" / f"burst-{number}.jpg", 77, shift=number)
+    assert main(["manifest", str(tmp_path), "--source", "plant", "--val", "0.2", "--test", "0.2", "--seed", "3"]) == 0
+    assert "74 pictures" in capsys.readouterr().out
+    samples = read_manifests([tmp_path])
+    assert {sample.source for sample in samples} == {"plant"}
+    assert sum(sample.category is Category.PAPER for sample in samples) == 24
+    assert {sample.split for sample in samples if sample.category is None} == {Split.OOD}
+    burst = {(sample.group, sample.split) for sample in samples if "burst" in sample.path.name}
+    assert len(burst) == 1
+    for category in CATEGORIES:
+        shares = Counter(sample.split for sample in samples if sample.category is category)
+        assert min(shares[split] for split in (Split.TRAIN, Split.VAL, Split.TEST)) >= 1
+    before = (tmp_path / "manifest.csv").read_bytes()
+    assert main(["manifest", str(tmp_path), "--source", "plant", "--val", "0.2", "--test", "0.2", "--seed", "3", "--force"]) == 0
+    assert (tmp_path / "manifest.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arrange", "said"),
+    [
+        (lambda folder: (folder / "wood").mkdir(), "folders wood are none of"),
+        (lambda folder: (folder / "paper").mkdir(), "no pictures"),
+        (lambda folder: None, "no folders"),
+        (lambda folder: a_picture(folder / "paper" / "a.jpg", 1).write_bytes(b"no picture"), r"a\.jpg"),
+        (lambda folder: (a_picture(folder / "paper" / "a.jpg", 1), (folder / "manifest.csv").touch()), "--force"),
+    ],
+)
+def test_folders_that_cannot_be_used_are_said(tmp_path, arrange, said):
+    arrange(tmp_path)
+    with pytest.raises(SettingsInvalid, match=said):
+        main(["manifest", str(tmp_path)])
+
+
+def test_nothing_left_to_train_on_is_said(tmp_path):
+    with pytest.raises(SettingsInvalid, match="nothing to train on"):
+        main(["manifest", str(tmp_path), "--val", "0.6", "--test", "0.4"])
+
+
+def test_features_are_computed_once_for_a_backbone_and_again_for_another(tmp_path):
+    from learning.export import read_backbone
+    from models import shipped_model
+
+    backbone = read_backbone(shipped_model()[0])
+    samples = [a_sample(a_picture(tmp_path / f"{n}.jpg", n), Split.TRAIN) for n in range(5)]
+    samples.append(replace(samples[0], path=a_picture(tmp_path / "copy.jpg", 0)))
+    asked = []
+
+    def extract(pictures):
+        asked.append(len(pictures))
+        return pictures.reshape(len(pictures), -1)[:, :1280].astype(np.float32)
+
+    for _ in range(2):
+        with FeatureCache.open(tmp_path / "cache", backbone, "p1") as cache:
+            features = extract_features(samples, decode, extract, cache)
+    assert len(asked) == 5
+    assert np.array_equal(features.values, extract_features(samples, decode, extract).values)
+    asked.clear()
+    with FeatureCache.open(tmp_path / "cache", backbone, "p2") as cache:
+        extract_features(samples, decode, extract, cache)
+    assert len(asked) == 5
+
+
+def test_which_outliers_teach_is_the_manifests_to_say_and_else_by_their_group(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    for column, part, expected in (("origin_split", "train", True), ("origin_split", "test", False), ("note", "train", None)):
+        (tmp_path / "manifest.csv").write_text(f"file,source,category,split,group,{column}\na.jpg,s,other,ood,g,{part}\n")
+        (sample,) = read_manifests([tmp_path])
+        assert sample.teaches_outliers is (expected if expected is not None else sample.teaches_outliers)
+    groups = [replace(sample, group=str(number)).teaches_outliers for number in range(1000)]
+    assert 0.6 < np.mean(groups) < 0.8
+    (tmp_path / "manifest.csv").write_text("file,source,category,split,group,origin_split\na.jpg,s,other,ood,g,dev\n")
+    with pytest.raises(ValueError, match="line 2, origin_split: 'dev'"):
+        read_manifests([tmp_path])
+
+
+def test_a_manifest_of_folders_can_be_read_by_a_person(tmp_path):
+    a_picture(tmp_path / "paper" / "a.jpg", 1)
+    a_picture(tmp_path / "paper" / "b.jpg", 2)
+    main(["manifest", str(tmp_path), "--val", "0.4", "--test", "0.1"])
+    with (tmp_path / "manifest.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert [row["file"] for row in rows] == ["paper/a.jpg", "paper/b.jpg"]
+    assert {row["category"] for row in rows} == {"paper"}
