@@ -55,7 +55,7 @@ class Augmenter:
 
     def _background(self, chance: np.random.Generator) -> Pixels:
         if self._backgrounds and chance.random() < 0.25:
-            chosen = self._backgrounds[chance.integers(len(self._backgrounds))]
+            chosen = self._backgrounds[int(chance.integers(len(self._backgrounds)))]
             part = crop(chosen, chance, least=0.05, stretch=1.25).resize((SIDE_PX, SIDE_PX))
             return np.asarray(part.filter(ImageFilter.GaussianBlur(chance.uniform(1, 6))))
         return np.ascontiguousarray(np.rot90(self._grounds[chance.integers(len(self._grounds))], int(chance.integers(4))))

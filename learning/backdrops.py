@@ -29,7 +29,7 @@ def ground(chance: np.random.Generator, side: int) -> Pixels:
     pixels = dark + (light - dark) * blend + fine[..., None] * chance.uniform(2, 25) + chance.normal(size=3) * 12
     if chance.random() < 0.5:
         pixels = pixels + chance.normal(size=pixels.shape) * chance.uniform(2, 14)
-    return np.clip(pixels, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(pixels, 0, 255), np.uint8)
 
 
 def board(chance: np.random.Generator, side: int) -> Pixels:
@@ -37,7 +37,8 @@ def board(chance: np.random.Generator, side: int) -> Pixels:
     colour = chance.uniform(190, 245) + chance.normal(size=3) * np.array([4, 4, 10])
     y, x = np.mgrid[0:side, 0:side] / side - 0.5
     light = 1 + chance.normal() * 0.15 * x + chance.normal() * 0.15 * y - abs(chance.normal()) * 0.35 * (x * x + y * y)
-    return np.clip(colour * light[..., None] + chance.normal(size=(side, side, 1)) * 2, 0, 255).astype(np.uint8)
+    pixels: NDArray[np.float64] = colour * light[..., None] + chance.normal(size=(side, side, 1)) * 2
+    return np.asarray(np.clip(pixels, 0, 255), np.uint8)
 
 
 def blob(chance: np.random.Generator, side: int) -> Pixels:
@@ -47,7 +48,7 @@ def blob(chance: np.random.Generator, side: int) -> Pixels:
     radius = np.full_like(angle, chance.uniform(0.28, 0.42))
     for wave in range(1, 6):
         radius = radius + chance.normal() * 0.06 / wave * np.cos(wave * angle + chance.uniform(0, 2 * math.pi))
-    return (np.clip((radius - distance) * side / 3, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.clip((radius - distance) * side / 3, 0, 1) * 255, np.uint8)
 
 
 def _spectrum(chance: np.random.Generator, side: int) -> NDArray[np.float64]:

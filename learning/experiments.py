@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 from contracts.errors import SettingsInvalid
 from learning.tracking import RECORD, Run, flat_figures
@@ -30,7 +31,7 @@ def export_run(run: Run) -> str | None:
         raise SettingsInvalid(f"{TRACKING_URI}: {str(error).splitlines()[0][:300]}") from error
 
 
-def _copy(run: Run, client: "MlflowClient") -> str:  # noqa: F821 - imported where it is needed
+def _copy(run: Run, client: Any) -> str:
     record = json.loads((run.folder / RECORD).read_text("utf-8"))
     name = os.environ.get(EXPERIMENT) or DEFAULT_EXPERIMENT
     known = client.get_experiment_by_name(name)

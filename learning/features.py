@@ -82,9 +82,10 @@ def _digest(path: Path) -> str:
 
 def _extract_one(path: Path, decode: Decode, extract: Extract) -> NDArray[np.float32]:
     try:
-        return extract(decode(path.read_bytes())[np.newaxis])[0]
+        row: NDArray[np.float32] = extract(decode(path.read_bytes())[np.newaxis])[0]
     except (OSError, FleetError) as error:
         raise DatasetInvalid(f"{path}: {error}") from error
+    return row
 
 
 def labels_of(samples: Iterable[Sample]) -> NDArray[np.int64]:

@@ -19,8 +19,8 @@ def to_lines(evaluation: Evaluation) -> Iterator[str]:
     """Yield the lines of the tables, in percent with 95 % intervals."""
     yield f"{'pictures':36} {'n':>5} {'right':>20} {'decided':>8} {'of them right':>20} {'ECE':>6}"
     yield _line("all", evaluation.overall)
-    for name, scores in evaluation.slices.items():
-        yield _line(name, scores)
+    for name, slice_scores in evaluation.slices.items():
+        yield _line(name, slice_scores)
     yield ""
     yield f"{'category':12} {'precision':>20} {'recall':>20}   called {' '.join(f'{c.value:>8}' for c in CATEGORIES)}"
     for (name, scores), row in zip(evaluation.categories.items(), evaluation.confusion, strict=True):

@@ -93,7 +93,7 @@ def _fit_outliers(
     if not len(outside.samples):
         return None, None
     outliers = fit_outlier_head(fitted.values, outside.values, inside_weight=weight)
-    return outliers, float(np.quantile(outliers.scores(held.values), 1 - recipe.flagged_share))
+    return outliers, float(np.quantile(outliers.scores(held.values), 1 - recipe.flagged_share, method="higher"))
 
 
 def _weights(features: Features, power: float) -> NDArray[np.float64]:

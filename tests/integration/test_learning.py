@@ -1,11 +1,14 @@
 """From labelled pictures to a model that a worker loads, by the commands that people run."""
 
 import csv
+import errno
 import hashlib
+import json
 import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from adapters.images import decode
 from adapters.onnx_model import OnnxClassifier
@@ -94,3 +97,76 @@ def test_the_temperature_undoes_overconfidence():
     labels = np.array([rng.choice(5, p=row) for row in chances])
     assert fit_temperature(logits * 3, labels, np.ones(len(labels))) == pytest.approx(3, rel=0.1)
     assert fit_temperature(logits / 2, labels, np.ones(len(labels))) == pytest.approx(0.5, rel=0.1)
+
+
+def trained(rendered, tmp_path, *more):
+    file = tmp_path / "m.onnx"
+    assert main(["train", "--data", str(rendered), "--runs", str(tmp_path / "runs"), "--no-cache", "--out", str(file), *more]) == 0
+    return file
+
+
+def test_an_evaluation_is_a_table_a_file_and_plots(rendered, tmp_path, capsys):
+    file = trained(rendered, tmp_path)
+    told = ["--json", str(tmp_path / "e.json"), "--plots", str(tmp_path / "plots")]
+    assert main(["evaluate", str(file), "--data", str(rendered), *told]) == 0
+    assert "ms a picture on one thread" in capsys.readouterr().out
+    found = json.loads((tmp_path / "e.json").read_text())
+    assert found["overall"]["right"]["count"] == 15
+    assert np.sum(found["confusion"]) == 15
+    assert found["slices"]["rendered/val"]["right"]["count"] == 15
+    for name in ("reliability", "risk-coverage", "confusion"):
+        assert Image.open(tmp_path / "plots" / f"{name}.png").size[0] > 300
+
+
+def test_a_threshold_is_chosen_for_a_wish_and_written_into_a_model_of_another_name(rendered, tmp_path, capsys):
+    file = trained(rendered, tmp_path)
+    wish = ["threshold", str(file), "--data", str(rendered), "--split", "train", "--review-share", "0.2"]
+    assert main(wish) == 0
+    said = re.search(r"threshold (0\.\d+): ([\d.]+)% of 90 pictures decided alone", capsys.readouterr().out)
+    assert float(said[2]) >= 80
+    with pytest.raises(SettingsInvalid, match="--out needs --version"):
+        main([*wish, "--out", str(tmp_path / "n.onnx")])
+    assert main([*wish, "--out", str(tmp_path / "n.onnx"), "--version", "m-stricter"]) == 0
+    data = (tmp_path / "n.onnx").read_bytes()
+    model = OnnxClassifier.load(tmp_path / "n.onnx", hashlib.sha256(data).hexdigest())
+    assert (model.version, round(model.threshold, 4)) == ("m-stricter", float(said[1]))
+    assert main(["threshold", str(file), "--data", str(rendered), "--split", "train", "--error", "0.2"]) == 0
+
+
+def test_a_quantized_model_says_nearly_the_same_and_is_smaller(rendered, tmp_path):
+    file = trained(rendered, tmp_path)
+    assert main(["quantize", str(file), "--data", str(rendered), "--out", str(tmp_path / "q.onnx")]) == 0
+    models = [OnnxClassifier.load(one, hashlib.sha256(one.read_bytes()).hexdigest()) for one in (file, tmp_path / "q.onnx")]
+    assert (tmp_path / "q.onnx").stat().st_size < file.stat().st_size / 2
+    pictures = [decode(path.read_bytes()) for path in sorted(rendered.glob("*.jpg"))[::4]]
+    called = [[int(np.argmax(model.classify(picture).probabilities)) for picture in pictures] for model in models]
+    assert np.mean(np.array(called[0]) == np.array(called[1])) >= 0.9
+
+
+def test_pictures_of_none_of_the_five_teach_a_model_to_doubt(rendered, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    chance = np.random.default_rng(0)
+    rows = ["file,source,category,split,group,origin_split"]
+    for number in range(24):
+        Image.fromarray(chance.integers(0, 256, (96, 96, 3), dtype=np.uint8)).save(outside / f"{number}.png")
+        rows.append(f"{number}.png,noise,other,ood,{number},{'train' if number < 12 else 'test'}")
+    (outside / "manifest.csv").write_text("\n".join(rows) + "\n")
+    file = trained(rendered, tmp_path, "--data", str(outside), "--drop-near-duplicates")
+    model = OnnxClassifier.load(file, hashlib.sha256(file.read_bytes()).hexdigest())
+    seen = [model.classify(decode((outside / f"{number}.png").read_bytes())).outlier_score for number in range(12, 24)]
+    assert min(seen) > model.outlier_threshold
+    usual = [model.classify(decode(path.read_bytes())).outlier_score for path in sorted(rendered.glob("*.jpg"))]
+    assert np.mean(np.array(usual) > model.outlier_threshold) < 0.25
+
+
+def test_a_full_disk_leaves_no_half_written_model(rendered, tmp_path, monkeypatch):
+    def full(self, data):
+        with self.open("wb") as file:
+            file.write(data[:1000])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(SettingsInvalid, match="No space left"):
+        main(["train", "--data", str(rendered), "--no-cache", "--out", str(tmp_path / "m.onnx"), "--runs", str(tmp_path / "runs")])
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,118 @@
+"""Fine-tuning on a few rendered pictures: it learns, it goes on where it was cut off, and its file computes what PyTorch did."""
+
+import hashlib
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from adapters.images import decode
+from adapters.onnx_model import OnnxClassifier, OnnxFeatures
+from contracts.errors import SettingsInvalid
+from learning.__main__ import main
+from learning.datasets import DatasetInvalid, Split, read_manifests
+
+if os.environ.get("CI") != "true":
+    pytest.importorskip("torch", reason="needs the extra [finetune]")
+import torch
+
+from learning.finetune import Plan, export, finetune, train_network
+from learning.network import Lite0, load_imagenet_weights, planes
+
+PLAN = Plan(epochs=2, pictures_per_epoch=16, batch=8)
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rendered")
+    assert main(["render", str(folder), "--per-category", "10"]) == 0
+    return read_manifests([folder])
+
+
+@pytest.fixture(scope="module")
+def trained(samples):
+    return train_network(samples, decode, PLAN)
+
+
+def test_the_smallest_run_makes_a_model_that_a_worker_loads(tmp_path, capsys):
+    file = tmp_path / "m.onnx"
+    assert main(["train", "--finetune", "--smoke", "--out", str(file), "--runs", str(tmp_path / "runs")]) == 0
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert f"sha256 {digest}" in capsys.readouterr().out
+    assert OnnxClassifier.load(file, digest).version == "m"
+    (record,) = (tmp_path / "runs").glob("*/run.json")
+    assert digest in record.read_text()
+
+
+def test_the_file_computes_what_pytorch_computes_on_the_pixels_of_serving(samples, trained, tmp_path):
+    backbone, head = export(trained)
+    (tmp_path / "b.onnx").write_bytes(backbone.SerializeToString())
+    pictures = np.stack([decode(sample.path.read_bytes()) for sample in samples[:6]])
+    features = OnnxFeatures.load(tmp_path / "b.onnx").extract(pictures)
+    with torch.no_grad():
+        expected = trained(planes(torch.from_numpy(pictures))).numpy()
+    assert np.abs(head.logits(features) - expected).max() < 1e-3 * max(1.0, np.abs(expected).max())
+
+
+def test_the_same_seed_gives_the_same_model(samples, trained):
+    again = train_network(samples, decode, PLAN).state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in trained.state_dict().items())
+    other = train_network(samples, decode, replace(PLAN, seed=1)).state_dict()
+    assert not torch.equal(other["_conv_head.weight"], again["_conv_head.weight"])
+
+
+def test_a_run_that_was_cut_off_goes_on_and_ends_as_if_it_had_not_been(samples, trained, tmp_path, monkeypatch):
+    plan = replace(PLAN, checkpoint=tmp_path / "c.pt")
+    from learning import finetune as module
+
+    judge = module._judge
+
+    def cut_off(state, held, labels, epoch):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        judge(state, held, labels, epoch)
+
+    monkeypatch.setattr(module, "_judge", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        train_network(samples, decode, plan)
+    monkeypatch.undo()
+    resumed = train_network(samples, decode, plan).state_dict()
+    assert all(torch.equal(value, resumed[name]) for name, value in trained.state_dict().items())
+    with pytest.raises(DatasetInvalid, match="other pictures or another plan"):
+        train_network(samples[:-1], decode, plan)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(samples):
+    with pytest.raises(DatasetInvalid, match="the loss is nan in epoch 1"):
+        finetune(samples, decode, replace(PLAN, rate=1e30, head_rate=1e30))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (lambda one: one.split is not Split.VAL, "splits train and val"),
+        (lambda one: one.split is not Split.TRAIN, "splits train and val"),
+        (lambda one: one.split is not Split.TRAIN or one.category == "paper", "no training pictures of"),
+    ],
+)
+def test_data_without_a_part_are_refused(samples, chosen, said):
+    with pytest.raises(DatasetInvalid, match=said):
+        finetune([sample for sample in samples if chosen(sample)], decode, PLAN)
+
+
+def test_without_pytorch_it_is_said_what_is_missing(samples, tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "learning.finetune", None)
+    folder = str(samples[0].path.parent)
+    with pytest.raises(SettingsInvalid, match=r"extra \[finetune\]"):
+        main(["train", "--finetune", "--data", folder, "--out", str(tmp_path / "m.onnx"), "--drop-near-duplicates"])
+
+
+def test_the_network_begins_as_the_published_one():
+    weights = load_imagenet_weights()
+    network = Lite0(weights, 5).eval()
+    kept = [name for name in network.state_dict() if name in weights]
+    assert len(kept) == len(network.state_dict()) - 2
+    assert all(torch.equal(network.state_dict()[name], weights[name]) for name in kept)
