@@ -126,6 +126,12 @@ class ImageSourceDown(Transient):
     reason = "image_source_down"
 
 
+class StoreKeysRefused(Transient):
+    """The object store refuses the keys of the fleet."""
+
+    reason = "store_keys_refused"
+
+
 class ItemUnexpected(Transient):
     """Something unforeseen happened to this item."""
 
@@ -166,7 +172,7 @@ class QueueFull(Infrastructure):
 
 
 class ObjectStoreUnavailable(Infrastructure):
-    """The object store does not take the object."""
+    """The object store does not do what the fleet needs of it."""
 
     reason = "object_store_unavailable"
 
