@@ -7,7 +7,7 @@ blocks that they need by inheritance.
 import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -43,7 +43,7 @@ class Settings(BaseModel):
 class LogSettings(Settings):
     """How a program tells what it does."""
 
-    log_level: Annotated[str, Field(alias="LOG_LEVEL", pattern="^(debug|info|warning|error)$")] = "info"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(alias="LOG_LEVEL")] = "info"
     log_format: Annotated[str, Field(alias="LOG_FORMAT", pattern="^(auto|json|console)$")] = "auto"
     """auto: console on a terminal, JSON elsewhere."""
     health_host: Annotated[str, Field(alias="HEALTH_HOST")] = "127.0.0.1"

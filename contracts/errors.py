@@ -154,13 +154,13 @@ class ItemPoisonous(Permanent):
 
 
 class LedgerUnavailable(Infrastructure):
-    """Postgres does not answer."""
+    """Postgres cannot be used."""
 
     reason = "ledger_unavailable"
 
 
 class QueueUnavailable(Infrastructure):
-    """The queue's broker does not answer."""
+    """The queue's broker cannot be used."""
 
     reason = "queue_unavailable"
 
