@@ -34,9 +34,9 @@ class FleetImageSource:
             return self._objects.begin(location)
         return self._threads.submit(self._pages.fetch, location)
 
-    def check(self) -> None:
-        """Raise ObjectStoreUnavailable if the object store refuses the keys."""
-        self._objects.check(self._bucket)
+    def check(self, *, answers: bool = True) -> None:
+        """Raise ObjectStoreUnavailable if the object store refuses the keys, and with `answers` if it is away."""
+        self._objects.check(self._bucket, answers=answers)
 
 
 def open_image_source(settings: SourceSettings) -> FleetImageSource:

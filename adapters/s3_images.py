@@ -12,9 +12,17 @@ from contracts.image_urls import S3Location
 _PROBE_KEY = "waste-fleet/whether-the-keys-are-good"
 _PROBE_S = 2.0
 _KEY_CODES = frozenset(
-    {"SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidSecurity"}
+    {
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidSecurity",
+        "InvalidToken",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+    }
 )
-_TRANSIENT_CODES = frozenset({"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "RequestTimeTooSkewed"})
+_TRANSIENT_CODES = frozenset({"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout"})
 
 
 class S3Images:
@@ -30,14 +38,19 @@ class S3Images:
         request = self._requests.sign("GET", location, UNSIGNED_PAYLOAD)
         return self._transfers.begin(request.url, request.headers, _object)
 
-    def check(self, bucket: str) -> None:
-        """Raise ObjectStoreUnavailable if `bucket` refuses the keys; a store that does not answer at all says nothing of them."""
+    def check(self, bucket: str, *, answers: bool) -> None:
+        """Raise ObjectStoreUnavailable if `bucket` refuses the keys or this machine's clock, and with `answers` if it is away."""
+        future = self.begin(S3Location(bucket, _PROBE_KEY))
         try:
-            self.begin(S3Location(bucket, _PROBE_KEY)).result(_PROBE_S)
+            future.result(_PROBE_S)
         except StoreKeysRefused as error:
-            raise ObjectStoreUnavailable(f"it refuses the keys: {error.detail}") from error
-        except (FleetError, TimeoutError):
-            return
+            raise ObjectStoreUnavailable(f"it refuses the requests: {error.detail}") from error
+        except (ImageSourceDown, TimeoutError) as error:
+            future.cancel()
+            if answers:
+                raise ObjectStoreUnavailable(error.detail if isinstance(error, FleetError) else "it does not answer") from error
+        except FleetError:
+            return  # such as that there is no such file
 
 
 def _object(answer: Answer) -> bytes:

@@ -127,7 +127,7 @@ class ImageSourceDown(Transient):
 
 
 class StoreKeysRefused(Transient):
-    """The object store refuses the keys of the fleet."""
+    """The object store refuses the keys of the fleet, or the clock of this machine."""
 
     reason = "store_keys_refused"
 

@@ -146,8 +146,8 @@ class ImageSource(Protocol):
         others.
         """
 
-    def check(self) -> None:
-        """Raise ObjectStoreUnavailable if the object store refuses the fleet's keys, whatever the file."""
+    def check(self, *, answers: bool = True) -> None:
+        """Raise ObjectStoreUnavailable if the object store refuses every file, and with `answers` if it is away."""
 
 
 class ObjectStore(Protocol):

@@ -9,7 +9,14 @@ from threading import Event, Lock
 from typing import TypeVar
 from uuid import UUID
 
-from contracts.errors import Infrastructure, ItemPoisonous, LedgerUnavailable, ObjectStoreUnavailable, StoreKeysRefused
+from contracts.errors import (
+    ImageSourceDown,
+    Infrastructure,
+    ItemPoisonous,
+    LedgerUnavailable,
+    ObjectStoreUnavailable,
+    StoreKeysRefused,
+)
 from contracts.facts import (
     DeadLettersPublished,
     DependencyBack,
@@ -66,7 +73,7 @@ class _Batch:
     flushed: float = field(default_factory=time.monotonic)
     decoded: deque[Decoded] = field(default_factory=deque)
     results: list[Result] = field(default_factory=list)
-    store_refuses: bool = False
+    store_is_away: bool = False
 
 
 class Processor:
@@ -79,9 +86,12 @@ class Processor:
         self._lock = Lock()
 
     def await_store(self) -> None:
-        """Return as soon as the object store does not refuse the fleet's keys; raises ShuttingDown."""
+        """Return as soon as the object store does not refuse the fleet's keys; raises ShuttingDown.
+
+        It may be away, for a fleet that has its pictures from elsewhere.
+        """
         with self._place.progress.working():
-            self._insist(self._place.images.check, ObjectStoreUnavailable, OBJECT_STORE)
+            self._insist(lambda: self._place.images.check(answers=False), ObjectStoreUnavailable, OBJECT_STORE)
         self._place.progress.back(OBJECT_STORE)
 
     def take(self, event_ids: Sequence[UUID], *, first: bool = False) -> bool:
@@ -134,7 +144,7 @@ class Processor:
             self._release(suspects)
         batch = _Batch()
         self._try_together([item for item in items if item.losses < ALONE_FROM_LOSSES], batch)
-        if batch.store_refuses:
+        if batch.store_is_away:
             self._insist(self._place.images.check, ObjectStoreUnavailable, OBJECT_STORE)
         elif suspects:
             self._try_alone(suspects, batch)
@@ -200,30 +210,30 @@ class Processor:
                 return
 
     def _out_of_time(self, batch: _Batch) -> bool:
-        return self._place.stopping.is_set() or batch.store_refuses or time.monotonic() - batch.started > _SOFT_DEADLINE_S
+        return self._place.stopping.is_set() or batch.store_is_away or time.monotonic() - batch.started > _SOFT_DEADLINE_S
 
     def _flush(self, batch: _Batch) -> None:
         results, batch.results, batch.flushed = batch.results, [], time.monotonic()
-        batch.store_refuses |= self._settle(results)
+        batch.store_is_away |= self._settle(results)
 
     def _settle(self, results: Iterable[Result]) -> bool:
-        """Record results; returns whether the object store refuses this fleet altogether, which is no event's fault."""
+        """Record results; returns whether the object store is away or refuses this fleet, which is no event's fault."""
         decided: list[Decided] = []
         postponed: list[Postponed] = []
         for result in results:
             decided.append(result) if isinstance(result, Decided) else postponed.append(result)
         if decided:
             self._record(decided)
-        refused = [result for result in postponed if isinstance(result.error, StoreKeysRefused)]
-        store_refuses = bool(refused) and self._store_refuses()
-        if store_refuses:
-            self._release([result.item for result in refused])
-            postponed = [result for result in postponed if result not in refused]
+        failing = [result for result in postponed if _by_the_store(result)]
+        store_is_away = bool(failing) and self._store_is_away()
+        if store_is_away:
+            self._release([result.item for result in failing])
+            postponed = [result for result in postponed if result not in failing]
         if postponed:
             self._postpone(postponed)
-        return store_refuses
+        return store_is_away
 
-    def _store_refuses(self) -> bool:
+    def _store_is_away(self) -> bool:
         # Asked for a file of our own choice: one whose name alone confuses the store must not stop the fleet.
         try:
             self._place.images.check()
@@ -287,6 +297,10 @@ class Processor:
                     self._place.progress.back(need)
                     self._place.telemetry.emit(DependencyBack(away.reason, time.monotonic() - lost_at))
                 return answer
+
+
+def _by_the_store(result: Postponed) -> bool:
+    return isinstance(result.error, ImageSourceDown | StoreKeysRefused) and result.item.image_url.startswith("s3:")
 
 
 def _with_record_time(result: Decided, now: float) -> Outcome:

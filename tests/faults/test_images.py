@@ -84,3 +84,19 @@ def test_workers_with_keys_that_the_store_refuses_are_unready_and_cost_no_event_
         fleet.start_role(name)
     audit(fleet, load)
     assert fleet.query("SELECT DISTINCT attempts FROM outcomes") == [(1,)]
+
+
+def test_an_object_store_that_is_away_under_load_costs_no_event_an_attempt(broken, times, fault):
+    fleet, load = broken()
+    load.publish(load.make(100))
+    audit(fleet, load)
+    fleet.stack.seaweed.stop()
+    load.publish(load.make(times(1000, 300)))
+    fault("an object store that is away under load")
+    wait_for(lambda: "object store" in fleet.ready(fleet.workers()[0]), 30, "the worker to say what is missing")
+    time.sleep(times(60, 5))
+    assert fleet.query("SELECT count(*) FROM outcomes")[0][0] == 100
+    fleet.stack.seaweed.start()
+    audit(fleet, load)
+    assert fleet.query("SELECT kind, max(attempts) FROM outcomes WHERE kind = 'failure' GROUP BY kind") == []
+    assert fleet.query("SELECT max(attempts) FROM outcomes")[0][0] <= 2

@@ -66,9 +66,13 @@ def test_a_wrong_key_is_refused_and_said(stack):
     store = a_store(stack, secret="wrong")
     with pytest.raises(StoreKeysRefused, match="HTTP 403 SignatureDoesNotMatch"):
         store.fetch(located(stack, "large"))
-    with pytest.raises(ObjectStoreUnavailable, match="refuses the keys: HTTP 403 SignatureDoesNotMatch"):
-        store.images.check(stack.addresses.s3_bucket)
-    a_store(stack).images.check(stack.addresses.s3_bucket)
+    with pytest.raises(ObjectStoreUnavailable, match="refuses the requests: HTTP 403 SignatureDoesNotMatch"):
+        store.images.check(stack.addresses.s3_bucket, answers=False)
+    a_store(stack).images.check(stack.addresses.s3_bucket, answers=True)
+    away = a_store(stack, endpoint=f"http://127.0.0.1:{free_port()}")
+    away.images.check(stack.addresses.s3_bucket, answers=False)
+    with pytest.raises(ObjectStoreUnavailable):
+        away.images.check(stack.addresses.s3_bucket, answers=True)
     with pytest.raises(ObjectStoreUnavailable, match="403 SignatureDoesNotMatch"):
         store.put("a", b"a", "image/jpeg")
 

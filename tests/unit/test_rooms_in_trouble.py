@@ -170,10 +170,11 @@ def test_a_model_that_fails_gives_back_what_is_not_decided_and_records_what_is(h
     assert len(left) == 4
 
 
-def test_keys_that_the_store_refuses_stop_the_worker_and_cost_no_event_anything(house):
+@pytest.mark.parametrize("trouble", [{"keys_are_good": False}, {"is_away": True}])
+def test_a_store_that_is_away_or_refuses_all_stops_the_worker_and_costs_no_event_anything(house, trouble):
     ids = [house.throw() for _ in range(20)]
     house.drain.take_one(0)
-    house.objects.keys_are_good = False
+    vars(house.objects).update(trouble)
     needs = []
     processor = house.processor()
     processor._place.progress._on_need = lambda need, there: needs.append((need, there))
@@ -183,7 +184,7 @@ def test_keys_that_the_store_refuses_stop_the_worker_and_cost_no_event_anything(
     time.sleep(0.3)
     assert thread.is_alive()
     assert not house.ledger.outcomes
-    house.objects.keys_are_good = True
+    house.objects.keys_are_good, house.objects.is_away = True, False
     thread.join(5)
     assert needs[-1] == ("object store", True)
     house.clock.advance(1)
@@ -208,3 +209,8 @@ def test_one_name_that_confuses_the_store_stops_nobody(house, monkeypatch):
     house.run()
     assert set(house.ledger.outcomes) == set(good)
     assert [(fact.event_id, fact.reason) for fact in house.telemetry.of(ItemPostponed)] == [(odd, "store_keys_refused")]
+
+
+def test_a_fleet_with_pictures_from_elsewhere_begins_without_its_store(house):
+    house.objects.is_away = True
+    house.processor().await_store()
