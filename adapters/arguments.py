@@ -3,6 +3,7 @@
 import argparse
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 from contracts.events import SENSOR_ID
 
@@ -36,3 +37,11 @@ def sensor_id(text: str) -> str:
     if not SENSOR_ID.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not 1 to 64 letters, digits and ._:-")
     return text
+
+
+def file_to_write(text: str) -> Path:
+    """Be the type of a file that is written at the end of long work: its folder is there."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder" if path.is_dir() else f"there is no folder {str(path.parent)!r}")
+    return path

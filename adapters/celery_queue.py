@@ -66,6 +66,9 @@ def broker_errors(connection: Connection) -> Iterator[None]:
         yield
     except (*connection.connection_errors, *connection.channel_errors, kombu.exceptions.OperationalError, OSError) as error:
         raise (QueueFull if redis_is_full(error) else QueueUnavailable)(str(error)[:200]) from error
+    except AttributeError as error:
+        # kombu reconnects within its declaration and then publishes to the channel of before, which has no client any more.
+        raise QueueUnavailable(f"its connection was lost while a queue was declared: {error}") from error
 
 
 class CeleryWorkQueue:

@@ -10,6 +10,8 @@ from contracts.errors import FleetError, ImageSourceDown, ImageTooLarge, ImageTr
 
 _SILENT_S = 5
 _BUFFER_BYTES = 256 * 1024
+_FINAL = 200
+_NAMES = {getattr(pycurl, name): name for name in dir(pycurl) if name.startswith("E_")}
 
 
 def new_curl(limits: DownloadLimits) -> Any:
@@ -31,8 +33,9 @@ def new_curl(limits: DownloadLimits) -> Any:
 
 
 def status_of(curl: Any) -> tuple[int, float | None]:
-    """Return the answer's status, 0 if there was none, and the seconds that it asks to wait."""
-    return int(curl.getinfo(pycurl.RESPONSE_CODE)), float(curl.getinfo(pycurl.RETRY_AFTER)) or None
+    """Return the final answer's status, 0 if none came, and the seconds that it asks to wait."""
+    status = int(curl.getinfo(pycurl.RESPONSE_CODE))
+    return status if status >= _FINAL else 0, float(curl.getinfo(pycurl.RETRY_AFTER)) or None
 
 
 def cause_of(code: int, message: str, limits: DownloadLimits) -> FleetError:
@@ -43,7 +46,7 @@ def cause_of(code: int, message: str, limits: DownloadLimits) -> FleetError:
         return ImageTooLarge(f"more than {limits.max_bytes} bytes")
     if code == pycurl.E_PARTIAL_FILE:
         return ImageTruncated("the answer ends before its end")
-    return ImageSourceDown(f"{message} (libcurl {code})"[:200])
+    return ImageSourceDown(f"{message or _NAMES.get(code, 'no text')} (libcurl {code})"[:200])
 
 
 def _trust(curl: Any) -> None:

@@ -59,6 +59,9 @@ class Health:
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of who connects and then sends nothing."""
+
 
 class _QuietHandler(WSGIRequestHandler):
     timeout = 5

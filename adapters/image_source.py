@@ -19,8 +19,9 @@ class SourceSettings(ImageSettings, ObjectStoreSettings):
 class FleetImageSource:
     """Implements `contracts.ports.ImageSource`."""
 
-    def __init__(self, rule: UrlRule, objects: S3Images, pages: HttpsImages) -> None:
-        """Fetch what `rule` allows."""
+    def __init__(self, rule: UrlRule, objects: S3Images, pages: HttpsImages, *, bucket: str) -> None:
+        """Fetch what `rule` allows; `bucket` is asked whether the keys are good."""
+        self._bucket = bucket
         self._rule = rule
         self._objects = objects
         self._pages = pages
@@ -33,9 +34,14 @@ class FleetImageSource:
             return self._objects.begin(location)
         return self._threads.submit(self._pages.fetch, location)
 
+    def check(self, *, answers: bool = True) -> None:
+        """Raise ObjectStoreUnavailable if the object store refuses the keys, and with `answers` if it is away."""
+        self._objects.check(self._bucket, answers=answers)
+
 
 def open_image_source(settings: SourceSettings) -> FleetImageSource:
     """Return where a worker gets images."""
     networks = [ipaddress.ip_network(text) for text in settings.image_networks]
     objects = S3Images(key_source(settings), endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
-    return FleetImageSource(settings.rule(), objects, HttpsImages(settings.rule(), allowed_networks=networks))
+    pages = HttpsImages(settings.rule(), allowed_networks=networks)
+    return FleetImageSource(settings.rule(), objects, pages, bucket=settings.s3_bucket)

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+import structlog
+
 from adapters.health import Health
-from contracts.errors import Infrastructure
+from contracts.errors import FleetError, Infrastructure
 from contracts.facts import DependencyBack, DependencyLost
 from contracts.ports import Telemetry
 
@@ -33,7 +35,8 @@ def run_until_stopped(
 ) -> None:
     """Call `take_one` until `stop` is set, with a pause of `idle_s` after a round that found no work.
 
-    An Infrastructure error is told once, makes the program unready, and is tried again with growing pauses.
+    An Infrastructure error is told once, makes the program unready, and is tried again with growing pauses; so is one that
+    nobody foresaw, with its traceback in the log.
     """
     lost: tuple[str, float] | None = None
     pause_s = _FIRST_PAUSE_S
@@ -41,10 +44,12 @@ def run_until_stopped(
         health.tick()
         try:
             found = take_one()
-        except Infrastructure as error:
+        except Exception as error:  # noqa: BLE001 - the end of a loop would be silence; see above
             if lost is None:
-                lost = (error.reason, time.monotonic())
-                telemetry.emit(DependencyLost(error.reason, error.detail))
+                lost = (_reason(error), time.monotonic())
+                telemetry.emit(DependencyLost(_reason(error), error.detail if isinstance(error, FleetError) else repr(error)[:200]))
+            if not isinstance(error, Infrastructure):
+                structlog.get_logger("waste").exception("round_failed")
             health.lost(READY)
             stop.wait(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
@@ -55,3 +60,7 @@ def run_until_stopped(
         health.met(READY)
         if not found and idle_s:
             stop.wait(idle_s)
+
+
+def _reason(error: Exception) -> str:
+    return error.reason if isinstance(error, FleetError) else "unexpected"

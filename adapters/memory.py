@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from contracts.errors import ImageMissing
+from contracts.errors import ImageMissing, ImageSourceDown, ObjectStoreUnavailable, StoreKeysRefused
 from contracts.facts import Fact
 
 FactT = TypeVar("FactT")
@@ -51,6 +51,8 @@ class MemoryObjects:
 
     bucket: str = "images"
     objects: dict[str, bytes] = field(default_factory=dict)
+    keys_are_good: bool = True
+    is_away: bool = False
 
     def put(self, key: str, body: bytes, content_type: str) -> str:  # noqa: ARG002
         """Store an object and return its URL."""
@@ -61,8 +63,17 @@ class MemoryObjects:
     def begin(self, image_url: str) -> Future[bytes]:
         """Return an object or ImageMissing at once."""
         future: Future[bytes] = Future()
-        if image_url in self.objects:
+        if not self.keys_are_good:
+            future.set_exception(StoreKeysRefused())
+        elif self.is_away:
+            future.set_exception(ImageSourceDown())
+        elif image_url in self.objects:
             future.set_result(self.objects[image_url])
         else:
             future.set_exception(ImageMissing(image_url))
         return future
+
+    def check(self, *, answers: bool = True) -> None:
+        """Refuse as it is told to."""
+        if not self.keys_are_good or (answers and self.is_away):
+            raise ObjectStoreUnavailable

@@ -169,7 +169,8 @@ class MemoryLedger:
         row.lease_owner, row.lease_until = owner, now + timedelta(seconds=lease_s)
         event = row.accepted.event
         queued_ms = max(0.0, (now - event.captured_at).total_seconds() * 1000)
-        place = (event_id, event.sensor_id, event.image_url, event.captured_at, row.received_at, row.woken_at)
+        age_s = (self.clock() - row.received_at).total_seconds()
+        place = (event_id, event.sensor_id, event.image_url, event.captured_at, age_s, row.woken_at)
         return ClaimedItem(*place, row.attempts, row.losses, queued_ms)
 
     def _leased_by(self, owner: UUID, event_ids: Collection[UUID]) -> list[tuple[UUID, _Row]]:

@@ -31,14 +31,17 @@ def key_source(settings: ObjectStoreSettings) -> KeySource:
 
 def _machine_keys() -> KeySource:
     try:
+        from botocore.exceptions import BotoCoreError
         from botocore.session import Session
     except ImportError:
         raise SettingsInvalid("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: are not set") from None
-    credentials = Session().get_credentials()
-    if credentials is None:
-        raise SettingsInvalid("AWS_ACCESS_KEY_ID: is not set, and this machine has no AWS credentials of its own")
-
-    return RenewedKeys(credentials.get_frozen_credentials)
+    try:
+        credentials = Session().get_credentials()
+        if credentials is None:
+            raise SettingsInvalid("AWS_ACCESS_KEY_ID: is not set, and this machine has no AWS credentials of its own")
+        return RenewedKeys(credentials.get_frozen_credentials)
+    except BotoCoreError as error:
+        raise SettingsInvalid(f"AWS_ACCESS_KEY_ID: is not set, and this machine's AWS credentials fail: {error}"[:400]) from error
 
 
 class RenewedKeys:

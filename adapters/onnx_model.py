@@ -109,7 +109,8 @@ class OnnxClassifier:
         data = _read(path)
         found = hashlib.sha256(data).hexdigest()
         if found != sha256.lower():
-            raise ModelUnusable(f"{path} has the SHA-256 {found}, not {sha256}")
+            wanted = f"not {sha256}" if sha256 else "and none was named (MODEL_SHA256)"
+            raise ModelUnusable(f"{path} has the SHA-256 {found}, {wanted}")
         session = _open_session(data)  # from the bytes that were checked: the file may change meanwhile
         _check_input(session)
         _check_output(session)

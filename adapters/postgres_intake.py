@@ -42,6 +42,12 @@ INSERT INTO outcomes (event_id, kind, sensor_id, captured_at, reason, detail, de
 SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::jsonb[])
 ON CONFLICT (event_id) DO NOTHING
 """
+_REVOKE = """
+INSERT INTO revocations AS r (sensor_id, revoked_through, note) VALUES (%s, %s, %s)
+ON CONFLICT (sensor_id) DO UPDATE SET revoked_through = greatest(r.revoked_through, excluded.revoked_through),
+    note = coalesce(nullif(excluded.note, ''), r.note)
+RETURNING revoked_through
+"""
 
 
 class PostgresIntakeLedger:
@@ -83,14 +89,14 @@ class PostgresIntakeLedger:
         with connected(self._pool) as connection:
             connection.execute(MARK_PUBLISHED, (list(event_ids),))
 
-    def revoke(self, sensor_id: str, through_generation: int, note: str) -> None:
-        """Refuse this sensor's credentials up to and including a generation; a lower one changes nothing."""
+    def revoke(self, sensor_id: str, through_generation: int, note: str) -> int:
+        """Refuse this sensor's credentials up to and including a generation, and return up to which they are refused now.
+
+        A lower generation than before changes nothing, and an empty note keeps the one that is there.
+        """
         with connected(self._pool) as connection:
-            connection.execute(
-                "INSERT INTO revocations (sensor_id, revoked_through, note) VALUES (%s, %s, %s) ON CONFLICT (sensor_id) DO UPDATE"
-                " SET revoked_through = greatest(revocations.revoked_through, excluded.revoked_through), note = excluded.note",
-                (sensor_id, through_generation, note),
-            )
+            row = connection.execute(_REVOKE, (sensor_id, through_generation, note)).fetchone()
+            return int(row[0]) if row else through_generation
 
 
 def _open(connection: Connection[TupleRow], items: Sequence[AcceptedEvent]) -> set[UUID]:

@@ -34,7 +34,8 @@ UPDATE events e
 SET attempts = e.attempts + 1, losses = e.losses + (free.lease_owner IS NOT NULL)::int,
     lease_owner = %(owner)s, lease_until = now() + make_interval(secs => %(lease_s)s)
 FROM free WHERE e.event_id = free.event_id AND e.event_id = ANY(%(ids)s)
-RETURNING e.event_id, e.sensor_id, e.image_url, e.captured_at, e.received_at, e.woken_at, e.attempts, e.losses,
+RETURNING e.event_id, e.sensor_id, e.image_url, e.captured_at,
+    extract(epoch FROM now() - e.received_at)::float8 AS age_s, e.woken_at, e.attempts, e.losses,
     greatest(0, extract(epoch FROM now() - e.captured_at) * 1000)::float8 AS queued_ms
 """  # noqa: S608 - the only insertion is a constant of this module
 

@@ -6,10 +6,23 @@ from adapters.downloads import DownloadLimits, refuse_status
 from adapters.s3_requests import MAX_ERROR_BYTES, KeySource, S3Requests, error_code
 from adapters.sigv4 import UNSIGNED_PAYLOAD
 from adapters.transfers import Answer, Transfers
-from contracts.errors import ImageSourceDown
+from contracts.errors import FleetError, ImageSourceDown, ObjectStoreUnavailable, StoreKeysRefused
 from contracts.image_urls import S3Location
 
-_TRANSIENT_CODES = frozenset({"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "RequestTimeTooSkewed"})
+_PROBE_KEY = "waste-fleet/whether-the-keys-are-good"
+_PROBE_S = 2.0
+_KEY_CODES = frozenset(
+    {
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidSecurity",
+        "InvalidToken",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+    }
+)
+_TRANSIENT_CODES = frozenset({"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout"})
 
 
 class S3Images:
@@ -25,11 +38,27 @@ class S3Images:
         request = self._requests.sign("GET", location, UNSIGNED_PAYLOAD)
         return self._transfers.begin(request.url, request.headers, _object)
 
+    def check(self, bucket: str, *, answers: bool) -> None:
+        """Raise ObjectStoreUnavailable if `bucket` refuses the keys or this machine's clock, and with `answers` if it is away."""
+        future = self.begin(S3Location(bucket, _PROBE_KEY))
+        try:
+            future.result(_PROBE_S)
+        except StoreKeysRefused as error:
+            raise ObjectStoreUnavailable(f"it refuses the requests: {error.detail}") from error
+        except (ImageSourceDown, TimeoutError) as error:
+            future.cancel()
+            if answers:
+                raise ObjectStoreUnavailable(error.detail if isinstance(error, FleetError) else "it does not answer") from error
+        except FleetError:
+            return  # such as that there is no such file
+
 
 def _object(answer: Answer) -> bytes:
     if answer.status == 200:
         return answer.body
     code = error_code(answer.body[:MAX_ERROR_BYTES])
+    if code in _KEY_CODES:
+        raise StoreKeysRefused(f"HTTP {answer.status} {code}")
     if code in _TRANSIENT_CODES:
         raise ImageSourceDown(f"HTTP {answer.status} {code}")
     refuse_status(answer.status, answer.retry_after_s)

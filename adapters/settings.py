@@ -5,17 +5,19 @@ blocks that they need by inheritance.
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from contracts.errors import SettingsInvalid
 from contracts.image_urls import UrlRule
 from contracts.signatures import MIN_MASTER_BYTES
 
+_BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _QUEUE_SCHEMES = frozenset({"redis", "rediss", "redis+socket", "sqs"})
 
 
@@ -34,6 +36,19 @@ def _check_port(parts: SplitResult) -> None:
         raise ValueError(msg) from None
 
 
+def _check_shape(text: str) -> None:
+    """Refuse a URL that others would read otherwise than it is meant, and then quote with its password."""
+    authority = re.split("[/?#]", text.partition("://")[2], maxsplit=1)
+    if len(authority) > 1 and "@" in authority[1]:
+        msg = "has a /, ? or # before its @; in a password they are written %2F, %3F and %23"
+        raise ValueError(msg)
+    try:
+        urlsplit(text)
+    except ValueError:
+        msg = "is not a URL; in a password [ and ] are written %5B and %5D"
+        raise ValueError(msg) from None
+
+
 class Settings(BaseModel):
     """A block of settings."""
 
@@ -43,7 +58,7 @@ class Settings(BaseModel):
 class LogSettings(Settings):
     """How a program tells what it does."""
 
-    log_level: Annotated[str, Field(alias="LOG_LEVEL", pattern="^(debug|info|warning|error)$")] = "info"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(alias="LOG_LEVEL")] = "info"
     log_format: Annotated[str, Field(alias="LOG_FORMAT", pattern="^(auto|json|console)$")] = "auto"
     """auto: console on a terminal, JSON elsewhere."""
     health_host: Annotated[str, Field(alias="HEALTH_HOST")] = "127.0.0.1"
@@ -67,11 +82,16 @@ class QueueSettings(Settings):
     def _known_scheme(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
-        parts = urlsplit(value.get_secret_value())
-        if parts.scheme not in _QUEUE_SCHEMES:
+        text = value.get_secret_value()
+        if text.partition("://")[0] not in _QUEUE_SCHEMES:
             msg = "starts with none of redis://, rediss://, redis+socket://, sqs://"
             raise ValueError(msg)
+        _check_shape(text)
+        parts = urlsplit(text)
         _check_port(parts)
+        if parts.scheme in {"redis", "rediss"} and not re.fullmatch("/?[0-9]*", parts.path):
+            msg = "its database is not a number"
+            raise ValueError(msg)
         return value
 
     def edge_url(self) -> str:
@@ -95,9 +115,15 @@ class DatabaseSettings(Settings):
     @field_validator("database_url")
     @classmethod
     def _postgres(cls, value: SecretStr) -> SecretStr:
-        if urlsplit(value.get_secret_value()).scheme not in {"postgres", "postgresql"}:
+        text = value.get_secret_value()
+        if text.partition("://")[0] not in {"postgres", "postgresql"}:
             msg = "does not start with postgresql://"
             raise ValueError(msg)
+        # libpq would quote the rest of the password in its complaint.
+        if _BROKEN_ESCAPE.search(text):
+            msg = "has a % that begins no escape; in a password it is written %25"
+            raise ValueError(msg)
+        _check_shape(text)
         return value
 
 
@@ -110,7 +136,7 @@ class BucketSettings(Settings):
 class ObjectStoreSettings(BucketSettings):
     """Where pictures are put and fetched."""
 
-    s3_endpoint_url: Annotated[str | None, Field(alias="S3_ENDPOINT_URL", pattern="^https?://[^/]+$")] = None
+    s3_endpoint_url: Annotated[str | None, Field(alias="S3_ENDPOINT_URL", pattern="^https?://[^/@?#]+$")] = None
     """Empty for AWS."""
     s3_region: Annotated[str, Field(alias="S3_REGION", min_length=1)] = "eu-central-1"
 
@@ -125,6 +151,14 @@ class ObjectStoreSettings(BucketSettings):
     """Empty: the machine's own AWS credentials."""
     aws_secret_access_key: Annotated[SecretStr | None, Field(alias="AWS_SECRET_ACCESS_KEY")] = None
     aws_session_token: Annotated[SecretStr | None, Field(alias="AWS_SESSION_TOKEN")] = None
+
+    @field_validator("aws_secret_access_key")
+    @classmethod
+    def _pair(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if bool(value) is not bool(info.data.get("aws_access_key_id")):
+            msg = "goes with AWS_ACCESS_KEY_ID: both or none"
+            raise ValueError(msg)
+        return value
 
 
 class ImageSettings(BucketSettings):
@@ -243,11 +277,12 @@ def _plain(row: Any) -> str:
 
 def _mask(value: object) -> str:
     if isinstance(value, SecretStr):
-        parts = urlsplit(value.get_secret_value())
-        if not parts.scheme or not parts.netloc:
+        # Not by the parts of the URL: a / or # in a password would count as its end.
+        scheme, there, rest = value.get_secret_value().partition("://")
+        if not there:
             return "********"
-        user = "********@" if "@" in parts.netloc else ""
-        return f"{parts.scheme}://{user}{parts.netloc.rpartition('@')[2]}{parts.path}"
+        _, at, place = rest.rpartition("@")
+        return f"{scheme}://{'********@' if at else ''}{place.partition('?')[0].partition('#')[0]}"
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return "" if value is None else str(value)

@@ -23,6 +23,7 @@ from adapters.curl_handles import cause_of, new_curl, status_of
 from adapters.downloads import DownloadLimits
 
 _KEPT_CONNECTIONS = 32
+_ERROR = 300
 _IDLE_S = 60.0
 _REOPEN_EVERY_S = 1.0
 _WANTED = {
@@ -250,7 +251,7 @@ class Transfers:
                     # libcurl met five dead ones among its kept connections, such as after a restart of the store.
                     transfer.fresh = True
                     self._new.append(transfer)
-                elif status in {0, 200}:
+                elif status < _ERROR:
                     transfer.fail(cause_of(code, message, self._limits))
                 else:  # an error is an error, however its text ends
                     transfer.succeed(status, retry_after_s)

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import time
 from dataclasses import asdict
@@ -171,8 +172,16 @@ def _machine(options: argparse.Namespace) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "pictures": "photographs" if options.images else "rendered",
+        "rounds": options.rounds,
+        "commit": _commit(),
+        "day": time.strftime("%Y-%m-%d", time.gmtime()),
         "arguments": json.dumps({key: str(value) for key, value in vars(options).items() if key != "out"}),
     }
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--exclude=*", "--dirty=+changes"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

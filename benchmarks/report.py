@@ -21,14 +21,27 @@ def write_report(results: dict[str, Any], folder: Path) -> None:
 
 def _lines(results: dict[str, Any]) -> list[str]:
     machine = results["machine"]
-    lines = [f"{machine['cores']} cores, {machine['processor']}, Python {machine['python']}, {machine['pictures']}", ""]
+    lines = [
+        (
+            f"{machine['cores']} cores, {machine['processor']}, Python {machine['python']}, {machine['pictures']} pictures,"
+            f" medians of {machine['rounds']} rounds (lowest to highest), commit {machine['commit']}, {machine['day']}"
+        ),
+        "",
+    ]
     lines += ["| events/s | limit | ours | naive | ours of limit | naive of limit | ours of naive |", "| --- " * 7 + "|"]
     for name, one in results["drain"].items():
         cells = [_number(one.get(key)) for key in ("limit", "ours", "naive")]
-        shares = [f"{one[key]:.2f}" if key in one else "-" for key in ("ours_of_limit", "naive_of_limit", "ours_of_naive")]
+        shares = [_ratio(one, *pair) for pair in (("ours", "limit"), ("naive", "limit"), ("ours", "naive"))]
         lines.append(f"| {name} | " + " | ".join(cells + shares) + " |")
     lines += ["", *map(_accuracy_line, results["accuracy"].items())]
     return lines + _single_lines(results) if "latency" in results else lines
+
+
+def _ratio(one: dict[str, Any], first: str, second: str) -> str:
+    if f"{first}_of_{second}" not in one:
+        return "-"
+    ratios = [rates[first] / rates[second] for rates in one["rounds"]]
+    return f"{one[f'{first}_of_{second}']:.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def _accuracy_line(one: tuple[str, dict[str, float]]) -> str:

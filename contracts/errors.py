@@ -126,6 +126,12 @@ class ImageSourceDown(Transient):
     reason = "image_source_down"
 
 
+class StoreKeysRefused(Transient):
+    """The object store refuses the keys of the fleet, or the clock of this machine."""
+
+    reason = "store_keys_refused"
+
+
 class ItemUnexpected(Transient):
     """Something unforeseen happened to this item."""
 
@@ -148,13 +154,13 @@ class ItemPoisonous(Permanent):
 
 
 class LedgerUnavailable(Infrastructure):
-    """Postgres does not answer."""
+    """Postgres cannot be used."""
 
     reason = "ledger_unavailable"
 
 
 class QueueUnavailable(Infrastructure):
-    """The queue's broker does not answer."""
+    """The queue's broker cannot be used."""
 
     reason = "queue_unavailable"
 
@@ -166,7 +172,7 @@ class QueueFull(Infrastructure):
 
 
 class ObjectStoreUnavailable(Infrastructure):
-    """The object store does not take the object."""
+    """The object store does not do what the fleet needs of it."""
 
     reason = "object_store_unavailable"
 

@@ -35,7 +35,7 @@ class ClaimedItem:
     sensor_id: str
     image_url: str
     captured_at: datetime
-    received_at: datetime
+    age_s: float
     woken_at: datetime
     attempts: int
     losses: int

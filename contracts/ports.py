@@ -142,8 +142,12 @@ class ImageSource(Protocol):
         """Begin to fetch a file; how many at a time is the caller's to bound. Cancelling the future gives the file up.
 
         Raises ImageForbidden at once. The future raises ImageForbidden, ImageMissing, ImageRefused, ImageTooLarge,
-        ImageTruncated or ImageSourceDown, within the deadlines of a download; its callbacks may begin others.
+        ImageTruncated, ImageSourceDown or StoreKeysRefused, within the deadlines of a download; its callbacks may begin
+        others.
         """
+
+    def check(self, *, answers: bool = True) -> None:
+        """Raise ObjectStoreUnavailable if the object store refuses every file, and with `answers` if it is away."""
 
 
 class ObjectStore(Protocol):

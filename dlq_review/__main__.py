@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--lane", choices=list(LANES), default="review")
     listing.add_argument("--reason")
     listing.add_argument("--sensor")
-    listing.add_argument("--limit", type=integer_between(0, 1_000_000), default=50)
+    listing.add_argument("--limit", type=integer_between(0, 1_000_000), default=50, help="(default: 50)")
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=_list)
     show = commands.add_parser("show", help="show everything known of one item")
@@ -81,6 +81,8 @@ def _list(options: argparse.Namespace, _: ReviewSettings, desk: PostgresReviewDe
         _print_json(rows)
     else:
         _print_table(rows)
+        if rows and len(rows) == options.limit:
+            sys.stderr.write(f"the oldest {len(rows)}; --limit shows more, waste dlq depth counts them\n")
     return 0
 
 

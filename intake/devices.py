@@ -21,9 +21,9 @@ def main(argv: list[str] | None = None) -> int:
     credential.add_argument("sensor", type=sensor_id)
     credential.add_argument("--generation", type=_GENERATION, default=1)
     credential.set_defaults(run=_credential)
-    revoke = commands.add_parser("revoke", help="refuse a sensor's credentials up to a generation (DATABASE_URL)")
+    revoke = commands.add_parser("revoke", help="refuse a sensor's credentials up to a generation (DATABASE_URL of intake)")
     revoke.add_argument("sensor", type=sensor_id)
-    revoke.add_argument("--through", type=_GENERATION, default=1, help="the last generation that is refused")
+    revoke.add_argument("--through", type=_GENERATION, default=1, help="the last generation that is refused (default: 1)")
     revoke.add_argument("--note", default="")
     revoke.set_defaults(run=_revoke)
     options = parser.parse_args(argv)
@@ -40,7 +40,7 @@ def _credential(options: argparse.Namespace) -> int:
 def _revoke(options: argparse.Namespace) -> int:
     settings = read_settings(DatabaseSettings, os.environ)
     pool = open_pool(settings.database_url.get_secret_value(), name="waste-device", max_size=1)
-    PostgresIntakeLedger(pool).revoke(options.sensor, options.through, options.note)
+    refused_through = PostgresIntakeLedger(pool).revoke(options.sensor, options.through, options.note)
     pool.close(timeout=3)
-    sys.stdout.write(f"credentials of {options.sensor} up to generation {options.through} are refused within 5 s\n")
+    sys.stdout.write(f"credentials of {options.sensor} up to generation {refused_through} are refused within 5 s\n")
     return 0

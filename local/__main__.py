@@ -12,7 +12,7 @@ from types import FrameType
 from rich.console import Console
 from rich.live import Live
 
-from adapters.arguments import integer_between, number_between
+from adapters.arguments import file_to_write, integer_between, number_between
 from local.figures import Figures, read_figures
 from local.fleet import FleetFailed, LocalFleet
 from local.service import ServiceFailed
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--concurrency", type=integer_between(1, 256), default=2, help="threads of each worker")
     parser.add_argument("--data-dir", type=Path, default=Path(".waste"))
     parser.add_argument("--exit", action="store_true", help="end when all events are decided")
-    parser.add_argument("--report", type=Path, help="write the figures as JSON")
+    parser.add_argument("--report", type=file_to_write, metavar="FILE", help="write the figures as JSON")
     return parser
 
 

@@ -43,11 +43,10 @@ from worker.classify import ItemClassifier
 from worker.heartbeat import Heartbeat
 from worker.isolated import Isolated, serve
 from worker.process import Processor, Workplace
-from worker.progress import Progress
+from worker.progress import LEDGER, OBJECT_STORE, Progress
 from worker.tasks import register_task
 from worker.turns import Turns
 
-_LEDGER = "ledger"
 _STALLED_S = 120.0
 _HUNG_EXIT = 70
 
@@ -78,18 +77,20 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(settings: WorkerSettings, concurrency: int) -> int:
-    stopping, health = Event(), Health("model", _LEDGER, BROKER, excuse=BROKER)
+    stopping, health = Event(), Health("model", LEDGER, OBJECT_STORE, BROKER, excuse=BROKER)
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
     model = _load_model(settings)
     health.met("model")
     ledger = PostgresWorkerLedger(
         open_pool(settings.database_url.get_secret_value(), name="waste-worker", max_size=concurrency + 2)
     )
-    progress = Progress(lambda there: health.met(_LEDGER) if there else health.lost(_LEDGER))
+    progress = Progress(lambda need, there: (health.met if there else health.lost)(need))
     place = _workplace(settings, model, ledger, progress, stopping)
     app = celery_app(settings.work_url(), region=settings.aws_region)
-    register_task(app, Processor(place), stopping)
+    processor = Processor(place)
+    register_task(app, processor, stopping)
     health.watch(partial(_stalled, progress, CeleryWorkQueue(celery_app(settings.work_url(), region=settings.aws_region))))
+    processor.await_store()
     pulse = WorkerPulse(place.owner, socket.gethostname(), os.getpid(), version("waste-fleet"), model.version)
     on_beat = partial(_on_beat, health)
     Heartbeat(ledger, pulse, progress, stopping, lambda: model.version, _on_hang, on_beat).start()
@@ -138,7 +139,7 @@ def _load_model(settings: WorkerSettings) -> OnnxClassifier:
 
 
 def _on_beat(health: Health, there: bool) -> None:  # noqa: FBT001
-    (health.met if there else health.lost)(_LEDGER)
+    (health.met if there else health.lost)(LEDGER)
 
 
 def _on_hang(over_s: float) -> None:

@@ -115,8 +115,7 @@ class ItemClassifier:
             return self._postpone(item, unexpected(error))
 
     def _postpone(self, item: ClaimedItem, error: Retryable) -> Result:
-        age_s = (self._clock() - item.received_at).total_seconds()
-        wait_s = delay_s(error, item.attempts, age_s, self._chance())
+        wait_s = delay_s(error, item.attempts, item.age_s, self._chance())
         return self.fail(item, error) if wait_s is None else Postponed(item, error, wait_s)
 
     def fail(self, item: ClaimedItem, error: Permanent | Retryable) -> Decided:

@@ -9,7 +9,14 @@ from threading import Event, Lock
 from typing import TypeVar
 from uuid import UUID
 
-from contracts.errors import Infrastructure, ItemPoisonous, LedgerUnavailable
+from contracts.errors import (
+    ImageSourceDown,
+    Infrastructure,
+    ItemPoisonous,
+    LedgerUnavailable,
+    ObjectStoreUnavailable,
+    StoreKeysRefused,
+)
 from contracts.facts import (
     DeadLettersPublished,
     DependencyBack,
@@ -25,7 +32,7 @@ from contracts.outcomes import Outcome
 from contracts.ports import ImageSource, MessageQueue, Telemetry, WorkerLedger
 from worker.classify import Decided, Decoded, ItemClassifier, Postponed, Result
 from worker.fetches import Fetches
-from worker.progress import Progress
+from worker.progress import LEDGER, OBJECT_STORE, Progress
 from worker.turns import Turn, Turns
 
 T = TypeVar("T")
@@ -66,6 +73,7 @@ class _Batch:
     flushed: float = field(default_factory=time.monotonic)
     decoded: deque[Decoded] = field(default_factory=deque)
     results: list[Result] = field(default_factory=list)
+    store_is_away: bool = False
 
 
 class Processor:
@@ -76,6 +84,15 @@ class Processor:
         self._place = workplace
         self._in_hand: frozenset[UUID] = frozenset()
         self._lock = Lock()
+
+    def await_store(self) -> None:
+        """Return as soon as the object store does not refuse the fleet's keys; raises ShuttingDown.
+
+        It may be away, for a fleet that has its pictures from elsewhere.
+        """
+        with self._place.progress.working():
+            self._insist(lambda: self._place.images.check(answers=False), ObjectStoreUnavailable, OBJECT_STORE)
+        self._place.progress.back(OBJECT_STORE)
 
     def take(self, event_ids: Sequence[UUID], *, first: bool = False) -> bool:
         """Decide those events of a wake-up that are open and free; returns whether there were any.
@@ -127,7 +144,9 @@ class Processor:
             self._release(suspects)
         batch = _Batch()
         self._try_together([item for item in items if item.losses < ALONE_FROM_LOSSES], batch)
-        if suspects:
+        if batch.store_is_away:
+            self._insist(self._place.images.check, ObjectStoreUnavailable, OBJECT_STORE)
+        elif suspects:
             self._try_alone(suspects, batch)
 
     def _try_together(self, items: Sequence[ClaimedItem], batch: _Batch) -> None:
@@ -191,21 +210,36 @@ class Processor:
                 return
 
     def _out_of_time(self, batch: _Batch) -> bool:
-        return self._place.stopping.is_set() or time.monotonic() - batch.started > _SOFT_DEADLINE_S
+        return self._place.stopping.is_set() or batch.store_is_away or time.monotonic() - batch.started > _SOFT_DEADLINE_S
 
     def _flush(self, batch: _Batch) -> None:
         results, batch.results, batch.flushed = batch.results, [], time.monotonic()
-        self._settle(results)
+        batch.store_is_away |= self._settle(results)
 
-    def _settle(self, results: Iterable[Result]) -> None:
+    def _settle(self, results: Iterable[Result]) -> bool:
+        """Record results; returns whether the object store is away or refuses this fleet, which is no event's fault."""
         decided: list[Decided] = []
         postponed: list[Postponed] = []
         for result in results:
             decided.append(result) if isinstance(result, Decided) else postponed.append(result)
         if decided:
             self._record(decided)
+        failing = [result for result in postponed if _by_the_store(result)]
+        store_is_away = bool(failing) and self._store_is_away()
+        if store_is_away:
+            self._release([result.item for result in failing])
+            postponed = [result for result in postponed if result not in failing]
         if postponed:
             self._postpone(postponed)
+        return store_is_away
+
+    def _store_is_away(self) -> bool:
+        # Asked for a file of our own choice: one whose name alone confuses the store must not stop the fleet.
+        try:
+            self._place.images.check()
+        except ObjectStoreUnavailable:
+            return True
+        return False
 
     def _record(self, decided: Sequence[Decided]) -> None:
         place = self._place
@@ -242,27 +276,31 @@ class Processor:
     def _release(self, items: Sequence[ClaimedItem]) -> None:
         self._insist(lambda: self._place.ledger.release([item.event_id for item in items], self._place.owner))
 
-    def _insist(self, call: Callable[[], T]) -> T:
-        """Call until Postgres answers: a worker without its ledger stops pulling, and burns nobody's attempt."""
+    def _insist(self, call: Callable[[], T], away: type[Infrastructure] = LedgerUnavailable, need: str = LEDGER) -> T:
+        """Call until it does not raise `away`: a worker without its ledger stops pulling, and burns nobody's attempt."""
         lost_at: float | None = None
         pause_s = 0.1
         while True:
             try:
                 answer = call()
-            except LedgerUnavailable as error:
+            except away as error:
                 if lost_at is None:
                     lost_at = time.monotonic()
                     self._place.telemetry.emit(DependencyLost(error.reason, error.detail))
-                    self._place.progress.ledger_lost()
+                    self._place.progress.lost(need)
                 if self._place.stopping.wait(pause_s):
                     raise ShuttingDown from error
                 self._place.progress.tick()
                 pause_s = min(2.0, pause_s * 2)
             else:
                 if lost_at is not None:
-                    self._place.progress.ledger_back()
-                    self._place.telemetry.emit(DependencyBack(LedgerUnavailable.reason, time.monotonic() - lost_at))
+                    self._place.progress.back(need)
+                    self._place.telemetry.emit(DependencyBack(away.reason, time.monotonic() - lost_at))
                 return answer
+
+
+def _by_the_store(result: Postponed) -> bool:
+    return isinstance(result.error, ImageSourceDown | StoreKeysRefused) and result.item.image_url.startswith("s3:")
 
 
 def _with_record_time(result: Decided, now: float) -> Outcome:

@@ -9,14 +9,16 @@ from datetime import datetime
 from contracts.ledger import ClaimedItem
 
 HARD_DEADLINE_S = 60.0
+LEDGER, OBJECT_STORE = "ledger", "object store"
+"""What a worker needs, beside its broker, to be ready."""
 
 
 class Progress:
-    """Safe to use from several threads. `on_ledger` hears whether Postgres answers."""
+    """Safe to use from several threads. `on_need` hears of a need by its name, and whether it is met."""
 
-    def __init__(self, on_ledger: Callable[[bool], None] = lambda _: None) -> None:
+    def __init__(self, on_need: Callable[[str, bool], None] = lambda _, __: None) -> None:
         """Start with nothing under way."""
-        self._on_ledger = on_ledger
+        self._on_need = on_need
         self._lock = threading.Lock()
         self._started: dict[int, float] = {}
         self._passed: datetime | None = None
@@ -51,13 +53,13 @@ class Progress:
             if latest and (self._passed is None or latest > self._passed):
                 self._passed = latest
 
-    def ledger_lost(self) -> None:
-        """Note that Postgres does not answer."""
-        self._on_ledger(False)
+    def lost(self, need: str) -> None:
+        """Note that what this worker needs is away."""
+        self._on_need(need, False)
 
-    def ledger_back(self) -> None:
-        """Note that Postgres answers again."""
-        self._on_ledger(True)
+    def back(self, need: str) -> None:
+        """Note that it is back."""
+        self._on_need(need, True)
 
     @property
     def passed_woken_at(self) -> datetime | None:

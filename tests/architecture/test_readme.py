@@ -14,7 +14,7 @@ from waste.__main__ import _COMMANDS
 from waste.config import _ROLES
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
-NOT_OF_THE_README = {"AWS_SESSION_TOKEN", "HEALTH_HOST", "QUEUE_LEASE_S", "UPLOADS_AT_ONCE", "WASTE_STATE_DIR"}
+NOT_OF_THE_README = {"AWS_SESSION_TOKEN", "QUEUE_LEASE_S", "UPLOADS_AT_ONCE", "WASTE_STATE_DIR"}
 NOT_OF_THE_README |= {"MAX_WAKE_UPS", "RECONCILE_GRACE_S"}
 """Settings for the few; `waste config` shows them."""
 
@@ -33,7 +33,7 @@ def test_every_setting_of_the_readme_exists_and_every_other_is_left_out_on_purpo
 def test_every_command_of_the_readme_exists():
     told = set(re.findall(r"(?m)(?:^|`|/)waste ([a-z]+)", README))
     assert told <= set(_COMMANDS)
-    assert {"demo", "intake", "worker", "dlq", "send", "simulate", "db", "config", "device"} <= told
+    assert {"demo", "intake", "worker", "dlq", "send", "simulate", "db", "config", "device", "learn"} <= told
 
 
 @pytest.mark.parametrize("target", re.findall(r"(?m)(?:^|`)make ([a-z]+)", README))

@@ -110,6 +110,19 @@ def test_a_claimed_event_is_not_claimed_again_while_its_holder_lives(book):
     assert book.worker.claim([event.event_id], first, 60) == []
 
 
+def test_the_ledgers_clock_says_how_old_an_event_is(book):
+    (event,) = book.open()
+    owner = uuid4()
+    book.beat(owner)
+    (young,) = book.worker.claim([event.event_id], owner, 60)
+    assert 0 <= young.age_s < 10
+    book.worker.release([event.event_id], owner)
+    book.age(40)
+    book.beat(owner)
+    (old,) = book.worker.claim([event.event_id], owner, 60)
+    assert 40 <= old.age_s < 50
+
+
 def test_an_unknown_event_is_not_claimed(book):
     owner = uuid4()
     book.beat(owner)

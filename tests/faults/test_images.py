@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import wait_for
 from tests.faults.lying_store import LIES, LyingStore
-from tests.faults.oracle import find, quiet
+from tests.faults.oracle import audit, find, quiet
 
 
 def good_rate(fleet, load, count, bad=()):
@@ -65,3 +65,38 @@ def give_up_waiting(fleet):
     fleet.query(f"UPDATE events {last} AND attempts < 6")
     time.sleep(0.5)
     return fleet.query("SELECT count(*) FROM events WHERE open") == [(0,)]
+
+
+def test_workers_with_keys_that_the_store_refuses_are_unready_and_cost_no_event_anything(broken, fault):
+    fleet, load = broken()
+    for name in fleet.workers():
+        fleet.supervisor.stop(name)
+        fleet.overrides[name] = {"AWS_SECRET_ACCESS_KEY": "rotated"}
+        fleet.start_role(name)
+    load.publish(load.make(200))
+    fault("a worker with keys that the store refuses", len(fleet.workers()))
+    wait_for(lambda: "object store" in fleet.ready(fleet.workers()[0]), 15, "the worker to say what is missing")
+    time.sleep(3)
+    assert fleet.query("SELECT count(*) FROM outcomes")[0][0] == 0
+    for name in fleet.workers():
+        del fleet.overrides[name]
+        fleet.supervisor.stop(name)
+        fleet.start_role(name)
+    audit(fleet, load)
+    assert fleet.query("SELECT DISTINCT attempts FROM outcomes") == [(1,)]
+
+
+def test_an_object_store_that_is_away_under_load_costs_no_event_an_attempt(broken, times, fault):
+    fleet, load = broken()
+    load.publish(load.make(100))
+    audit(fleet, load)
+    fleet.stack.seaweed.stop()
+    load.publish(load.make(times(1000, 300)))
+    fault("an object store that is away under load")
+    wait_for(lambda: "object store" in fleet.ready(fleet.workers()[0]), 30, "the worker to say what is missing")
+    time.sleep(times(60, 5))
+    assert fleet.query("SELECT count(*) FROM outcomes")[0][0] == 100
+    fleet.stack.seaweed.start()
+    audit(fleet, load)
+    assert fleet.query("SELECT kind, max(attempts) FROM outcomes WHERE kind = 'failure' GROUP BY kind") == []
+    assert fleet.query("SELECT max(attempts) FROM outcomes")[0][0] <= 2

@@ -3,8 +3,10 @@
 import base64
 import contextlib
 import json
+import socket
 import threading
 import time
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -19,6 +21,7 @@ from adapters.celery_transport import RepairedTransport
 from contracts.errors import QueueFull, QueueUnavailable
 from contracts.names import CLASSIFY_TASK
 from tests.conftest import wait_for
+from tests.faults.proxy import Proxy, end, relay
 
 
 def slots_after_a_failed_ack(transport, url, monkeypatch):
@@ -145,3 +148,37 @@ def test_one_client_serves_all_acknowledgements_of_a_channel(redis_url):
         channel._pool = None  # what kombu does after a fork
         assert channel._create_client() is not client
         assert channel._create_client().ping()
+
+
+class Flapping(Proxy):
+    """Breaks at the next declaration of a queue, and each of the next `more` connections at its first bytes."""
+
+    armed, more = False, 0
+
+    def serve(self, client):
+        server = socket.create_connection(("127.0.0.1", self._target), 5)
+        threading.Thread(target=relay, args=(server, client), daemon=True).start()
+        with contextlib.suppress(OSError):
+            while data := client.recv(65536):
+                if (self.armed and b"SADD" in data) or (not self.armed and self.more > 0):
+                    self.more -= not self.armed
+                    self.armed = False
+                    break
+                server.sendall(data)
+        end(client)
+        end(server)
+
+
+@pytest.mark.parametrize("more", [0, 1, 2, 4, 6])
+def test_a_broker_that_flaps_is_told_as_unavailable_and_used_again(redis_url, more):
+    port = urlsplit(redis_url).port
+    with Flapping(port) as proxy:
+        work = CeleryWorkQueue(celery_app(redis_url.replace(f":{port}", f":{proxy.port}")))
+        work.busy()
+        proxy.more, proxy.armed = more, True
+        with contextlib.suppress(QueueUnavailable):
+            work.publish([[uuid4()]])
+        proxy.more = 0
+        before = work.depth()
+        work.publish([[uuid4()]])
+        assert work.depth() == before + 1

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import psycopg
 import pytest
 
 from adapters.redis_queue import RedisMessageQueue, connect
@@ -112,3 +113,18 @@ def test_a_devices_credential_is_printed_as_it_is_read(environment):
     settings = environment | {"DEVICE_MASTER_KEY": MASTER_KEY.hex()}
     shown = waste(settings, "device", "credential", "bin-7", "--generation", "3").stdout
     assert shown == f"DEVICE_CREDENTIAL=3:{derive_credential(MASTER_KEY, 'bin-7', 3).key.hex()}\n"
+
+
+def test_a_revocation_says_what_is_in_force_and_keeps_its_note(environment, database_url):
+    environment = environment | {"DATABASE_URL": database_url}
+    said = waste(environment, "device", "revoke", "bin-5", "--through", 3, "--note", "stolen").stdout
+    assert "bin-5 up to generation 3" in said
+    assert "bin-5 up to generation 3" in waste(environment, "device", "revoke", "bin-5").stdout
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT revoked_through, note FROM revocations WHERE sensor_id = 'bin-5'").fetchone()
+    assert row == (3, "stolen")
+
+
+def test_a_report_that_could_not_be_written_is_said_before_the_work(environment, tmp_path):
+    said = waste(environment, "demo", "--exit", "--report", tmp_path / "none" / "r.json", code=2).stderr
+    assert "there is no folder" in said

@@ -125,6 +125,8 @@ def test_a_file_that_is_another_or_none_is_refused(tmp_path):
     path, digest = shipped_model()
     with pytest.raises(ModelUnusable, match="has the SHA-256"):
         OnnxClassifier.load(path, "0" * 64)
+    with pytest.raises(ModelUnusable, match=rf"{digest}, and none was named \(MODEL_SHA256\)"):
+        OnnxClassifier.load(path, "")
     with pytest.raises(ModelUnusable, match="No such file"):
         OnnxClassifier.load(tmp_path / "none.onnx", digest)
     rubbish = tmp_path / "rubbish.onnx"

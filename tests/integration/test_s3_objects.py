@@ -9,7 +9,15 @@ from adapters.downloads import DownloadLimits
 from adapters.s3_images import S3Images
 from adapters.s3_objects import S3Objects
 from adapters.sigv4 import AwsKeys
-from contracts.errors import ImageMissing, ImageRefused, ImageSourceDown, ImageTooLarge, ImageTruncated, ObjectStoreUnavailable
+from contracts.errors import (
+    ImageMissing,
+    ImageRefused,
+    ImageSourceDown,
+    ImageTooLarge,
+    ImageTruncated,
+    ObjectStoreUnavailable,
+    StoreKeysRefused,
+)
 from contracts.image_urls import S3Location
 from local.ports import free_port
 
@@ -22,7 +30,8 @@ class Store:
         keys = AwsKeys(addresses.s3_access_key, secret or addresses.s3_secret_key)
         place = {"endpoint_url": endpoint or addresses.s3_endpoint, "region": addresses.s3_region, "limits": limits}
         self.put = S3Objects(lambda: keys, bucket=bucket or addresses.s3_bucket, **place).put
-        self.begin = S3Images(lambda: keys, **place).begin
+        self.images = S3Images(lambda: keys, **place)
+        self.begin = self.images.begin
 
     def fetch(self, location):
         return self.begin(location).result(20)
@@ -55,8 +64,15 @@ def test_an_object_over_the_cap_is_not_read(stack):
 
 def test_a_wrong_key_is_refused_and_said(stack):
     store = a_store(stack, secret="wrong")
-    with pytest.raises(ImageRefused, match="403"):
+    with pytest.raises(StoreKeysRefused, match="HTTP 403 SignatureDoesNotMatch"):
         store.fetch(located(stack, "large"))
+    with pytest.raises(ObjectStoreUnavailable, match="refuses the requests: HTTP 403 SignatureDoesNotMatch"):
+        store.images.check(stack.addresses.s3_bucket, answers=False)
+    a_store(stack).images.check(stack.addresses.s3_bucket, answers=True)
+    away = a_store(stack, endpoint=f"http://127.0.0.1:{free_port()}")
+    away.images.check(stack.addresses.s3_bucket, answers=False)
+    with pytest.raises(ObjectStoreUnavailable):
+        away.images.check(stack.addresses.s3_bucket, answers=True)
     with pytest.raises(ObjectStoreUnavailable, match="403 SignatureDoesNotMatch"):
         store.put("a", b"a", "image/jpeg")
 

@@ -10,7 +10,7 @@ import trustme
 
 from adapters.downloads import DownloadLimits
 from adapters.transfers import Transfers
-from contracts.errors import ImageSourceDown, ImageTooLarge
+from contracts.errors import ImageSourceDown, ImageTooLarge, ImageTruncated
 from tests.conftest import wait_for
 
 
@@ -205,3 +205,16 @@ def test_kept_connections_that_all_died_cost_no_picture(transfers, server):
         assert future.result(5) == b"picture"
     dying.answer = lambda line: line.sendall(served(b"picture"))
     assert transfers.begin(dying.url, {}, body_of).result(5) == b"picture"
+
+
+@pytest.mark.parametrize("early", [b"HTTP/1.1 100 Continue", b"HTTP/1.1 103 Early Hints", b"HTTP/1.1 206 Partial"])
+def test_a_break_before_the_final_answer_is_a_fault_of_the_server_and_may_pass(transfers, server, early):
+    host = server(lambda line: line.sendall(early + b"\r\nContent-Length: 100\r\n\r\n"))
+    with pytest.raises((ImageSourceDown, ImageTruncated)):
+        transfers.begin(host.url, {}, lambda answer: answer.status).result(2)
+
+
+def test_an_error_without_a_text_is_named(transfers, server):
+    host = server(lambda line: line.sendall(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1_000_000 + b"\r\n\r\n"))
+    with pytest.raises(ImageSourceDown, match=r"[A-Za-z_]{4,} .*\(libcurl \d+\)"):
+        transfers.begin(host.url, {}, body_of).result(2)

@@ -58,7 +58,7 @@ def items(number, url="s3://waste-images/{}.jpg"):
     now, made = datetime.now(UTC), []
     for place in range(number):
         event = an_event(image_url=url.format(place))
-        made.append(ClaimedItem(event.event_id, event.sensor_id, event.image_url, event.captured_at, now, now, 1, 0, 5.0))
+        made.append(ClaimedItem(event.event_id, event.sensor_id, event.image_url, event.captured_at, 1.0, now, 1, 0, 5.0))
     return made
 
 

@@ -16,7 +16,7 @@ from worker.isolated import Isolated
 @pytest.fixture
 def item():
     event, now = an_event(), datetime.now(UTC)
-    return ClaimedItem(event.event_id, event.sensor_id, event.image_url, event.captured_at, now, now, 3, 2, 5.0)
+    return ClaimedItem(event.event_id, event.sensor_id, event.image_url, event.captured_at, 1.0, now, 3, 2, 5.0)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Workers that vanish, are paused, told to end, or lose their ledger: the rooms on the twins."""
 
+import threading
 import time
 from uuid import uuid4
 
@@ -9,8 +10,10 @@ from contracts.errors import LedgerUnavailable, ModelUnusable
 from contracts.facts import (
     DependencyBack,
     DependencyLost,
+    ItemPostponed,
 )
 from contracts.names import OutcomeKind
+from tests.conftest import wait_for
 from tests.makers import an_event
 from worker.process import ShuttingDown
 
@@ -165,3 +168,49 @@ def test_a_model_that_fails_gives_back_what_is_not_decided_and_records_what_is(h
     left = [house.ledger.rows[event_id] for event_id in ids if house.ledger.rows[event_id].open]
     assert {(row.attempts, row.lease_owner) for row in left} == {(0, None)}
     assert len(left) == 4
+
+
+@pytest.mark.parametrize("trouble", [{"keys_are_good": False}, {"is_away": True}])
+def test_a_store_that_is_away_or_refuses_all_stops_the_worker_and_costs_no_event_anything(house, trouble):
+    ids = [house.throw() for _ in range(20)]
+    house.drain.take_one(0)
+    vars(house.objects).update(trouble)
+    needs = []
+    processor = house.processor()
+    processor._place.progress._on_need = lambda need, there: needs.append((need, there))
+    thread = threading.Thread(target=processor.take, args=(ids,), daemon=True)
+    thread.start()
+    wait_for(lambda: ("object store", False) in needs, 5, "the worker to be unready")
+    time.sleep(0.3)
+    assert thread.is_alive()
+    assert not house.ledger.outcomes
+    house.objects.keys_are_good, house.objects.is_away = True, False
+    thread.join(5)
+    assert needs[-1] == ("object store", True)
+    house.clock.advance(1)
+    processor.take(ids)
+    assert {outcome.attempts for outcome in house.ledger.outcomes.values()} == {1}
+    assert set(house.ledger.outcomes) == set(ids)
+    assert [fact.reason for fact in house.telemetry.of(DependencyLost)] == ["object_store_unavailable"]
+
+
+def test_one_name_that_confuses_the_store_stops_nobody(house, monkeypatch):
+    odd, good = house.throw(), [house.throw() for _ in range(5)]
+    begin = house.objects.begin
+
+    def refuse_one(url):
+        house.objects.keys_are_good = str(odd) not in url
+        try:
+            return begin(url)
+        finally:
+            house.objects.keys_are_good = True
+
+    monkeypatch.setattr(house.objects, "begin", refuse_one)
+    house.run()
+    assert set(house.ledger.outcomes) == set(good)
+    assert [(fact.event_id, fact.reason) for fact in house.telemetry.of(ItemPostponed)] == [(odd, "store_keys_refused")]
+
+
+def test_a_fleet_with_pictures_from_elsewhere_begins_without_its_store(house):
+    house.objects.is_away = True
+    house.processor().await_store()

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, SecretStr
 
+from adapters.health import Health
+from adapters.image_source import SourceSettings
 from adapters.logs import clean, configure_logging
+from adapters.loops import READY, run_until_stopped
+from adapters.memory import MemoryTelemetry
 from adapters.settings import (
     DatabaseSettings,
     ImageSettings,
@@ -29,7 +34,7 @@ from adapters.settings import (
 )
 from adapters.sigv4 import AwsKeys, encode_path, sign_s3
 from contracts.categories import CATEGORIES
-from contracts.errors import ImageMissing, ImageSourceDown, PredictionInvalid, SettingsInvalid
+from contracts.errors import ImageMissing, ImageSourceDown, PredictionInvalid, QueueUnavailable, SettingsInvalid
 from contracts.ids import made_at, uuid7
 from contracts.names import OutcomeKind
 from contracts.outcomes import Scores
@@ -142,6 +147,50 @@ def test_a_secret_comes_from_a_file(tmp_path):
     assert read_settings(_Role, environ).master_key() == bytes.fromhex("cd" * 32)
     with pytest.raises(SettingsInvalid, match="DEVICE_MASTER_KEY_FILE"):
         read_settings(_Role, environ | {"DEVICE_MASTER_KEY_FILE": str(tmp_path / "none")})
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "said"),
+    [
+        (DatabaseSettings, "DATABASE_URL", "postgresql://u:SEC%zzRET@h/db", "%25"),
+        (DatabaseSettings, "DATABASE_URL", "postgresql://u:SECRET/ss@h/db", "%2F"),
+        (DatabaseSettings, "DATABASE_URL", "postgresql://u:SECRET#s@h/db", "%23"),
+        (DatabaseSettings, "DATABASE_URL", "postgresql://u:SECR[ET@h/db", "%5B"),
+        (QueueSettings, "QUEUE_URL", "redis://:SECRET/x@h", "%2F"),
+        (QueueSettings, "QUEUE_URL", "redis://:SECRET@h/notanumber", "database is not a number"),
+        (SourceSettings, "S3_ENDPOINT_URL", "http://u:SECRET@h", "pattern"),
+        (SourceSettings, "AWS_SECRET_ACCESS_KEY", "hidden", "both or none"),
+    ],
+)
+def test_a_url_that_others_would_misread_is_refused_without_its_password(kind, name, value, said):
+    with pytest.raises(SettingsInvalid, match=f"{name}: .*{said}") as refusal:
+        read_settings(kind, {name: value})
+    told = str(refusal.value).replace("AWS_SECRET_ACCESS_KEY", "")
+    assert "SEC" not in told
+    assert "hidden" not in told
+
+
+def test_a_database_of_several_hosts_and_a_socket_of_redis_are_fine():
+    url = "postgresql://u:p%2Fw@a:5432,b:5432/db?target_session_attrs=read-write"
+    assert read_settings(DatabaseSettings, {"DATABASE_URL": url}).database_url.get_secret_value() == url
+    assert read_settings(QueueSettings, {"QUEUE_URL": "redis+socket:///run/valkey.sock"})
+
+
+@pytest.mark.parametrize("error", [ValueError("nobody foresaw it"), QueueUnavailable("gone")])
+def test_a_round_that_fails_is_told_once_and_tried_again(error):
+    stop, health, telemetry, rounds = threading.Event(), Health(READY), MemoryTelemetry(), []
+
+    def take_one():
+        rounds.append(health.why_unready())
+        if len(rounds) < 3:
+            raise error
+        if len(rounds) == 4:
+            stop.set()
+        return True
+
+    run_until_stopped(take_one, stop, health, telemetry)
+    assert rounds == [READY, READY, READY, ""]
+    assert [type(fact).__name__ for fact in telemetry.facts] == ["DependencyLost", "DependencyBack"]
 
 
 def test_secrets_are_masked_where_settings_are_shown():
