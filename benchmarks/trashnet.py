@@ -32,7 +32,11 @@ def main() -> int:
     options = _parser().parse_args()
     samples, classes = read_trashnet(options.data)
     plan = Plan(
-        epochs=options.epochs, pictures_per_epoch=options.pictures_per_epoch, seed=options.seed, checkpoint=options.checkpoint
+        epochs=options.epochs,
+        pictures_per_epoch=options.pictures_per_epoch,
+        paste=options.paste,
+        seed=options.seed,
+        checkpoint=options.checkpoint,
     )
     network = train_network(samples, decode, plan, classes)
     right = _judge(network, samples, classes)
@@ -68,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--pictures-per-epoch", type=int, default=2000, metavar="N")
+    parser.add_argument("--paste", type=float, default=0.0, help="share of what is put before other backgrounds")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint", type=Path, metavar="FILE")
     parser.add_argument("--json", type=Path, metavar="FILE")

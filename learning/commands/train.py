@@ -52,6 +52,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     tuning = parser.add_argument_group("with --finetune")
     tuning.add_argument("--epochs", type=count, default=12)
     tuning.add_argument("--pictures-per-epoch", type=count, default=2400, metavar="N")
+    tuning.add_argument("--paste", type=share, default=0.4, help="share of what is put before other backgrounds (default: 0.4)")
     tuning.add_argument("--seed", type=int, default=0)
     tuning.add_argument("--resume", type=Path, metavar="FILE", help="go on from, and keep, a checkpoint")
     parser.add_argument("--smoke", action="store_true", help="a tiny run on rendered pictures, to see that all of it works")
@@ -110,7 +111,13 @@ def _backbone(options: argparse.Namespace, tools: Tools, samples: list[Sample]) 
         from learning.finetune import Plan, finetune
     except ImportError as error:
         raise SettingsInvalid(f"--finetune needs the extra [finetune]: {error}") from error
-    plan = Plan(epochs=options.epochs, pictures_per_epoch=options.pictures_per_epoch, seed=options.seed, checkpoint=options.resume)
+    plan = Plan(
+        epochs=options.epochs,
+        pictures_per_epoch=options.pictures_per_epoch,
+        paste=options.paste,
+        seed=options.seed,
+        checkpoint=options.resume,
+    )
     return finetune(samples, tools.decode, plan)
 
 
