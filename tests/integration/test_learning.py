@@ -16,6 +16,7 @@ from contracts.categories import CATEGORIES
 from contracts.errors import ModelUnusable, SettingsInvalid
 from learning.__main__ import main
 from learning.calibrate import fit_temperature, softmax
+from local.ports import free_port
 from tests.makers import a_jpeg
 
 
@@ -170,3 +171,23 @@ def test_a_full_disk_leaves_no_half_written_model(rendered, tmp_path, monkeypatc
     with pytest.raises(SettingsInvalid, match="No space left"):
         main(["train", "--data", str(rendered), "--no-cache", "--out", str(tmp_path / "m.onnx"), "--runs", str(tmp_path / "runs")])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_copied_to_an_mlflow_server_and_one_that_is_away_undoes_nothing(rendered, tmp_path, monkeypatch, capsys):
+    address = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "bins")
+    trained(rendered, tmp_path)
+    from mlflow import MlflowClient
+
+    client = MlflowClient(address)
+    (copy,) = client.search_runs([client.get_experiment_by_name("bins").experiment_id])
+    assert copy.info.status == "FINISHED"
+    assert 0 <= copy.data.metrics["overall.right"] <= 1
+    assert copy.data.params["out"] == str(tmp_path / "m.onnx")
+    assert {one.path for one in client.list_artifacts(copy.info.run_id)} >= {"run.json", "model.onnx", "plots"}
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    trained(rendered, tmp_path, "--version", "again")
+    assert "MLFLOW_TRACKING_URI: " in capsys.readouterr().err
