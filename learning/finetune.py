@@ -21,6 +21,7 @@ from torch.nn import functional as F  # noqa: N812 - the name that everybody kno
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from contracts.categories import CATEGORIES
 from learning.backbone import build
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.features import Decode, labels_of
@@ -86,7 +87,8 @@ def train_network(samples: Sequence[Sample], decode: Decode, plan: Plan, classes
         raise DatasetInvalid("training needs pictures in the splits train and val")
     torch.manual_seed(plan.seed)
     chosen = [samples[i] for i in teaching]
-    state = _begin(chosen, labels[teaching], decode, plan)
+    count = len(CATEGORIES) if classes is None else int(labels.max()) + 1
+    state = _begin(chosen, labels[teaching], count, decode, plan)
     identity = _identity(samples, labels, plan)
     _resume(state, plan, identity)
     scenes = load_scenes(chosen)
@@ -104,8 +106,8 @@ def train_network(samples: Sequence[Sample], decode: Decode, plan: Plan, classes
     return state.average.eval()
 
 
-def _begin(chosen: Sequence[Sample], labels: NDArray[np.int64], decode: Decode, plan: Plan) -> _State:
-    network = Lite0(load_imagenet_weights(), int(labels.max()) + 1)
+def _begin(chosen: Sequence[Sample], labels: NDArray[np.int64], count: int, decode: Decode, plan: Plan) -> _State:
+    network = Lite0(load_imagenet_weights(), count)
     _probe(network, chosen, labels, decode)
     network = network.to(memory_format=torch.channels_last)
     body = [parameter for name, parameter in network.named_parameters() if not name.startswith("head.")]
@@ -120,7 +122,7 @@ def _begin(chosen: Sequence[Sample], labels: NDArray[np.int64], decode: Decode, 
 def _probe(network: Lite0, chosen: Sequence[Sample], labels: NDArray[np.int64], decode: Decode) -> None:
     """Begin the head as a logistic regression on the features as they are."""
     features = _features(network, _pixels(chosen, decode))
-    head = fit(features, labels, sample_weight=_weight(chosen, labels), classes=int(labels.max()) + 1)
+    head = fit(features, labels, sample_weight=_weight(chosen, labels), classes=network.head.out_features)
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(head.weights))
         network.head.bias.copy_(torch.from_numpy(head.bias))

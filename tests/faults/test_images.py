@@ -86,7 +86,7 @@ def test_workers_with_keys_that_the_store_refuses_are_unready_and_cost_no_event_
     assert fleet.query("SELECT DISTINCT attempts FROM outcomes") == [(1,)]
 
 
-def test_an_object_store_that_is_away_under_load_costs_no_event_an_attempt(broken, times, fault):
+def test_an_object_store_that_is_away_under_load_costs_no_event_more_than_the_tries_of_its_first_second(broken, times, fault):
     fleet, load = broken()
     load.publish(load.make(100))
     audit(fleet, load)
@@ -99,4 +99,4 @@ def test_an_object_store_that_is_away_under_load_costs_no_event_an_attempt(broke
     fleet.stack.seaweed.start()
     audit(fleet, load)
     assert fleet.query("SELECT kind, max(attempts) FROM outcomes WHERE kind = 'failure' GROUP BY kind") == []
-    assert fleet.query("SELECT max(attempts) FROM outcomes")[0][0] <= 2
+    assert fleet.query("SELECT max(attempts) FROM outcomes")[0][0] <= 3

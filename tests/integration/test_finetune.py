@@ -94,6 +94,7 @@ def test_a_loss_that_is_no_number_ends_the_run(samples):
         (lambda one: one.split is not Split.VAL, "splits train and val"),
         (lambda one: one.split is not Split.TRAIN, "splits train and val"),
         (lambda one: one.split is not Split.TRAIN or one.category == "paper", "no training pictures of"),
+        (lambda one: one.split is not Split.TRAIN or one.category != "organic", "no training pictures of organic"),
     ],
 )
 def test_data_without_a_part_are_refused(samples, chosen, said):

@@ -173,6 +173,7 @@ def test_a_full_disk_leaves_no_half_written_model(rendered, tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.filterwarnings("ignore")  # MLflow's own
 def test_a_run_is_copied_to_an_mlflow_server_and_one_that_is_away_undoes_nothing(rendered, tmp_path, monkeypatch, capsys):
     address = f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.chdir(tmp_path)

@@ -69,6 +69,14 @@ def test_a_wrong_key_is_refused_and_said(stack):
     with pytest.raises(ObjectStoreUnavailable, match="refuses the requests: HTTP 403 SignatureDoesNotMatch"):
         store.images.check(stack.addresses.s3_bucket, answers=False)
     a_store(stack).images.check(stack.addresses.s3_bucket, answers=True)
+    busy = a_store(stack)
+    busy.put("served", b"x", "image/jpeg")
+    busy.fetch(located(stack, "served"))
+    busy.images._requests._keys = lambda: AwsKeys(stack.addresses.s3_access_key, "rotated")
+    busy.images.check(stack.addresses.s3_bucket, answers=True)  # it served an object a moment ago
+    busy.images._served_at -= 10
+    with pytest.raises(ObjectStoreUnavailable):
+        busy.images.check(stack.addresses.s3_bucket, answers=True)
     away = a_store(stack, endpoint=f"http://127.0.0.1:{free_port()}")
     away.images.check(stack.addresses.s3_bucket, answers=False)
     with pytest.raises(ObjectStoreUnavailable):
