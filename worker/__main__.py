@@ -42,10 +42,11 @@ from worker.celery_worker import BROKER, run_celery_worker
 from worker.classify import ItemClassifier
 from worker.heartbeat import Heartbeat
 from worker.isolated import Isolated, serve
-from worker.process import Processor, Workplace
+from worker.process import Processor
 from worker.progress import LEDGER, OBJECT_STORE, Progress
 from worker.tasks import register_task
 from worker.turns import Turns
+from worker.workplace import Workplace
 
 _STALLED_S = 120.0
 _HUNG_EXIT = 70

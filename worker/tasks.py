@@ -8,7 +8,8 @@ from celery import Celery
 from celery.exceptions import Reject
 
 from contracts.names import CLASSIFY_TASK
-from worker.process import Processor, ShuttingDown
+from worker.process import Processor
+from worker.workplace import ShuttingDown
 
 
 def register_task(app: Celery, processor: Processor, stopping: Event) -> None:

@@ -16,9 +16,10 @@ from intake.drain import Drain
 from intake.reconciler import Reconciler
 from tests.makers import MASTER_KEY, a_message, an_event
 from worker.classify import ItemClassifier
-from worker.process import Processor, Workplace
+from worker.process import Processor
 from worker.progress import Progress
 from worker.turns import Turns
+from worker.workplace import Workplace
 
 
 class Model:

@@ -15,7 +15,7 @@ from contracts.facts import (
 from contracts.names import OutcomeKind
 from tests.conftest import wait_for
 from tests.makers import an_event
-from worker.process import ShuttingDown
+from worker.workplace import ShuttingDown
 
 
 def test_an_event_whose_holders_vanished_twice_runs_alone_and_its_neighbours_come_through(house):

@@ -1,0 +1,33 @@
+"""What a worker works with, and how it says that it is on its way out."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from threading import Event
+from uuid import UUID
+
+from contracts.ledger import ClaimedItem
+from contracts.ports import ImageSource, MessageQueue, Telemetry, WorkerLedger
+from worker.classify import ItemClassifier, Result
+from worker.progress import Progress
+from worker.turns import Turns
+
+
+class ShuttingDown(Exception):
+    """This worker is asked to end; the wake-up goes back to the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What a worker works with. What `isolated` lends runs one item after the other in a process of their own."""
+
+    ledger: WorkerLedger
+    dead_letters: MessageQueue
+    images: ImageSource
+    turns: Turns
+    classifier: ItemClassifier
+    isolated: Callable[[], AbstractContextManager[Callable[[ClaimedItem], Result]]]
+    telemetry: Telemetry
+    owner: UUID
+    stopping: Event
+    progress: Progress
