@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 from tqdm import tqdm
 
+from adapters.arguments import integer_between, number_between
 from contracts.errors import FleetError, SettingsInvalid
 from contracts.ports import Classifier
 from learning.datasets import DatasetInvalid, Sample, Split, read_manifests
@@ -23,6 +24,8 @@ from learning.tools import Tools
 
 SHIPPED = "shipped"
 """Instead of a file's name: the model that the package brings."""
+count = integer_between(1, 1_000_000)
+share = number_between(0, 1)
 
 
 def add_data(parser: argparse.ArgumentParser, rendered: str) -> None:
@@ -36,30 +39,6 @@ def add_data(parser: argparse.ArgumentParser, rendered: str) -> None:
 def add_drift(parser: argparse.ArgumentParser) -> None:
     """Ask how much rendered things have changed."""
     parser.add_argument("--drift", type=share, default=0.0, help="share of rendered things in new packaging, 0 to 1")
-
-
-def count(text: str) -> int:
-    """Read a number of pictures."""
-    number = int(text)
-    if not 1 <= number <= 1_000_000:
-        raise argparse.ArgumentTypeError("must be from 1 to 1000000")
-    return number
-
-
-def share(text: str) -> float:
-    """Read a share."""
-    number = float(text)
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError("must be in [0, 1]")
-    return number
-
-
-def file_to_write(text: str) -> Path:
-    """Read the name of a file that is written at the end of long work: its folder is there."""
-    path = Path(text)
-    if path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is a folder" if path.is_dir() else f"there is no folder {str(path.parent)!r}")
-    return path
 
 
 @contextmanager

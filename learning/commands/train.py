@@ -14,8 +14,9 @@ from typing import Any
 
 import onnx
 
+from adapters.arguments import file_to_write
 from contracts.errors import SettingsInvalid
-from learning.commands.common import SHIPPED, add_data, count, file_to_write, samples_of, say, share, write_model
+from learning.commands.common import SHIPPED, add_data, count, samples_of, say, share, write_model
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.duplicates import near_duplicates, refuse, thumbprints, without_copies
 from learning.evaluate import Evaluation, evaluate
