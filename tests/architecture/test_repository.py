@@ -23,6 +23,14 @@ def test_no_package_registry_is_named():
             assert not hosts.search(path.read_text("utf-8", errors="replace")), path
 
 
+@pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="not a git checkout")
+def test_what_programs_write_is_not_tracked():
+    present = [path for path in tracked() if path.exists()]
+    assert not [path for path in present if path.stat().st_size > 20e6]
+    assert {path.parent for path in present if path.suffix == ".onnx"} == {REPOSITORY / "models"}
+    assert not [path for path in present if path.relative_to(REPOSITORY).parts[0] in {"runs", "mlruns", ".waste"}]
+
+
 def test_every_requirement_is_pinned_with_hashes():
     for path in (REPOSITORY / "requirements").glob("*.txt"):
         blocks = [block for block in path.read_text("utf-8").split("\n") if re.match(r"^[a-z0-9]", block)]
