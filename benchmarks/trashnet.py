@@ -1,6 +1,6 @@
 """TrashNet as its authors judge it: their own split, all six classes, all layers fine-tuned by `waste learn`'s way of training.
 
-    python -m benchmarks.trashnet --data DIR [--epochs N] [--checkpoint FILE] [--json FILE]
+    python -m benchmarks.trashnet --data DIR [--epochs N] [--resume FILE] [--json FILE]
 
 DIR has a manifest with the columns class and origin_split beside the usual ones. The model is not kept: the fleet's has
 five categories. Source of the split: Thung and Yang 2016, https://github.com/garythung/trashnet.
@@ -18,9 +18,10 @@ import torch
 from numpy.typing import NDArray
 
 from adapters.images import decode
+from learning.commands.plan import add_plan, plan_of
 from learning.datasets import MANIFEST, PART, Sample, Split, read_manifests
 from learning.evaluate import Share
-from learning.finetune import Plan, train_network
+from learning.finetune import train_network
 from learning.network import Lite0, planes
 
 CLASSES = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
@@ -31,13 +32,7 @@ def main() -> int:
     """Train on their train split, stop by their val split, judge on their test split."""
     options = _parser().parse_args()
     samples, classes = read_trashnet(options.data)
-    plan = Plan(
-        epochs=options.epochs,
-        pictures_per_epoch=options.pictures_per_epoch,
-        paste=options.paste,
-        seed=options.seed,
-        checkpoint=options.checkpoint,
-    )
+    plan = plan_of(options)
     network = train_network(samples, decode, plan, classes)
     right = _judge(network, samples, classes)
     sys.stdout.write(
@@ -70,11 +65,8 @@ def _judge(network: Lite0, samples: list[Sample], classes: NDArray[np.int64]) ->
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trashnet", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--epochs", type=int, default=16)
-    parser.add_argument("--pictures-per-epoch", type=int, default=2000, metavar="N")
-    parser.add_argument("--paste", type=float, default=0.0, help="share of what is put before other backgrounds")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE")
+    add_plan(parser)
+    parser.set_defaults(paste=0.0, trained_share=1.0)  # its test pictures are like those to train, and no others count
     parser.add_argument("--json", type=Path, metavar="FILE")
     return parser
 

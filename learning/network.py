@@ -32,6 +32,26 @@ def planes(pictures: Tensor) -> Tensor:
     return ((pictures.permute(0, 3, 1, 2).float() - MEAN) / SCALE).contiguous(memory_format=torch.channels_last)
 
 
+def shrunk(flow: Tensor, side: int) -> Tensor:
+    """Return planes [n, 3, h, w] as [n, 3, side, side], h and w being at least that."""
+    if flow.shape[-1] == side:
+        return flow
+    small = F.interpolate(flow, size=(side, side), mode="bilinear", antialias=True)
+    return small.contiguous(memory_format=torch.channels_last)
+
+
+def between(published: Weights, trained: Weights, share: float) -> dict[str, Tensor]:
+    """Return weights a `share` in [0, 1] of the way from the published to the trained ones; what was not published is as trained.
+
+    They know more of what training did not show than the trained ones do (WiSE-FT, Wortsman et al. 2022).
+    """
+    blended = dict(trained)
+    for name in trained.keys() & published.keys():
+        if trained[name].dtype.is_floating_point:
+            blended[name] = torch.lerp(published[name], trained[name], share)
+    return blended
+
+
 class Lite0(nn.Module):
     """From planes [n, 3, 224, 224] to the logits [n, categories] of a linear head on 1,280 pooled features."""
 

@@ -34,6 +34,29 @@ def to_lines(evaluation: Evaluation) -> Iterator[str]:
             yield f"{name:36} {sent.count:5d} {_share(sent):>20} {outliers.separation:17.3f}"
 
 
+def to_markdown(figures: Mapping[str, Any]) -> str:
+    """Return the tables of a model card from what `to_json` wrote, read back."""
+    lines = ["| pictures | n | right | decided alone | of them right | calibration error |", "| --- " * 6 + "|"]
+    for name, scores in {"**all of these**": figures["overall"], **figures["slices"]}.items():
+        shares = f"{_cell(scores['right'])} | {_cell(scores['decided'])} | {_cell(scores['decided_right'])}"
+        lines.append(f"| {name} | {scores['right']['count']} | {shares} | {scores['calibration_error']:.3f} |")
+    lines += ["", "| category | of those called so, right | of those that are it, found |", "| --- " * 3 + "|"]
+    for name, scores in figures["categories"].items():
+        lines.append(f"| {name} | {_cell(scores['precision'])} | {_cell(scores['recall'])} |")
+    lines += ["", "| none of the five | n | sent to people | told apart (AUC) |", "| --- " * 4 + "|"]
+    for name, outliers in figures["outliers"].items():
+        sent = outliers["sent_to_people"]
+        lines.append(f"| {name} | {sent['count']} | {_cell(sent)} | {outliers['separation']:.3f} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(share: Mapping[str, float | None]) -> str:
+    value, low, high = share["value"], share["low"], share["high"]
+    if value is None or low is None or high is None:
+        return "-"
+    return f"{value:.1%} ({low * 100:.1f} to {high * 100:.1f})"
+
+
 def _line(name: str, scores: Scores) -> str:
     shares = f"{_share(scores.right):>20} {_percent(scores.decided.value):>8} {_share(scores.decided_right):>20}"
     return f"{name:36} {scores.right.count:5d} {shares} {scores.calibration_error:6.3f}"

@@ -1,5 +1,6 @@
 """From features to a model file: fit the heads, calibrate them on other pictures, say what was done."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,8 +48,8 @@ class Trained:
         return np.array([sample.split is not Split.TRAIN for sample in self.answers.samples])
 
 
-def train_heads(features: Features, backbone: onnx.ModelProto, recipe: Recipe, head: Head | None = None) -> Trained:
-    """Fit on the split `train` and calibrate on `val`; a `head` that was fitted with the backbone is only calibrated.
+def train_heads(features: Features, backbone: onnx.ModelProto, recipe: Recipe, views: Features | None = None) -> Trained:
+    """Fit on the split `train` and on `views` of its pictures, calibrate on `val`.
 
     With pictures in the split `ood` the model also scores outliers. Raises `DatasetInvalid` where train or val is empty.
     """
@@ -57,7 +58,7 @@ def train_heads(features: Features, backbone: onnx.ModelProto, recipe: Recipe, h
         raise DatasetInvalid("training needs pictures in the splits train and val")
     weight = _weights(fitted, recipe.balance_power) * _credit(fitted, recipe.rendered_weight)
     weight /= weight.mean()
-    head = head or fit(fitted.values, fitted.labels, sample_weight=weight, inverse_regularisation=recipe.inverse_regularisation)
+    head = _fit_head(fitted, weight, views, recipe)
     temperature = fit_temperature(head.logits(held.values), held.labels, _weights(held, recipe.balance_power))
     outliers, outlier_threshold = _fit_outliers(features, fitted, held, weight, recipe)
     answers = Answers(
@@ -84,6 +85,14 @@ def train_heads(features: Features, backbone: onnx.ModelProto, recipe: Recipe, h
         git_revision=recipe.git_revision,
     )
     return Trained(attach_heads(backbone, head, outliers, card), card, answers)
+
+
+def _fit_head(fitted: Features, weight: NDArray[np.float64], views: Features | None, recipe: Recipe) -> Head:
+    """Fit on pictures and views; all views of a picture weigh together what it weighs alone."""
+    rows = fitted.plus(views) if views else fitted
+    times, own = Counter(rows.digests), dict(zip(fitted.digests, weight, strict=True))
+    shared = np.array([own[digest] / times[digest] for digest in rows.digests])
+    return fit(rows.values, rows.labels, sample_weight=shared, inverse_regularisation=recipe.inverse_regularisation)
 
 
 def _fit_outliers(

@@ -1,6 +1,7 @@
 """`waste learn evaluate`: what a model is worth on labelled pictures."""
 
 import argparse
+import hashlib
 from pathlib import Path
 
 from contracts.errors import SettingsInvalid
@@ -42,7 +43,13 @@ def run(options: argparse.Namespace, tools: Tools) -> int:
         evaluation = evaluate(answers, headline=Split.TEST if options.split is None else None)
         say(f"{classifier.version}: threshold {classifier.threshold:g}, outlier threshold {classifier.outlier_threshold}")
         say(*to_lines(evaluation), "", f"{milliseconds:.2f} ms a picture on one thread, without its decoding")
-        facts = {"model": classifier.version, "threshold": classifier.threshold, "ms_per_picture": milliseconds}
+        facts = {
+            "model": classifier.version,
+            "sha256": hashlib.sha256(options.model.read_bytes()).hexdigest(),
+            "threshold": classifier.threshold,
+            "outlier_threshold": classifier.outlier_threshold,
+            "ms_per_picture": milliseconds,
+        }
         if options.json:
             write_whole(to_json(evaluation, facts).encode(), options.json)
         if options.plots:

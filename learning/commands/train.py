@@ -14,9 +14,10 @@ from typing import Any
 
 import onnx
 
-from adapters.arguments import file_to_write
+from adapters.arguments import file_to_write, integer_between
 from contracts.errors import SettingsInvalid
-from learning.commands.common import SHIPPED, add_data, count, samples_of, say, share, write_model
+from learning.commands.common import SHIPPED, add_data, samples_of, say, share, write_model
+from learning.commands.plan import add_plan, plan_of
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.duplicates import near_duplicates, refuse, thumbprints, without_copies
 from learning.evaluate import Evaluation, evaluate
@@ -24,12 +25,12 @@ from learning.experiments import export_run
 from learning.export import read_backbone
 from learning.feature_cache import FeatureCache, default_cache_folder
 from learning.features import Features, extract_features
-from learning.head import Head
 from learning.rendered import FOR_TRAINING
 from learning.report import plain, to_lines
 from learning.tools import Tools
 from learning.tracking import MODEL, Run
 from learning.train import Recipe, Trained, train_heads
+from learning.views import extract_views
 
 _SMOKE_PICTURES = 24
 
@@ -46,16 +47,22 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", help="what predictions call the model (default: the name of the file)")
     parser.add_argument("--threshold", type=share, default=0.75, help="the confidence from which it is believed (default: 0.75)")
     parser.add_argument("--drop-near-duplicates", action="store_true", help="leave out training copies of pictures that judge")
+    parser.add_argument(
+        "--heads-only",
+        action="append",
+        default=[],
+        metavar="SOURCE",
+        help="a source with few pictures, which all layers would learn by heart: only the heads see it; repeatable",
+    )
+    parser.add_argument(
+        "--views", type=integer_between(0, 100), default=8, help="how often more the heads see each of those (default: 8)"
+    )
     parser.add_argument("--out", type=file_to_write, required=True, metavar="FILE", help="the model to write")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where each run leaves its record (runs)")
     parser.add_argument("--cache", type=Path, default=default_cache_folder(), metavar="DIR", help="where features are kept")
     parser.add_argument("--no-cache", action="store_true", help="compute every feature again")
     tuning = parser.add_argument_group("with --finetune")
-    tuning.add_argument("--epochs", type=count, default=12)
-    tuning.add_argument("--pictures-per-epoch", type=count, default=2400, metavar="N")
-    tuning.add_argument("--paste", type=share, default=0.4, help="share of what is put before other backgrounds (default: 0.4)")
-    tuning.add_argument("--seed", type=int, default=0)
-    tuning.add_argument("--resume", type=Path, metavar="FILE", help="go on from, and keep, a checkpoint")
+    add_plan(tuning)
     parser.add_argument("--smoke", action="store_true", help="a tiny run on rendered pictures, to see that all of it works")
 
 
@@ -83,6 +90,8 @@ def _make_tiny(options: argparse.Namespace) -> None:
 
 
 def _checked(found: list[Sample], options: argparse.Namespace, tools: Tools) -> list[Sample]:
+    if unknown := set(options.heads_only) - {sample.source for sample in found}:
+        raise DatasetInvalid(f"--heads-only: no pictures of {', '.join(sorted(unknown))}")
     pairs = near_duplicates(found, thumbprints(found, tools.decode))
     if options.drop_near_duplicates:
         return without_copies(found, pairs)
@@ -97,29 +106,25 @@ def _say_what_there_is(samples: Sequence[Sample]) -> None:
 
 def _train(options: argparse.Namespace, tools: Tools, samples: list[Sample], version: str) -> Trained:
     recipe = Recipe(version, options.threshold, tools.preprocessing, tools.git_revision())
-    backbone, head = _backbone(options, tools, samples)
+    backbone = _backbone(options, tools, samples)
+    few = [one for one in samples if one.source in options.heads_only and one.split is Split.TRAIN and one.category]
     with TemporaryDirectory() as folder, _open_cache(options, backbone, tools) as cache:
         path = Path(folder) / "backbone.onnx"
         path.write_bytes(backbone.SerializeToString())
-        features: Features = extract_features(samples, tools.decode, tools.open_features(path), cache)
-    return train_heads(features, backbone, recipe, head)
+        extract = tools.open_features(path)
+        features: Features = extract_features(samples, tools.decode, extract, cache)
+        views = extract_views(few, extract, options.views) if few and options.views else None
+    return train_heads(features, backbone, recipe, views)
 
 
-def _backbone(options: argparse.Namespace, tools: Tools, samples: list[Sample]) -> tuple[onnx.ModelProto, Head | None]:
+def _backbone(options: argparse.Namespace, tools: Tools, samples: list[Sample]) -> onnx.ModelProto:
     if not options.finetune:
-        return read_backbone(tools.shipped if options.backbone == SHIPPED else Path(options.backbone)), None
+        return read_backbone(tools.shipped if options.backbone == SHIPPED else Path(options.backbone))
     try:
-        from learning.finetune import Plan, finetune
+        from learning.finetune import finetune
     except ImportError as error:
         raise SettingsInvalid(f"--finetune needs the extra [finetune]: {error}") from error
-    plan = Plan(
-        epochs=options.epochs,
-        pictures_per_epoch=options.pictures_per_epoch,
-        paste=options.paste,
-        seed=options.seed,
-        checkpoint=options.resume,
-    )
-    return finetune(samples, tools.decode, plan)
+    return finetune([one for one in samples if one.source not in options.heads_only], tools.decode, plan_of(options))
 
 
 def _open_cache(

@@ -17,8 +17,9 @@ if os.environ.get("CI") != "true":
     pytest.importorskip("torch", reason="needs the extra [finetune]")
 import torch
 
-from learning.finetune import Plan, export, finetune, train_network
-from learning.network import Lite0, load_imagenet_weights, planes
+from learning.finetune import export, finetune, train_network
+from learning.network import Lite0, between, load_imagenet_weights, planes, shrunk
+from learning.plan import Plan
 
 PLAN = Plan(epochs=2, pictures_per_epoch=16, batch=8)
 
@@ -66,14 +67,14 @@ def test_a_run_that_was_cut_off_goes_on_and_ends_as_if_it_had_not_been(samples, 
     plan = replace(PLAN, checkpoint=tmp_path / "c.pt")
     from learning import finetune as module
 
-    judge = module._judge
+    judge = module.judge
 
     def cut_off(state, held, labels, epoch):
         if epoch == 1:
             raise KeyboardInterrupt
         judge(state, held, labels, epoch)
 
-    monkeypatch.setattr(module, "_judge", cut_off)
+    monkeypatch.setattr(module, "judge", cut_off)
     with pytest.raises(KeyboardInterrupt):
         train_network(samples, decode, plan)
     monkeypatch.undo()
@@ -109,6 +110,37 @@ def test_without_pytorch_it_is_said_what_is_missing(samples, tmp_path, monkeypat
     folder = str(samples[0].path.parent)
     with pytest.raises(SettingsInvalid, match=r"extra \[finetune\]"):
         main(["train", "--finetune", "--data", folder, "--out", str(tmp_path / "m.onnx"), "--drop-near-duplicates"])
+
+
+def test_pictures_grow_until_two_thirds_of_the_epochs():
+    sides = [Plan(epochs=9).side_px(epoch) for epoch in range(9)]
+    assert sides == [160, 160, 192, 192, 192, 224, 224, 224, 224]
+    assert Plan(epochs=9, first_side_px=224).side_px(0) == 224
+    flow = planes(torch.full((2, 224, 224, 3), 255, dtype=torch.uint8))
+    assert shrunk(flow, 160).shape == (2, 3, 160, 160)
+    assert torch.allclose(shrunk(flow, 160), torch.ones(()))
+    assert shrunk(flow, 224) is flow
+
+
+def test_weights_go_back_towards_the_published_ones():
+    trained = {"a": torch.tensor([3.0]), "head.weight": torch.tensor([5.0]), "steps": torch.tensor(7)}
+    blended = between({"a": torch.tensor([1.0]), "steps": torch.tensor(0)}, trained, 0.75)
+    assert {name: value.item() for name, value in blended.items()} == {"a": 2.5, "head.weight": 5.0, "steps": 7}
+
+
+def test_a_source_for_the_heads_alone_does_not_reach_the_layers(samples, tmp_path, monkeypatch):
+    from learning import finetune as module
+
+    seen = {}
+    few = [replace(one, source="field") if i % 2 else one for i, one in enumerate(samples)]
+    monkeypatch.setattr("learning.commands.common.read_manifests", lambda _: few)
+    monkeypatch.setattr(module, "train_network", lambda chosen, decode, plan: seen.setdefault(tuple(chosen), Lite0(zero, 5)))
+    zero = load_imagenet_weights()
+    command = ["train", "--finetune", "--data", "x", "--out", str(tmp_path / "m.onnx"), "--runs", str(tmp_path), "--no-cache"]
+    assert main([*command, "--heads-only", "field", "--views", "2", "--drop-near-duplicates"]) == 0
+    (chosen,) = seen
+    assert chosen
+    assert {one.source for one in chosen} == {"rendered"}
 
 
 def test_the_network_begins_as_the_published_one():
