@@ -41,11 +41,6 @@ class Features:
         samples, digests = tuple(self.samples[i] for i in rows), tuple(self.digests[i] for i in rows)
         return type(self)(samples, self.values[rows], self.labels[rows], digests)
 
-    def plus(self, other: Self) -> Self:
-        """Return these rows, then those of `other`."""
-        values, labels = np.concatenate([self.values, other.values]), np.concatenate([self.labels, other.labels])
-        return type(self)(self.samples + other.samples, values, labels, self.digests + other.digests)
-
     def of(self, split: Split) -> Self:
         """Return the rows of one split."""
         return self.where(lambda sample: sample.split is split)
@@ -64,7 +59,7 @@ def extract_features(samples: Sequence[Sample], decode: Decode, extract: Extract
     """
     if not samples:
         raise DatasetInvalid("no pictures")
-    digests = tuple(digest_of(sample.path) for sample in samples)
+    digests = tuple(_digest(sample.path) for sample in samples)
     known = cache.get(digests) if cache else {}
     missing = {digest: sample for digest, sample in zip(digests, samples, strict=True) if digest not in known}
     fresh: dict[str, NDArray[np.float32]] = {}
@@ -78,7 +73,7 @@ def extract_features(samples: Sequence[Sample], decode: Decode, extract: Extract
     return Features(tuple(samples), np.stack([known[digest] for digest in digests]), labels_of(samples), digests)
 
 
-def digest_of(path: Path) -> str:
+def _digest(path: Path) -> str:
     """Return the SHA-256 (hex) of a file; raises `DatasetInvalid`."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()

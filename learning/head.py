@@ -34,8 +34,7 @@ def fit(
 ) -> Head:
     """Fit the head on `features` [n, width] and `labels` [n], indices in `CATEGORIES`; deterministic.
 
-    Features are standardised for the fit, and the head takes raw features again. `sample_weight` [n] sums to how many
-    pictures there are.
+    Features are standardised for the fit, and the head takes raw features again. `sample_weight` [n] averages 1.
     Raises `DatasetInvalid` unless every category occurs: a head that never saw one would be sure and wrong about it.
     `classes` are other than the five categories where there are not five of them.
     """

@@ -1,6 +1,5 @@
 """From features to a model file: fit the heads, calibrate them on other pictures, say what was done."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from learning.datasets import DatasetInvalid, Split
 from learning.evaluate import Answers, score
 from learning.export import ModelCard, attach_heads
 from learning.features import Features
-from learning.head import Head, balance, fit
+from learning.head import balance, fit
 from learning.outliers import OutlierHead, fit_outlier_head
 from learning.rendered import RENDERED
 
@@ -28,7 +27,7 @@ class Recipe:
     inverse_regularisation: float = 0.01
     balance_power: float = 0.5
     """How far small sources and categories are weighed up: 0 not at all, 1 until all weigh the same."""
-    rendered_weight: float = 0.5
+    rendered_weight: float = 0.25
     """What a rendered picture counts for in the fit; at 1 the head loses two points on photographs of the validation set."""
     flagged_share: float = 0.03
     """The share of the validation pictures of the five categories that may be called outliers."""
@@ -48,8 +47,8 @@ class Trained:
         return np.array([sample.split is not Split.TRAIN for sample in self.answers.samples])
 
 
-def train_heads(features: Features, backbone: onnx.ModelProto, recipe: Recipe, views: Features | None = None) -> Trained:
-    """Fit on the split `train` and on `views` of its pictures, calibrate on `val`.
+def train_heads(features: Features, backbone: onnx.ModelProto, recipe: Recipe) -> Trained:
+    """Fit on the split `train` and calibrate on `val`.
 
     With pictures in the split `ood` the model also scores outliers. Raises `DatasetInvalid` where train or val is empty.
     """
@@ -58,7 +57,7 @@ def train_heads(features: Features, backbone: onnx.ModelProto, recipe: Recipe, v
         raise DatasetInvalid("training needs pictures in the splits train and val")
     weight = _weights(fitted, recipe.balance_power) * _credit(fitted, recipe.rendered_weight)
     weight /= weight.mean()
-    head = _fit_head(fitted, weight, views, recipe)
+    head = fit(fitted.values, fitted.labels, sample_weight=weight, inverse_regularisation=recipe.inverse_regularisation)
     temperature = fit_temperature(head.logits(held.values), held.labels, _weights(held, recipe.balance_power))
     outliers, outlier_threshold = _fit_outliers(features, fitted, held, weight, recipe)
     answers = Answers(
@@ -85,14 +84,6 @@ def train_heads(features: Features, backbone: onnx.ModelProto, recipe: Recipe, v
         git_revision=recipe.git_revision,
     )
     return Trained(attach_heads(backbone, head, outliers, card), card, answers)
-
-
-def _fit_head(fitted: Features, weight: NDArray[np.float64], views: Features | None, recipe: Recipe) -> Head:
-    """Fit on pictures and views; all views of a picture weigh together what it weighs alone."""
-    rows = fitted.plus(views) if views else fitted
-    times, own = Counter(rows.digests), dict(zip(fitted.digests, weight, strict=True))
-    shared = np.array([own[digest] / times[digest] for digest in rows.digests])
-    return fit(rows.values, rows.labels, sample_weight=shared, inverse_regularisation=recipe.inverse_regularisation)
 
 
 def _fit_outliers(

@@ -14,7 +14,7 @@ from typing import Any
 
 import onnx
 
-from adapters.arguments import file_to_write, integer_between
+from adapters.arguments import file_to_write
 from contracts.errors import SettingsInvalid
 from learning.commands.common import SHIPPED, add_data, samples_of, say, share, write_model
 from learning.commands.plan import add_plan, plan_of
@@ -30,7 +30,6 @@ from learning.report import plain, to_lines
 from learning.tools import Tools
 from learning.tracking import MODEL, Run
 from learning.train import Recipe, Trained, train_heads
-from learning.views import extract_views
 
 _SMOKE_PICTURES = 24
 
@@ -55,7 +54,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="a source with few pictures, which all layers would learn by heart: only the heads see it; repeatable",
     )
     parser.add_argument(
-        "--views", type=integer_between(0, 100), default=8, help="how often more the heads see each of those (default: 8)"
+        "--without",
+        action="append",
+        default=[],
+        metavar="SOURCE",
+        help="leave a source out, to see what a model is worth in a place that it has never seen; repeatable",
     )
     parser.add_argument("--out", type=file_to_write, required=True, metavar="FILE", help="the model to write")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where each run leaves its record (runs)")
@@ -90,8 +93,11 @@ def _make_tiny(options: argparse.Namespace) -> None:
 
 
 def _checked(found: list[Sample], options: argparse.Namespace, tools: Tools) -> list[Sample]:
-    if unknown := set(options.heads_only) - {sample.source for sample in found}:
-        raise DatasetInvalid(f"--heads-only: no pictures of {', '.join(sorted(unknown))}")
+    sources = {sample.source for sample in found}
+    for option, named in (("--heads-only", options.heads_only), ("--without", options.without)):
+        if unknown := set(named) - sources:
+            raise DatasetInvalid(f"{option}: no pictures of {', '.join(sorted(unknown))}, only of {', '.join(sorted(sources))}")
+    found = [sample for sample in found if sample.source not in options.without]
     pairs = near_duplicates(found, thumbprints(found, tools.decode))
     if options.drop_near_duplicates:
         return without_copies(found, pairs)
@@ -107,14 +113,11 @@ def _say_what_there_is(samples: Sequence[Sample]) -> None:
 def _train(options: argparse.Namespace, tools: Tools, samples: list[Sample], version: str) -> Trained:
     recipe = Recipe(version, options.threshold, tools.preprocessing, tools.git_revision())
     backbone = _backbone(options, tools, samples)
-    few = [one for one in samples if one.source in options.heads_only and one.split is Split.TRAIN and one.category]
     with TemporaryDirectory() as folder, _open_cache(options, backbone, tools) as cache:
         path = Path(folder) / "backbone.onnx"
         path.write_bytes(backbone.SerializeToString())
-        extract = tools.open_features(path)
-        features: Features = extract_features(samples, tools.decode, extract, cache)
-        views = extract_views(few, extract, options.views) if few and options.views else None
-    return train_heads(features, backbone, recipe, views)
+        features: Features = extract_features(samples, tools.decode, tools.open_features(path), cache)
+    return train_heads(features, backbone, recipe)
 
 
 def _backbone(options: argparse.Namespace, tools: Tools, samples: list[Sample]) -> onnx.ModelProto:

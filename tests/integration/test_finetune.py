@@ -137,7 +137,7 @@ def test_a_source_for_the_heads_alone_does_not_reach_the_layers(samples, tmp_pat
     monkeypatch.setattr(module, "train_network", lambda chosen, decode, plan: seen.setdefault(tuple(chosen), Lite0(zero, 5)))
     zero = load_imagenet_weights()
     command = ["train", "--finetune", "--data", "x", "--out", str(tmp_path / "m.onnx"), "--runs", str(tmp_path), "--no-cache"]
-    assert main([*command, "--heads-only", "field", "--views", "2", "--drop-near-duplicates"]) == 0
+    assert main([*command, "--heads-only", "field", "--drop-near-duplicates"]) == 0
     (chosen,) = seen
     assert chosen
     assert {one.source for one in chosen} == {"rendered"}

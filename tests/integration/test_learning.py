@@ -192,3 +192,13 @@ def test_a_run_is_copied_to_an_mlflow_server_and_one_that_is_away_undoes_nothing
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     trained(rendered, tmp_path, "--version", "again")
     assert "MLFLOW_TRACKING_URI: " in capsys.readouterr().err
+
+
+def test_a_source_can_be_left_out_and_one_that_is_not_there_is_said(rendered, tmp_path):
+    command = ["train", "--data", str(rendered), "--out", str(tmp_path / "m.onnx"), "--runs", str(tmp_path), "--no-cache"]
+    for option in ("--without", "--heads-only"):
+        with pytest.raises(SettingsInvalid, match=f"{option}: no pictures of elsewhere, only of rendered"):
+            main([*command, option, "elsewhere"])
+    with pytest.raises(SettingsInvalid, match="no pictures"):
+        main([*command, "--without", "rendered"])
+    assert not (tmp_path / "m.onnx").exists()
