@@ -6,7 +6,10 @@ import urllib.request
 
 import pytest
 
+from adapters.onnx_model import OnnxClassifier
 from contracts.ids import uuid7
+from contracts.names import OUT_OF_DISTRIBUTION
+from models import shipped_model
 from tests.bad_events import bad_events
 from tests.bad_images import bad_images
 from tests.conftest import wait_for
@@ -18,10 +21,8 @@ def test_every_accepted_event_ends_in_one_outcome_and_most_are_right(outside, pi
     outcomes = outside.await_outcomes(ids)
     assert {kind for kind, _ in outcomes.values()} <= {"prediction", "review"}
     assert outside.audit() == (set(), 0, 0)
-    rows = outside.query(
-        "SELECT category, confidence, plastic + paper + glass + metal + organic, processing_time_ms FROM predictions"
-    )
-    assert all(abs(total - 1) < 0.01 and took > 0 for _, _, total, took in rows)
+    rows = outside.query("SELECT plastic + paper + glass + metal + organic, processing_time_ms, outlier_score FROM predictions")
+    assert all(abs(total - 1) < 0.01 and took > 0 and 0 <= outlier_score <= 1 for total, took, outlier_score in rows)
     assert sum(1 for kind, _ in outcomes.values() if kind == "prediction") >= 0.7 * len(ids)
 
 
@@ -34,8 +35,17 @@ def test_what_the_model_is_unsure_of_waits_for_people(outside, pictures):
         lambda: outside.query("SELECT count(*) FROM review_items WHERE event_id = ANY(%s)", unsure)[0][0] == len(unsure),
         what="the review items",
     )
-    rows = outside.query("SELECT confidence FROM predictions WHERE event_id = ANY(%s)", unsure)
-    assert all(confidence < 0.75 for (confidence,) in rows)
+    rows = outside.query(
+        "SELECT o.reason, p.confidence, p.outlier_score, r.outlier_score FROM outcomes o JOIN predictions p USING (event_id)"
+        " JOIN review_items r USING (event_id) WHERE event_id = ANY(%s)",
+        unsure,
+    )
+    limit = OnnxClassifier.load(*shipped_model()).outlier_threshold
+    assert len(rows) == len(unsure)
+    assert all(
+        score == told and (score > limit if reason == OUT_OF_DISTRIBUTION else confidence < 0.75 and score <= limit)
+        for reason, confidence, score, told in rows
+    )
 
 
 def noise_picture(seed):
