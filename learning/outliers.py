@@ -15,8 +15,8 @@ from learning.datasets import DatasetInvalid
 from learning.head import MAX_ITERATIONS, standardised
 
 INVERSE_REGULARISATION = 1e-3
-SHARE = 0.3
-"""What all outliers together weigh against the pictures of the five."""
+SHARE, BROKEN_SHARE = 0.3, 0.1
+"""What all outliers, and all pictures of broken cameras, weigh together against the pictures of the five."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,24 @@ class OutlierHead:
 
 
 def fit_outlier_head(
-    inside: NDArray[np.float32], outside: NDArray[np.float32], *, inside_weight: NDArray[np.float64]
+    inside: NDArray[np.float32],
+    outside: NDArray[np.float32],
+    broken: NDArray[np.float32],
+    *,
+    inside_weight: NDArray[np.float64],
 ) -> OutlierHead:
-    """Fit on the features of pictures of the five, `inside` [n, width] with a weight [n] each, and of none, `outside` [m, width].
+    """Fit on the features of pictures of the five, `inside` [n, width] with a weight [n] each, and of what is none of them.
 
-    Raises `DatasetInvalid` where there are none of either.
+    That is `outside` [m, width] and, of broken cameras, `broken` [k, width]; one of them may be empty. Raises
+    `DatasetInvalid` where there are none of either.
     """
-    if not len(inside) or not len(outside):
+    if not len(inside) or not len(outside) + len(broken):
         raise DatasetInvalid("an outlier head needs pictures of the five categories and of none of them")
-    features = np.concatenate([inside, outside])
-    labels = np.repeat([0, 1], [len(inside), len(outside)])
-    weight = np.concatenate([inside_weight, np.full(len(outside), SHARE * inside_weight.sum() / len(outside))])
-    values, mean, spread = standardised(features)
-    model = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=MAX_ITERATIONS).fit(values, labels, sample_weight=weight)
+    total = inside_weight.sum()
+    shares = [np.full(len(rows), share * total / max(1, len(rows))) for rows, share in ((outside, SHARE), (broken, BROKEN_SHARE))]
+    labels = np.repeat([0, 1], [len(inside), len(outside) + len(broken)])
+    values, mean, spread = standardised(np.concatenate([inside, outside, broken]))
+    model = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=MAX_ITERATIONS)
+    model.fit(values, labels, sample_weight=np.concatenate([inside_weight, *shares]))
     weights = model.coef_[0] / spread
     return OutlierHead(weights.astype(np.float32), float(model.intercept_[0] - weights @ mean))

@@ -43,7 +43,8 @@ def to_markdown(figures: Mapping[str, Any]) -> str:
     lines += ["", "| category | of those called so, right | of those that are it, found |", "| --- " * 3 + "|"]
     for name, scores in figures["categories"].items():
         lines.append(f"| {name} | {_cell(scores['precision'])} | {_cell(scores['recall'])} |")
-    lines += ["", "| none of the five | n | sent to people | told apart (AUC) |", "| --- " * 4 + "|"]
+    if figures["outliers"]:
+        lines += ["", "| none of the five | n | sent to people | told apart (AUC) |", "| --- " * 4 + "|"]
     for name, outliers in figures["outliers"].items():
         sent = outliers["sent_to_people"]
         lines.append(f"| {name} | {sent['count']} | {_cell(sent)} | {outliers['separation']:.3f} |")

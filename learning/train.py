@@ -47,10 +47,11 @@ class Trained:
         return np.array([sample.split is not Split.TRAIN for sample in self.answers.samples])
 
 
-def train_heads(features: Features, backbone: onnx.ModelProto, recipe: Recipe) -> Trained:
+def train_heads(features: Features, broken: NDArray[np.float32], backbone: onnx.ModelProto, recipe: Recipe) -> Trained:
     """Fit on the split `train` and calibrate on `val`.
 
-    With pictures in the split `ood` the model also scores outliers. Raises `DatasetInvalid` where train or val is empty.
+    With pictures in the split `ood`, or the features `broken` [k, width] of broken cameras, the model also scores outliers.
+    Raises `DatasetInvalid` where train or val is empty.
     """
     fitted, held = features.of(Split.TRAIN), features.of(Split.VAL)
     if not len(fitted.samples) or not len(held.samples):
@@ -59,7 +60,8 @@ def train_heads(features: Features, backbone: onnx.ModelProto, recipe: Recipe) -
     weight /= weight.mean()
     head = fit(fitted.values, fitted.labels, sample_weight=weight, inverse_regularisation=recipe.inverse_regularisation)
     temperature = fit_temperature(head.logits(held.values), held.labels, _weights(held, recipe.balance_power))
-    outliers, outlier_threshold = _fit_outliers(features, fitted, held, weight, recipe)
+    outside = features.where(lambda sample: sample.teaches_outliers).values
+    outliers, outlier_threshold = _fit_outliers(outside, broken, fitted, held, weight, recipe)
     answers = Answers(
         features.samples,
         softmax(head.logits(features.values), temperature),
@@ -87,12 +89,16 @@ def train_heads(features: Features, backbone: onnx.ModelProto, recipe: Recipe) -
 
 
 def _fit_outliers(
-    features: Features, fitted: Features, held: Features, weight: NDArray[np.float64], recipe: Recipe
+    outside: NDArray[np.float32],
+    broken: NDArray[np.float32],
+    fitted: Features,
+    held: Features,
+    weight: NDArray[np.float64],
+    recipe: Recipe,
 ) -> tuple[OutlierHead | None, float | None]:
-    outside = features.where(lambda sample: sample.teaches_outliers)
-    if not len(outside.samples):
+    if not len(outside) + len(broken):
         return None, None
-    outliers = fit_outlier_head(fitted.values, outside.values, inside_weight=weight)
+    outliers = fit_outlier_head(fitted.values, outside, broken, inside_weight=weight)
     return outliers, float(np.quantile(outliers.scores(held.values), 1 - recipe.flagged_share, method="higher"))
 
 

@@ -16,6 +16,7 @@ import onnx
 
 from adapters.arguments import file_to_write
 from contracts.errors import SettingsInvalid
+from learning.broken import extract_broken
 from learning.commands.common import SHIPPED, add_data, samples_of, say, share, write_model
 from learning.commands.plan import add_plan, plan_of
 from learning.datasets import DatasetInvalid, Sample, Split
@@ -116,8 +117,10 @@ def _train(options: argparse.Namespace, tools: Tools, samples: list[Sample], ver
     with TemporaryDirectory() as folder, _open_cache(options, backbone, tools) as cache:
         path = Path(folder) / "backbone.onnx"
         path.write_bytes(backbone.SerializeToString())
-        features: Features = extract_features(samples, tools.decode, tools.open_features(path), cache)
-    return train_heads(features, backbone, recipe)
+        extract = tools.open_features(path)
+        features: Features = extract_features(samples, tools.decode, extract, cache)
+        nothing = extract_broken(samples, tools.decode, extract)
+    return train_heads(features, nothing, backbone, recipe)
 
 
 def _backbone(options: argparse.Namespace, tools: Tools, samples: list[Sample]) -> onnx.ModelProto:

@@ -15,6 +15,7 @@ from adapters.images import decode
 from adapters.onnx_model import OnnxClassifier, OnnxFeatures
 from contracts.categories import CATEGORIES
 from contracts.errors import ModelUnusable
+from learning.broken import broken
 from models import shipped_model
 from producer.render import render
 from tests.conftest import REPOSITORY
@@ -31,6 +32,7 @@ def test_the_shipped_model_says_what_it_is(shipped):
     assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
     assert shipped.version in path.name
     assert shipped.threshold == 0.75
+    assert 0 < shipped.outlier_threshold < 1
 
 
 def test_the_shipped_model_knows_the_simulators_pictures_well_but_not_always(shipped):
@@ -45,6 +47,19 @@ def test_the_shipped_model_knows_the_simulators_pictures_well_but_not_always(shi
     assert 0.85 <= right / 150 < 1
     assert 0.7 <= decided / 150 < 1
     assert right_decided / decided >= 0.93
+
+
+def test_the_shipped_model_sends_what_broken_cameras_make_to_people(shipped):
+    photographs = [decode(render(category, seed)) for category in CATEGORIES for seed in range(20_000, 20_004)]
+    sent = [not decides(shipped, picture) for picture in broken(photographs, 140, seed=99)]
+    assert sum(sent) >= 0.85 * len(sent)
+    nothing = [np.full((224, 224, 3), value, np.uint8) for value in (0, 128, 255)]
+    assert not any(decides(shipped, picture) for picture in nothing)
+
+
+def decides(model, picture):
+    scores = model.classify(picture)
+    return max(scores.probabilities) >= model.threshold and scores.outlier_score <= model.outlier_threshold
 
 
 def test_several_threads_get_what_one_gets(shipped):
@@ -143,6 +158,7 @@ import os, threading
 from pathlib import Path
 from adapters.onnx_model import OnnxClassifier
 import learning.quantize
+from learning.broken import broken
 from models import shipped_model
 OnnxClassifier.load(*shipped_model())
 print(sorted(str(path) for path in Path({str(tmp_path)!r}).rglob("*")))

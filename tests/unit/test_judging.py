@@ -136,11 +136,17 @@ def test_an_outlier_head_tells_what_it_was_shown_from_the_rest():
     chance = np.random.default_rng(0)
     inside, outside = chance.normal(0, 1, (400, 16)), chance.normal(0, 1, (40, 16))
     outside[:, 3] += 6
-    head = fit_outlier_head(inside.astype(np.float32), outside.astype(np.float32), inside_weight=np.ones(400))
+    nothing = np.empty((0, 16), np.float32)
+    head = fit_outlier_head(inside.astype(np.float32), outside.astype(np.float32), nothing, inside_weight=np.ones(400))
     assert np.median(head.scores(outside.astype(np.float32))) > np.quantile(head.scores(inside.astype(np.float32)), 0.98)
     assert ((head.scores(inside.astype(np.float32) * 1e4) >= 0) & (head.scores(inside.astype(np.float32) * 1e4) <= 1)).all()
+    broken = chance.normal(0, 1, (40, 16)).astype(np.float32) - 3
+    both = fit_outlier_head(inside.astype(np.float32), outside.astype(np.float32), broken, inside_weight=np.ones(400))
+    assert (
+        np.median(both.scores(broken)) > np.quantile(both.scores(inside.astype(np.float32)), 0.98) > np.median(head.scores(broken))
+    )
     with pytest.raises(DatasetInvalid, match="outlier head"):
-        fit_outlier_head(inside.astype(np.float32), outside[:0].astype(np.float32), inside_weight=np.ones(400))
+        fit_outlier_head(inside.astype(np.float32), nothing, nothing, inside_weight=np.ones(400))
 
 
 def test_a_run_that_did_not_end_has_no_record_and_two_of_one_second_have_two_folders(tmp_path):
