@@ -1,6 +1,7 @@
 """`waste learn threshold`: the confidence from which a model decides alone, for a wished error rate or share for people."""
 
 import argparse
+import math
 from pathlib import Path
 
 import onnx
@@ -40,18 +41,19 @@ def run(options: argparse.Namespace, tools: Tools) -> int:
         choice = for_error(answers.belief, answers.correct, options.error)
     else:
         choice = for_review(answers.belief, answers.correct, options.review_share)
-    wrong = Share.of(~answers.correct[answers.belief >= choice.threshold])
+    threshold = math.floor(choice.threshold * 1e6) / 1e6  # rounded up, it would leave out the picture that it comes from
+    wrong = Share.of(~answers.correct[answers.belief >= threshold])
     say(
-        f"threshold {choice.threshold:.4f}: {choice.decided:.1%} of {len(chosen)} pictures decided alone,"
+        f"threshold {threshold:.6f}: {choice.decided:.1%} of {len(chosen)} pictures decided alone,"
         f" {wrong.value:.2%} of them wrong [{wrong.low:.2%} {wrong.high:.2%}]"
     )
     if options.out:
-        say(f"{options.out}: sha256 {_rewrite(options.model, options.out, options.version, choice.threshold)}")
+        say(f"{options.out}: sha256 {_rewrite(options.model, options.out, options.version, threshold)}")
     return 0
 
 
 def _rewrite(source: Path, out: Path, version: str, threshold: float) -> str:
     model = onnx.load(source)
     facts = {entry.key: entry.value for entry in model.metadata_props}
-    onnx.helper.set_model_props(model, facts | {"version": version, "threshold": repr(round(threshold, 6))})
+    onnx.helper.set_model_props(model, facts | {"version": version, "threshold": repr(threshold)})
     return write_model(model, out)
