@@ -158,7 +158,6 @@ import os, threading
 from pathlib import Path
 from adapters.onnx_model import OnnxClassifier
 import learning.quantize
-from learning.broken import broken
 from models import shipped_model
 OnnxClassifier.load(*shipped_model())
 print(sorted(str(path) for path in Path({str(tmp_path)!r}).rglob("*")))
