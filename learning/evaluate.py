@@ -16,6 +16,8 @@ from learning.features import labels_of
 from learning.selection import risk_coverage
 
 CERTAINTY = 0.95
+BROKEN = "broken cameras"
+"""The name of pictures that were spoiled for judging; no manifest has them."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,8 @@ class Evaluation:
     outliers: Mapping[str, OutlierScores]
 
 
-def evaluate(answers: Answers, *, headline: Split | None = None) -> Evaluation:
-    """Return the figures; raises `DatasetInvalid` without a picture of the five categories.
+def evaluate(answers: Answers, *, headline: Split | None = None, spoiled: Answers | None = None) -> Evaluation:
+    """Return the figures, with those of `spoiled` pictures beside; raises `DatasetInvalid` without a picture of the five.
 
     What is not a slice is of the split `headline` alone, or of all. The slices are there because one figure over all
     sources would hide that a model knows one source and fails on another.
@@ -138,7 +140,10 @@ def evaluate(answers: Answers, *, headline: Split | None = None) -> Evaluation:
     judged = inside if headline is None else inside.where(np.array([s.split is headline for s in inside.samples]))
     if not judged.samples:
         raise DatasetInvalid(f"no pictures of the five categories in {headline}")
-    return Evaluation(score(judged), _slices(inside), _categories(judged), _confusion(judged), _outliers(answers, judged))
+    outliers = _outliers(answers, judged)
+    if spoiled:
+        outliers[BROKEN] = _outlier_scores(spoiled, judged)
+    return Evaluation(score(judged), _slices(inside), _categories(judged), _confusion(judged), outliers)
 
 
 def score(answers: Answers) -> Scores:
@@ -182,9 +187,11 @@ def _outliers(answers: Answers, inside: Answers) -> dict[str, OutlierScores]:
     groups = {"all": outside, "not trained on": judging}
     for source in sorted({sample.source for sample in outside.samples}):
         groups[source] = outside.where(np.array([sample.source == source for sample in outside.samples]))
-    return {
-        name: OutlierScores(Share.of(~group.decided), _separation(group, inside)) for name, group in groups.items() if group.samples
-    }
+    return {name: _outlier_scores(group, inside) for name, group in groups.items() if group.samples}
+
+
+def _outlier_scores(outside: Answers, inside: Answers) -> OutlierScores:
+    return OutlierScores(Share.of(~outside.decided), _separation(outside, inside))
 
 
 def _separation(outside: Answers, inside: Answers) -> float:

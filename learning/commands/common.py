@@ -5,7 +5,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,9 +16,11 @@ from tqdm import tqdm
 
 from adapters.arguments import integer_between, number_between
 from contracts.errors import FleetError, SettingsInvalid
+from contracts.outcomes import Scores
 from contracts.ports import Classifier
+from learning.broken import broken
 from learning.datasets import DatasetInvalid, Sample, Split, read_manifests
-from learning.evaluate import Answers
+from learning.evaluate import BROKEN, Answers
 from learning.rendered import write_rendered
 from learning.tools import Tools
 
@@ -26,6 +28,7 @@ SHIPPED = "shipped"
 """Instead of a file's name: the model that the package brings."""
 count = integer_between(1, 1_000_000)
 share = number_between(0, 1)
+_BROKEN, _BROKEN_SEED = 210, 99
 
 
 def add_data(parser: argparse.ArgumentParser, rendered: str) -> None:
@@ -63,12 +66,13 @@ def draw(folder: Path, tools: Tools, per_category: int, shares: Mapping[Split, f
         raise SettingsInvalid(f"the renderer needs the extra [render]: {error}") from error
 
 
-def ask(classifier: Classifier, samples: list[Sample], tools: Tools) -> tuple[Answers, float]:
+def ask(classifier: Classifier, samples: Sequence[Sample], tools: Tools) -> tuple[Answers, float]:
     """Return what a model says of pictures, and the median milliseconds that it took for one.
 
     With a progress bar on stderr; raises `DatasetInvalid` with a file's name.
     """
-    scores, took_s = [], []
+    scores: list[Scores] = []
+    took_s: list[float] = []
     for sample in tqdm(samples, desc="evaluating", unit="picture", leave=False):
         try:
             picture = tools.decode(sample.path.read_bytes())
@@ -77,15 +81,30 @@ def ask(classifier: Classifier, samples: list[Sample], tools: Tools) -> tuple[An
             took_s.append(time.perf_counter() - began)
         except (OSError, FleetError) as error:
             raise DatasetInvalid(f"{sample.path}: {error}") from error
+    return _answers(classifier, samples, scores), float(np.median(took_s) * 1000)
+
+
+def ask_broken(classifier: Classifier, samples: Sequence[Sample], tools: Tools) -> Answers:
+    """Return what a model says of pictures as broken cameras make them of those of `samples` that show one of the five."""
+    shown = [sample for sample in samples if sample.category]
+    if not shown:
+        raise DatasetInvalid("no pictures of the five categories to evaluate on")
+    photographs = [tools.decode(sample.path.read_bytes()) for sample in shown[:: max(1, len(shown) // _BROKEN)]]
+    made = tqdm(broken(photographs, _BROKEN, seed=_BROKEN_SEED), desc="broken cameras", unit="picture", leave=False)
+    scores = [classifier.classify(picture) for picture in made]
+    sample = Sample(Path(BROKEN), BROKEN, None, Split.OOD, BROKEN)
+    return _answers(classifier, [sample] * len(scores), scores)
+
+
+def _answers(classifier: Classifier, samples: Sequence[Sample], scores: Sequence[Scores]) -> Answers:
     outlier_scores = [one.outlier_score for one in scores if one.outlier_score is not None]
-    answers = Answers(
+    return Answers(
         samples=tuple(samples),
         probabilities=np.array([list(one.probabilities) for one in scores], np.float64),
         outlier_scores=np.array(outlier_scores, np.float64) if len(outlier_scores) == len(scores) else None,
         threshold=classifier.threshold,
         outlier_threshold=classifier.outlier_threshold,
     )
-    return answers, float(np.median(took_s) * 1000)
 
 
 def write_model(model: onnx.ModelProto, path: Path) -> str:

@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 
 from contracts.errors import SettingsInvalid
-from learning.commands.common import add_data, add_drift, ask, samples_of, say, write_whole
+from learning.commands.common import add_data, add_drift, ask, ask_broken, samples_of, say, write_whole
 from learning.datasets import DatasetInvalid, Split
 from learning.evaluate import Answers, Evaluation, evaluate
 from learning.rendered import FOR_TESTING
@@ -40,7 +40,8 @@ def run(options: argparse.Namespace, tools: Tools) -> int:
         if not chosen:
             raise DatasetInvalid(f"no pictures in {', '.join(wanted)}")
         answers, milliseconds = ask(classifier, chosen, tools)
-        evaluation = evaluate(answers, headline=Split.TEST if options.split is None else None)
+        headline = Split.TEST if options.split is None else None
+        evaluation = evaluate(answers, headline=headline, spoiled=ask_broken(classifier, chosen, tools))
         say(f"{classifier.version}: threshold {classifier.threshold:g}, outlier threshold {classifier.outlier_threshold}")
         say(*to_lines(evaluation), "", f"{milliseconds:.2f} ms a picture on one thread, without its decoding")
         facts = {

@@ -115,6 +115,7 @@ def test_an_evaluation_is_a_table_a_file_and_plots(rendered, tmp_path, capsys):
     assert found["overall"]["right"]["count"] == 15
     assert np.sum(found["confusion"]) == 15
     assert found["slices"]["rendered/val"]["right"]["count"] == 15
+    assert found["outliers"]["broken cameras"]["sent_to_people"]["count"] == 210
     for name in ("reliability", "risk-coverage", "confusion"):
         assert Image.open(tmp_path / "plots" / f"{name}.png").size[0] > 300
 
@@ -159,6 +160,10 @@ def test_pictures_of_none_of_the_five_teach_a_model_to_doubt(rendered, tmp_path)
     assert min(seen) > model.outlier_threshold
     usual = [model.classify(decode(path.read_bytes())).outlier_score for path in sorted(rendered.glob("*.jpg"))]
     assert np.mean(np.array(usual) > model.outlier_threshold) < 0.25
+    assert main(["evaluate", str(file), "--data", str(rendered), "--json", str(tmp_path / "e.json")]) == 0
+    spoiled = json.loads((tmp_path / "e.json").read_text())["outliers"]["broken cameras"]
+    assert spoiled["sent_to_people"]["value"] > 0.8
+    assert spoiled["separation"] > 0.9
 
 
 def test_a_full_disk_leaves_no_half_written_model(rendered, tmp_path, monkeypatch):
