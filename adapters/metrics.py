@@ -24,3 +24,5 @@ LEASES_LOST = Counter("waste_leases_lost_total", "Claims that found the lease of
 DEAD_LETTERS = Counter("waste_dead_letters_total", "Dead letters published, in time or late by the reconciler.", ["timing"])
 DEAD_LETTERS_FILED = Counter("waste_dead_letters_filed_total", "Dead letters moved to the review desk.")
 DEPENDENCY_UP = Gauge("waste_dependency_up", "Whether what the fleet needs of its own answers.", ["reason"])
+AUDIT_SAMPLED = Counter("waste_audit_sampled_total", "Confident predictions chosen by chance for people to look at.")
+POLICY_VIOLATIONS = Counter("waste_policy_violations_total", "Reports of browsers that a page tried what its policy forbids.")

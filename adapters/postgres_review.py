@@ -1,96 +1,123 @@
-"""The review desk's two lanes in Postgres."""
+"""Filing: dead letters into the review desk's two lanes in Postgres, each once."""
 
 import base64
+import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
-from psycopg.rows import dict_row
+from psycopg import Connection
+from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from adapters.postgres import Pool, connected
+from contracts.labels import Choice, resolve
 from contracts.names import OutcomeKind
 from contracts.outcomes import DeadLetter
+from contracts.review import informativeness
+
+EARLY_LABELS = "hashtext('waste-early-labels')"
+"""The advisory lock between labels of items that are not filed yet, and filing: neither may miss the other."""
 
 _FILE_REVIEW = """
 INSERT INTO review_items
     (event_id, reason, sensor_id, image_url, captured_at, category, confidence, scores, model_version, outlier_score,
-     decided_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (event_id) DO NOTHING
+     decided_at, wanted, informativeness)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (event_id) DO NOTHING
+"""
+# A letter that comes again changes nothing; one of another failure, after a redrive, opens the row again.
+_NEW_ROUND = """
+INSERT INTO failure_rounds (event_id, decided_at, reason, detail, attempts) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (event_id, decided_at) DO NOTHING RETURNING event_id
 """
 _FILE_FAILURE = """
-INSERT INTO failures (event_id, reason, detail, attempts, sensor_id, image_url, captured_at, claimed, raw, decided_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (event_id) DO NOTHING
+INSERT INTO failures AS f (event_id, reason, detail, attempts, sensor_id, image_url, captured_at, claimed, raw, decided_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (event_id) DO UPDATE SET state = 'open', reason = excluded.reason, detail = excluded.detail,
+    attempts = excluded.attempts, decided_at = excluded.decided_at, filed_at = now(), closed_at = NULL, closed_by = NULL,
+    close_reason = '', rounds = f.rounds + 1
+WHERE f.state <> 'open' AND f.decided_at <> excluded.decided_at
 """
-
-LANES = {"review": "review_items", "failures": "failures"}
-"""Lane -> table."""
-
-_SENSOR = {"review": "sensor_id", "failures": "coalesce(sensor_id, claimed->>'sensor_id')"}
-"""Lane -> the sensor that sent it, or claims to have sent it."""
+_EARLY = "SELECT event_id, choice FROM standing_labels WHERE event_id = ANY(%s) ORDER BY labelled_at"
+_CLOSE = """
+UPDATE review_items SET state = 'labelled', resolved = %s, closed_at = now(), wanted = %s WHERE event_id = %s AND state = 'open'
+"""
+_LOST = """
+SELECT o.dead_letter FROM outcomes o
+WHERE o.kind = ANY(%(kinds)s) AND o.dead_letter IS NOT NULL AND o.decided_at < now() - make_interval(secs => %(grace_s)s)
+    AND NOT EXISTS (SELECT FROM review_items r WHERE r.event_id = o.event_id)
+    AND NOT EXISTS (SELECT FROM failure_rounds f WHERE f.event_id = o.event_id
+        AND f.decided_at = (o.dead_letter->>'decided_at')::timestamptz)
+ORDER BY o.decided_at LIMIT %(limit)s
+"""
 
 
 class PostgresReviewDesk:
-    """Implements `contracts.ports.ReviewDesk`, and what the command line reads of it."""
+    """Implements `contracts.ports.ReviewDesk`."""
 
-    def __init__(self, pool: Pool) -> None:
-        """Work on connections of `pool`."""
+    def __init__(self, pool: Pool, *, second_opinion_share: float = 0.0) -> None:
+        """Work on connections of `pool`; this share of the items, in [0, 1], is shown to two people."""
         self._pool = pool
+        self._second_opinion_share = second_opinion_share
 
     def file(self, letters: Sequence[DeadLetter]) -> int:
-        """Put dead letters into their lane, each once, in one transaction; return how many were new."""
-        reviews = [_review_row(letter) for letter in letters if letter.kind == OutcomeKind.REVIEW]
-        failures = [_failure_row(letter) for letter in letters if letter.kind == OutcomeKind.FAILURE]
-        new = 0
-        with connected(self._pool) as connection, connection.transaction(), connection.cursor() as cursor:
-            for query, rows in ((_FILE_REVIEW, reviews), (_FILE_FAILURE, failures)):
-                if rows:
-                    cursor.executemany(query, rows)
-                    new += cursor.rowcount
+        """Put dead letters into their lane, each once, in one transaction; return how many were new.
+
+        An item that was labelled before it came is closed at once.
+        """
+        reviews = [letter for letter in letters if letter.kind == OutcomeKind.REVIEW]
+        failures = [letter for letter in letters if letter.kind == OutcomeKind.FAILURE]
+        with connected(self._pool) as connection, connection.transaction():
+            return self._file_reviews(connection, reviews) + _file_failures(connection, failures)
+
+    def lost(self, limit: int, grace_s: float) -> list[DeadLetter]:
+        """Return dead letters that the ledger recorded at least `grace_s` ago and that are in no lane."""
+        kinds = [OutcomeKind.REVIEW.value, OutcomeKind.FAILURE.value]
+        with connected(self._pool) as connection:
+            rows = connection.execute(_LOST, {"kinds": kinds, "grace_s": grace_s, "limit": limit}).fetchall()
+        return [DeadLetter.model_validate(letter) for (letter,) in rows]
+
+    def _file_reviews(self, connection: Connection[TupleRow], letters: Sequence[DeadLetter]) -> int:
+        if not letters:
+            return 0
+        connection.execute(f"SELECT pg_advisory_xact_lock_shared({EARLY_LABELS})")
+        wanted = {letter.event_id: self._wanted(letter.event_id) for letter in letters}
+        with connection.cursor() as cursor:
+            cursor.executemany(_FILE_REVIEW, [_review_row(letter, wanted[letter.event_id]) for letter in letters])
+            new = cursor.rowcount
+        said: dict[UUID, list[Choice]] = defaultdict(list)
+        for event_id, choice in connection.execute(_EARLY, (list(wanted),)):
+            said[event_id].append(Choice(choice))
+        for event_id, choices in said.items():
+            found = resolve(choices, wanted[event_id])
+            if found.answer:
+                connection.execute(_CLOSE, (found.answer, found.wanted, event_id))
         return new
 
-    def waiting(self, lane: str, *, reason: str | None, sensor_id: str | None, limit: int) -> list[dict[str, Any]]:
-        """Return the lane's open items, oldest first; raises KeyError for a lane that is not in `LANES`."""
-        query = (
-            f"SELECT event_id, reason, {_SENSOR[lane]} AS sensor_id, captured_at, decided_at FROM {LANES[lane]}"  # noqa: S608
-            f" WHERE state = 'open' AND (%(reason)s::text IS NULL OR reason = %(reason)s)"
-            f" AND (%(sensor)s::text IS NULL OR {_SENSOR[lane]} = %(sensor)s)"
-            " ORDER BY decided_at LIMIT %(limit)s"
-        )
-        return self._rows(query, {"reason": reason, "sensor": sensor_id, "limit": limit})
-
-    def show(self, event_id: str) -> dict[str, Any] | None:
-        """Return everything known of an item, from whichever lane holds it."""
-        for lane, table in LANES.items():
-            rows = self._rows(f"SELECT * FROM {table} WHERE event_id = %(id)s::uuid", {"id": event_id})  # noqa: S608
-            if rows:
-                return {"lane": lane} | rows[0]
-        # A refused message has an id of its own; its sender knows the one that it claimed.
-        rows = self._rows(
-            "SELECT * FROM failures WHERE claimed->>'event_id' = %(id)s ORDER BY decided_at LIMIT 1", {"id": event_id}
-        )
-        return {"lane": "failures"} | rows[0] if rows else None
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Return how many open items each lane holds, by reason."""
-        counted = {}
-        for lane, table in LANES.items():
-            query = f"SELECT reason, count(*)::int AS items FROM {table} WHERE state = 'open' GROUP BY reason ORDER BY 2 DESC"  # noqa: S608
-            counted[lane] = {row["reason"]: row["items"] for row in self._rows(query, {})}
-        return counted
-
-    def _rows(self, query: str, values: dict[str, object]) -> list[dict[str, Any]]:
-        with connected(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(query, values).fetchall()
+    def _wanted(self, event_id: UUID) -> int:
+        # By a digest, so that a letter that comes again says the same.
+        place = int.from_bytes(hashlib.sha256(b"second opinion" + event_id.bytes).digest()[:8], "big") / 2**64
+        return 2 if place < self._second_opinion_share else 1
 
 
-def _review_row(letter: DeadLetter) -> tuple[object, ...]:
+def _file_failures(connection: Connection[TupleRow], letters: Sequence[DeadLetter]) -> int:
+    filed = 0
+    for letter in letters:
+        round_ = (letter.event_id, letter.decided_at, letter.reason, letter.detail, letter.attempts)
+        if connection.execute(_NEW_ROUND, round_).fetchone():
+            filed += connection.execute(_FILE_FAILURE, _failure_row(letter)).rowcount
+    return filed
+
+
+def _review_row(letter: DeadLetter, wanted: int) -> tuple[object, ...]:
     scores = Jsonb({category.value: score for category, score in (letter.scores or {}).items()})
     picture = (letter.sensor_id, letter.image_url, letter.captured_at)
     guess = (letter.category, letter.confidence, scores, letter.model_version, letter.outlier_score)
-    return (letter.event_id, letter.reason, *picture, *guess, letter.decided_at)
+    return (letter.event_id, letter.reason, *picture, *guess, letter.decided_at, wanted, informativeness(letter))
 
 
-def _failure_row(letter: DeadLetter) -> tuple[object, ...]:
+def _failure_row(letter: DeadLetter) -> tuple[Any, ...]:
     picture = (letter.sensor_id, letter.image_url, letter.captured_at)
     claimed = Jsonb(letter.claimed) if letter.claimed is not None else None
     raw = base64.b64decode(letter.raw) if letter.raw is not None else None

@@ -98,6 +98,16 @@ class FleetTelemetry:
         self._log.info("dead_letters_filed", received=fact.received, new=fact.new)
 
     @_tell.register
+    def _(self, fact: facts.AuditSampled) -> None:
+        metrics.AUDIT_SAMPLED.inc(fact.count)
+        self._log.info("audit_sampled", count=fact.count)
+
+    @_tell.register
+    def _(self, fact: facts.PolicyViolated) -> None:
+        metrics.POLICY_VIOLATIONS.inc()
+        self._log.warning("policy_violated", report=fact.report)
+
+    @_tell.register
     def _(self, fact: facts.DependencyLost) -> None:
         metrics.DEPENDENCY_UP.labels(fact.reason).set(0)
         self._log.error("dependency_lost", reason=fact.reason, detail=fact.detail)

@@ -183,6 +183,44 @@ class ModelUnusable(Infrastructure):
     reason = "model_unusable"
 
 
+# --- what a person at the review desk can have wrong ------------------------------------------------------------
+
+
+class RequestRefused(FleetError):
+    """The request cannot be carried out as it is."""
+
+    reason = "request_refused"
+
+    def __init__(self, field: str, problem: str) -> None:
+        """`field` is the name of what is at fault, `problem` what is wrong with it."""
+        self.field, self.problem = field, problem
+        super().__init__(f"{field} {problem}")
+
+
+class LabelRefused(RequestRefused):
+    """The label cannot be taken."""
+
+    reason = "label_refused"
+
+
+class LoginRefused(FleetError):
+    """The name or the password is not right."""
+
+    reason = "login_refused"
+
+
+class LoginsTooMany(FleetError):
+    """There were too many failed logins."""
+
+    reason = "logins_too_many"
+
+
+class PasswordTooWeak(RequestRefused):
+    """The password is too easy to guess."""
+
+    reason = "password_too_weak"
+
+
 class SettingsInvalid(FleetError):
     """The settings are not usable."""
 

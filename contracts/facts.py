@@ -105,6 +105,20 @@ class DependencyBack:
     away_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class AuditSampled:
+    """Confident predictions were chosen by chance for people to look at."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyViolated:
+    """A browser reports that a page of the desk tried what its policy forbids."""
+
+    report: str
+
+
 Fact: TypeAlias = (
     BatchAccepted
     | EventRefused
@@ -115,6 +129,8 @@ Fact: TypeAlias = (
     | WakeUpsRepublished
     | DeadLettersPublished
     | DeadLettersFiled
+    | AuditSampled
+    | PolicyViolated
     | DependencyLost
     | DependencyBack
 )

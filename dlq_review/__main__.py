@@ -1,130 +1,170 @@
-"""`waste dlq drain|list|show|depth`: settings -> adapters -> run."""
+"""`waste dlq`: settings -> adapters -> run."""
 
 import argparse
-import json
 import os
+import random
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID
+from typing import Annotated
+from urllib.parse import urlsplit
 
-from adapters.arguments import integer_between
+import uvicorn
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+
 from adapters.health import Health, serve_health
-from adapters.logs import clean, configure_logging
+from adapters.image_source import SourceSettings, open_image_source
+from adapters.logs import configure_logging
 from adapters.loops import READY, run_until_stopped, stop_on_signals
-from adapters.postgres import open_pool
-from adapters.postgres_review import LANES, PostgresReviewDesk
-from adapters.queues import open_dead_letter_queue
-from adapters.settings import DatabaseSettings, LogSettings, QueueSettings, read_settings
+from adapters.passwords import Argon2Passwords
+from adapters.pictures import FleetPictures
+from adapters.postgres import Pool, open_pool, ping
+from adapters.postgres_accounts import PostgresAccounts
+from adapters.postgres_backlog import PostgresBacklog
+from adapters.postgres_browse import PostgresBrowser
+from adapters.postgres_failures import PostgresFailureLane
+from adapters.postgres_labels import PostgresLabels
+from adapters.postgres_lane import PostgresReviewLane
+from adapters.postgres_quality import PostgresQuality
+from adapters.postgres_review import PostgresReviewDesk
+from adapters.queues import open_dead_letter_queue, open_edge_queue
+from adapters.settings import DatabaseSettings, LogSettings, Names, QueueSettings, read_settings
 from adapters.telemetry import FleetTelemetry
+from dlq_review.arguments import parser
+from dlq_review.chores import WithChores
+from dlq_review.desk import Desk
 from dlq_review.drain import DeadLetterDrain
+from dlq_review.web.app import create_app
+from dlq_review.web.pulse import Pulse
+from dlq_review.web.visitors import Doors
 
 _GATHER_S = 0.25
+_CONNECTIONS = 8
+_DATABASE = "database"
+_LOCAL = ["127.0.0.1", "localhost", "[::1]"]
 
 
 class ReviewSettings(LogSettings, QueueSettings, DatabaseSettings):
-    """What the review desk is told."""
+    """What the review desk's commands and its drain are told."""
+
+    audit_share: Annotated[float, Field(alias="AUDIT_SHARE", ge=0, le=1)] = 0.01
+    """Of what the model decides alone, this share comes to people by chance."""
+    second_opinion_share: Annotated[float, Field(alias="SECOND_OPINION_SHARE", ge=0, le=1)] = 0.05
+    """Of the items, this share is shown to two people."""
+    redrive_per_second: Annotated[float, Field(alias="REDRIVE_PER_SECOND", gt=0, le=10_000)] = 50.0
+    review_public_url: Annotated[str, Field(alias="REVIEW_PUBLIC_URL", pattern="^https?://[^/@?#]+$")] = "http://127.0.0.1:8080"
+    """What browsers call the desk; https makes its cookies secure."""
+
+
+class ServeSettings(ReviewSettings, SourceSettings):
+    """What the review desk's pages are told."""
+
+    review_host: Annotated[str, Field(alias="REVIEW_HOST")] = "127.0.0.1"
+    review_port: Annotated[int, Field(alias="REVIEW_PORT", ge=1, le=65535)] = 8080
+    review_proxies: Annotated[Names, Field(alias="REVIEW_PROXIES")] = ()
+    """Addresses of reverse proxies whose X-Forwarded-For is believed."""
+    review_proxy_user_header: Annotated[str | None, Field(alias="REVIEW_PROXY_USER_HEADER", pattern="^[A-Za-z0-9-]+$")] = None
+    """The header in which a reverse proxy says who somebody is."""
+    review_proxy_secret: Annotated[SecretStr | None, Field(alias="REVIEW_PROXY_SECRET", min_length=16)] = None
+    """What the proxy sends as X-Proxy-Secret, so that nobody else can say it."""
+    gold_share: Annotated[float, Field(alias="GOLD_SHARE", ge=0, le=0.5)] = 0.02
+    """Of what a reviewer is shown, this share is items whose answer is known."""
+    reviewer_hours_a_day: Annotated[float, Field(alias="REVIEWER_HOURS_A_DAY", gt=0, le=1000)] = 4.0
+
+    @field_validator("review_proxy_secret")
+    @classmethod
+    def _pair(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if bool(value) is not bool(info.data.get("review_proxy_user_header")):
+            msg = "goes with REVIEW_PROXY_USER_HEADER: both or none"
+            raise ValueError(msg)
+        return value
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command of the dead-letter queue."""
-    options = _parser().parse_args(argv)
-    settings = read_settings(ReviewSettings, os.environ)
+    options = parser(_drain, _serve).parse_args(argv)
+    settings = read_settings(ServeSettings if options.program is _serve else ReviewSettings, os.environ)
     configure_logging("dlq-review", settings.log_level, settings.log_format)
-    pool = open_pool(settings.database_url.get_secret_value(), name="waste-review", max_size=2)
+    size = _CONNECTIONS if options.program is _serve else 2
+    pool = open_pool(settings.database_url.get_secret_value(), name="waste-review", max_size=size)
     try:
-        return int(options.run(options, settings, PostgresReviewDesk(pool)))
+        if options.program:
+            return int(options.program(options, settings, pool))
+        return int(options.run(options, _desk(settings, pool)))
     finally:
         pool.close(timeout=3)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="waste dlq", description="What the model was unsure of, and what could not be processed.")
-    commands = parser.add_subparsers(required=True, metavar="drain|list|show|depth")
-    drain = commands.add_parser("drain", help="move dead letters from their queue to the review desk")
-    drain.add_argument("--once", action="store_true", help="end when the queue is empty")
-    drain.set_defaults(run=_drain)
-    listing = commands.add_parser("list", help="list what waits for people, oldest first")
-    listing.add_argument("--lane", choices=list(LANES), default="review")
-    listing.add_argument("--reason")
-    listing.add_argument("--sensor")
-    listing.add_argument("--limit", type=integer_between(0, 1_000_000), default=50, help="(default: 50)")
-    listing.add_argument("--json", action="store_true")
-    listing.set_defaults(run=_list)
-    show = commands.add_parser("show", help="show everything known of one item")
-    show.add_argument("event_id", type=UUID)
-    show.set_defaults(run=_show)
-    depth = commands.add_parser("depth", help="count what is on the queue and in the lanes")
-    depth.add_argument("--json", action="store_true")
-    depth.set_defaults(run=_depth)
-    return parser
+def _desk(settings: ReviewSettings, pool: Pool, **more: object) -> Desk:
+    values = {
+        "lane": PostgresReviewLane(pool),
+        "labels": PostgresLabels(pool),
+        "browser": PostgresBrowser(pool),
+        "failures": PostgresFailureLane(pool),
+        "accounts": PostgresAccounts(pool),
+        "quality": PostgresQuality(pool),
+        "backlog": PostgresBacklog(pool),
+        "letters": PostgresReviewDesk(pool, second_opinion_share=settings.second_opinion_share),
+        "edge_queue": open_edge_queue(settings),
+        "dead_letters": open_dead_letter_queue(settings),
+        "clock": lambda: datetime.now(UTC),
+        "telemetry": FleetTelemetry(),
+        "chance": random.random,
+        "redrive_per_second": settings.redrive_per_second,
+        "public_url": settings.review_public_url,
+    }
+    return Desk(**(values | more))  # type: ignore[arg-type]
 
 
-def _drain(options: argparse.Namespace, settings: ReviewSettings, desk: PostgresReviewDesk) -> int:
-    telemetry = FleetTelemetry()
-    drain = DeadLetterDrain(open_dead_letter_queue(settings), desk, lambda: datetime.now(UTC), telemetry, gather_s=_GATHER_S)
+def _drain(options: argparse.Namespace, settings: ReviewSettings, pool: Pool) -> int:
+    desk = _desk(settings, pool)
+    drain = DeadLetterDrain(desk.dead_letters, desk.letters, desk.clock, desk.telemetry, gather_s=_GATHER_S)
     if options.once:
         while drain.take_one(wait_s=0):
             pass
         return 0
     stop, health = stop_on_signals(), Health(READY)
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
-    run_until_stopped(drain.take_one, stop, health, telemetry)
+    rounds = WithChores(drain.take_one, desk.quality, desk.letters, desk.telemetry, audit_share=settings.audit_share)
+    run_until_stopped(rounds.take_one, stop, health, desk.telemetry)
     stop_serving()
     return 0
 
 
-def _list(options: argparse.Namespace, _: ReviewSettings, desk: PostgresReviewDesk) -> int:
-    rows = desk.waiting(options.lane, reason=options.reason, sensor_id=options.sensor, limit=options.limit)
-    if options.json:
-        _print_json(rows)
-    else:
-        _print_table(rows)
-        if rows and len(rows) == options.limit:
-            sys.stderr.write(f"the oldest {len(rows)}; --limit shows more, waste dlq depth counts them\n")
+def _serve(_: argparse.Namespace, settings: ServeSettings, pool: Pool) -> int:
+    desk = _desk(
+        settings,
+        pool,
+        gold_share=settings.gold_share,
+        reviewer_hours_a_day=settings.reviewer_hours_a_day,
+        pictures=FleetPictures(open_image_source(settings)),
+        passwords=Argon2Passwords(),
+    )
+    secret = settings.review_proxy_secret
+    doors = Doors(
+        public_url=settings.review_public_url,
+        proxy_user_header=settings.review_proxy_user_header,
+        proxy_secret=secret.get_secret_value() if secret else None,
+    )
+    hosts = [urlsplit(settings.review_public_url).hostname or "", *_LOCAL]
+    health = Health(_DATABASE)
+    stop_serving = serve_health(health, settings.health_host, settings.health_port)
+    pulse = Pulse(health.tick, lambda: ping(pool), lambda there: (health.met if there else health.lost)(_DATABASE))
+    config = uvicorn.Config(
+        create_app(desk, doors, hosts=hosts, pulse=pulse),
+        host=settings.review_host,
+        port=settings.review_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.review_proxies),
+        forwarded_allow_ips=list(settings.review_proxies),
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+        limit_concurrency=512,
+    )
+    uvicorn.Server(config).run()
+    stop_serving()
     return 0
-
-
-def _show(options: argparse.Namespace, _: ReviewSettings, desk: PostgresReviewDesk) -> int:
-    item = desk.show(str(options.event_id))
-    if item is None:
-        sys.stderr.write(f"waste dlq show: no item {options.event_id} in either lane\n")
-        return 1
-    _print_json(item)
-    return 0
-
-
-def _depth(options: argparse.Namespace, settings: ReviewSettings, desk: PostgresReviewDesk) -> int:
-    queue = open_dead_letter_queue(settings).depth()
-    counts = desk.counts()
-    if options.json:
-        _print_json({"queue": {"waiting": queue.waiting, "leased": queue.leased}, **counts})
-        return 0
-    sys.stdout.write(f"queue     {queue.waiting:7} waiting, {queue.leased} leased\n")
-    for lane, reasons in counts.items():
-        detail = ", ".join(f"{clean(reason)} {count}" for reason, count in reasons.items())
-        sys.stdout.write(f"{lane:9} {sum(reasons.values()):7} open{': ' if detail else ''}{detail}\n")
-    return 0
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, default=_jsonable, ensure_ascii=True) + "\n")
-
-
-def _jsonable(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return bytes(value).decode(errors="replace") if isinstance(value, bytes | memoryview) else str(value)
-
-
-def _print_table(rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        sys.stdout.write("nothing waits here\n")
-        return
-    for row in rows:
-        cells = (row["event_id"], row["decided_at"].isoformat(timespec="seconds"), row["reason"], row["sensor_id"] or "-")
-        sys.stdout.write("  ".join(clean(str(cell)) for cell in cells) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from contracts.codec import read_claims
 from contracts.errors import Permanent
 from contracts.ids import uuid7
 from contracts.messages import Received
-from contracts.names import OutcomeKind
+from contracts.names import SIGNATURE_HEADER, OutcomeKind
 from contracts.outcomes import DeadLetter, Outcome, raw_text
 
 _MAX_RAW_BYTES = 64 * 1024
@@ -28,7 +28,9 @@ def refusal_id(received: Received) -> UUID:
 
 def refuse(received: Received, error: Permanent, now: datetime) -> Outcome:
     """Return the failure outcome of a refused message, with its raw bytes for people to look at."""
-    claimed = dict(read_claims(received.message.body))
+    # With its signature people can send it through this door again, once what refused it has been put right.
+    signature = received.message.headers.get(SIGNATURE_HEADER, "")[:256]
+    claimed = dict(read_claims(received.message.body)) | ({"signature": signature} if signature.isprintable() and signature else {})
     letter = DeadLetter(
         event_id=refusal_id(received),
         kind=OutcomeKind.FAILURE,

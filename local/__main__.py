@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"--images: there is no folder {options.images}")
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console(stderr=True)
-    fleet = LocalFleet(options.data_dir.absolute(), workers=options.workers, concurrency=options.concurrency)
+    fleet = LocalFleet(options.data_dir.absolute(), workers=options.workers, concurrency=options.concurrency, desk=not options.exit)
     try:
         console.print(f"starting Valkey, Postgres, SeaweedFS and the roles (log: {fleet.log_path}) ...")
         with fleet:
@@ -67,6 +67,9 @@ def _run(options: argparse.Namespace, fleet: LocalFleet, console: Console) -> in
     run_dir = fleet.data_dir / "runs" / time.strftime("%Y%m%d-%H%M%S")
     run_dir.mkdir(parents=True)
     accepted, truth = run_dir / "accepted.txt", run_dir / "truth.jsonl"
+    if not options.exit:
+        console.print("the review desk (this link lets a browser on this machine in, once):")
+        console.print(f"  {fleet.desk_link()}", soft_wrap=True, highlight=False, markup=False)
     fleet.supervisor.start(_SIMULATOR, _simulate(options, accepted, truth), env=fleet.environment("edge"))
     read = lambda: read_figures(fleet.database_urls["reader"], accepted, truth)  # noqa: E731
     figures = _watch(options, fleet, read, console)
@@ -115,6 +118,7 @@ def _say_where_to_look(fleet: LocalFleet, console: Console) -> None:
     lines.append("the ledger         SELECT * FROM outcomes JOIN predictions USING (event_id), in")
     lines.append(f"                   {fleet.database_urls['reader']}")
     waste = Path(sys.executable).with_name("waste")
+    lines.append(f"the review desk    {fleet.desk_url} (another link: the command below with dlq account link demo)")
     lines.append(f"what waits         env $(cat {fleet.write_environment('review')}) {waste} dlq list")
     lines.append(f"a bin of your own  env $(cat {fleet.write_environment('edge')}) {waste} send photo.jpg --sensor bin-7")
     for line in lines:

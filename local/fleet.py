@@ -19,6 +19,8 @@ from local.supervisor import Supervisor
 from local.valkey import MAXMEMORY_BYTES
 
 _READY_TIMEOUT_S = 60.0
+_DESK = "review-desk"
+_DEMO_ACCOUNT = "demo"
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LOG_LEVEL", "CONFIDENCE_THRESHOLD", "MODEL_PATH", "MODEL_SHA256")
 
 
@@ -35,16 +37,21 @@ class LocalFleet:
         *,
         workers: int = 1,
         concurrency: int = 2,
+        desk: bool = False,
         durable: bool = True,
         terminal: TextIO | None = None,
         valkey_maxmemory: int = MAXMEMORY_BYTES,
     ) -> None:
-        """Keep everything under `data_dir`; the merged log of the roles also goes to `terminal` if there is one."""
+        """Keep everything under `data_dir`; `desk` adds the review desk's pages.
+
+        The merged log of the roles also goes to `terminal` if there is one.
+        """
         self.data_dir = private_directory(data_dir)
         self.stack = Stack(self.data_dir, durable=durable, valkey_maxmemory=valkey_maxmemory)
         self.log_path = self.data_dir / "log" / "fleet.log"
         self.supervisor = Supervisor(log_path=self.log_path, terminal=terminal)
-        self._workers, self._concurrency = workers, concurrency
+        self._workers, self._concurrency, self._desk = workers, concurrency, desk
+        self.desk_url = f"http://127.0.0.1:{free_port()}"
         self.health_ports: dict[str, int] = {}
         self.database_urls: dict[str, str] = {}
         self._environment: dict[str, str] = {}
@@ -69,11 +76,12 @@ class LocalFleet:
 
     def role_names(self) -> list[str]:
         """Return the names of the roles of this fleet."""
-        return ["intake", "dlq-drain", *(f"worker-{number}" for number in range(1, self._workers + 1))]
+        pages = [_DESK] if self._desk else []
+        return ["intake", "dlq-drain", *pages, *(f"worker-{number}" for number in range(1, self._workers + 1))]
 
     def start_role(self, name: str) -> None:
         """Start a role (again)."""
-        commands = {"intake": ["intake"], "dlq-drain": ["dlq", "drain"]}
+        commands = {"intake": ["intake"], "dlq-drain": ["dlq", "drain"], _DESK: ["dlq", "serve"]}
         command = commands.get(name, ["worker", "--concurrency", str(self._concurrency)])
         self.supervisor.start(name, [sys.executable, "-m", "waste", *command], env=self.role_environment(name))
 
@@ -104,6 +112,15 @@ class LocalFleet:
             return error.read().decode(errors="replace").strip()
         except OSError as error:
             return f"no answer: {error}"
+
+    def desk_link(self) -> str:
+        """Return a link by which a browser on this machine enters the review desk once, as its admin; raises FleetFailed."""
+        waste = [sys.executable, "-m", "waste", "dlq", "account"]
+        for arguments in (["add", _DEMO_ACCOUNT, "--role", "admin"], ["link", _DEMO_ACCOUNT]):
+            done = subprocess.run([*waste, *arguments], env=self.environment("review"), capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                return done.stdout.strip()
+        raise FleetFailed(f"the review desk let nobody in:\n{done.stderr[-2000:]}")
 
     def __enter__(self) -> Self:
         """Start the fleet."""
@@ -138,6 +155,8 @@ class LocalFleet:
             "DEVICE_MASTER_KEY": ensure_master_key(private_directory(self.data_dir / "secrets")),
             # The workers share the cores: more pictures at once than cores cost each of them its caches.
             "COMPUTE_AT_ONCE": str(max(1, (os.cpu_count() or 1) // self._workers)),
+            "REVIEW_PORT": self.desk_url.rpartition(":")[2],
+            "REVIEW_PUBLIC_URL": self.desk_url,
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
         }
@@ -154,4 +173,4 @@ class LocalFleet:
 
 
 def _program(name: str) -> str:
-    return {"intake": "intake", "dlq-drain": "review"}.get(name, "worker")
+    return {"intake": "intake", "dlq-drain": "review", _DESK: "review"}.get(name, "worker")

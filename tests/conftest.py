@@ -80,6 +80,16 @@ def sql(database_url):
 
 
 @pytest.fixture
+def house(stack, database_url, sql, tmp_path):
+    """A review desk of this test's own; call it with settings of the desk to change them."""
+    from tests.desk_house import House
+
+    house = House(stack, database_url, sql, tmp_path)
+    yield house
+    house.close()
+
+
+@pytest.fixture
 def redis_url(stack):
     """An empty Valkey."""
     redis.Redis.from_url(stack.valkey.url).flushall()

@@ -14,7 +14,7 @@ _ROLES = {
     "simulate": ("producer.__main__", "SimulateSettings"),
     "intake": ("intake.__main__", "IntakeSettings"),
     "worker": ("worker.__main__", "WorkerSettings"),
-    "dlq": ("dlq_review.__main__", "ReviewSettings"),
+    "dlq": ("dlq_review.__main__", "ServeSettings"),
     "db": ("migrations.__main__", "MigrationSettings"),
 }
 

@@ -80,6 +80,13 @@ FORBIDDEN = {
     ],
     "review": [
         "DELETE FROM review_items",
+        "DELETE FROM outcomes",
+        "UPDATE labels SET choice = 'glass'",
+        "DELETE FROM labels",
+        "UPDATE actions SET actor = 'nobody'",
+        "DELETE FROM actions",
+        "DELETE FROM failure_rounds",
+        "INSERT INTO redriven_outcomes DEFAULT VALUES",
         "INSERT INTO outcomes DEFAULT VALUES",
         "UPDATE events SET open = false",
         "SELECT * FROM revocations",
@@ -88,6 +95,9 @@ FORBIDDEN = {
         "INSERT INTO outcomes DEFAULT VALUES",
         "UPDATE events SET open = false",
         "DELETE FROM failures",
+        "SELECT * FROM credentials",
+        "SELECT password_hash FROM accounts",
+        "SELECT redrive_failures(ARRAY[]::uuid[], 'x', 1)",
         "CREATE TABLE x (y int)",
     ],
 }

@@ -1,0 +1,142 @@
+"""Accounts of the review desk in Postgres, and what opens it: kept as digests, so that a copy of the table opens nothing."""
+
+import hashlib
+import secrets
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row, kwargs_row
+
+from adapters.postgres import Pool, connected
+from contracts.accounts import Account, Role
+from contracts.errors import EventInvalid, RequestRefused
+
+_ACCOUNT = "account_id, name, role"
+_BY_TOKEN = f"""
+WITH used AS (
+    UPDATE credentials SET seen_at = now() WHERE token_sha256 = %(digest)s AND seen_at < now() - interval '1 min'
+)
+SELECT {_ACCOUNT} FROM credentials c JOIN accounts a USING (account_id)
+WHERE c.token_sha256 = %(digest)s AND c.kind = %(kind)s AND c.expires_at > now() AND a.disabled_at IS NULL
+"""  # noqa: S608 - the only insertion is a constant of this module
+_USE_LINK = f"""
+WITH used AS (
+    DELETE FROM credentials WHERE token_sha256 = %s AND kind = 'link' AND expires_at > now() RETURNING account_id
+)
+SELECT {_ACCOUNT} FROM used JOIN accounts USING (account_id) WHERE disabled_at IS NULL
+"""  # noqa: S608 - as above
+_ISSUE = """
+INSERT INTO credentials (token_sha256, kind, account_id, expires_at, note)
+VALUES (%s, %s, %s, now() + make_interval(secs => %s), %s)
+"""
+_FORGET = "DELETE FROM credentials WHERE expires_at < now()"
+_FAILURES = """
+SELECT count(*) FILTER (WHERE name = %(name)s AND address = %(address)s), count(*) FILTER (WHERE name = %(name)s),
+    count(*) FILTER (WHERE address = %(address)s)
+FROM login_failures WHERE failed_at > now() - interval '15 min'
+"""
+_MOST_OF_ONE, _MOST_OF_NAME, _MOST_OF_ADDRESS = 5, 50, 30
+
+
+class PostgresAccounts:
+    """Implements `contracts.review_ports.Accounts`."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Work on connections of `pool`."""
+        self._pool = pool
+
+    def create(self, name: str, role: Role) -> Account:
+        """Make an account; raises RequestRefused if there is one of that name, whatever its letters' case."""
+        query = f"INSERT INTO accounts (name, role) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING {_ACCOUNT}"  # noqa: S608
+        try:
+            account = self._account(query, (name, role))
+        except EventInvalid as error:
+            raise RequestRefused("name", error.detail) from error
+        if account is None:
+            raise RequestRefused("name", f"{name!r} is taken")
+        return account
+
+    def find(self, name: str) -> tuple[Account, str | None] | None:
+        """Return the account of a name that may enter, with its password's hash."""
+        query = f"SELECT {_ACCOUNT}, password_hash FROM accounts WHERE lower(name) = lower(%s) AND disabled_at IS NULL"  # noqa: S608
+        with connected(self._pool) as connection:
+            row = connection.execute(query, (name,)).fetchone()
+        return (Account(row[0], row[1], Role(row[2])), row[3]) if row else None
+
+    def change(
+        self, name: str, *, role: Role | None = None, password_hash: str | None = None, disabled: bool | None = None
+    ) -> Account | None:
+        """Change what is given, and end what the account had open; None if there is no account of that name."""
+        query = f"""
+            UPDATE accounts SET role = coalesce(%(role)s, role), password_hash = coalesce(%(hash)s, password_hash),
+                disabled_at = CASE %(disabled)s::boolean WHEN true THEN coalesce(disabled_at, now()) WHEN false THEN NULL
+                    ELSE disabled_at END
+            WHERE lower(name) = lower(%(name)s) RETURNING {_ACCOUNT}
+        """  # noqa: S608 - the only insertion is a constant of this module
+        account = self._account(query, {"name": name, "role": role, "hash": password_hash, "disabled": disabled})
+        if account:
+            with connected(self._pool) as connection:
+                connection.execute("DELETE FROM credentials WHERE account_id = %s", (account.account_id,))
+        return account
+
+    def everyone(self) -> list[dict[str, Any]]:
+        """Return all accounts, with when each was last seen."""
+        query = """
+            SELECT name, role, created_at, disabled_at, password_hash IS NOT NULL AS has_password,
+                (SELECT max(seen_at) FROM credentials c WHERE c.account_id = a.account_id) AS seen_at
+            FROM accounts a ORDER BY lower(name)
+        """
+        with connected(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query).fetchall()
+
+    def issue(self, kind: str, account_id: UUID, lifetime_s: float, note: str = "") -> str:
+        """Return a new secret of a kind (session, link, api) that opens the desk for `lifetime_s`."""
+        token = secrets.token_urlsafe(32)
+        with connected(self._pool) as connection:
+            connection.execute(_FORGET)
+            connection.execute(_ISSUE, (_digest(token), kind, account_id, lifetime_s, note[:200]))
+        return token
+
+    def account_of(self, kind: str, token: str) -> Account | None:
+        """Return whom a secret belongs to, if it still opens the desk."""
+        return self._account(_BY_TOKEN, {"digest": _digest(token), "kind": kind})
+
+    def use_link(self, token: str) -> Account | None:
+        """Return whom a one-time link belongs to, and make it worthless."""
+        return self._account(_USE_LINK, (_digest(token),))
+
+    def revoke(self, token: str) -> None:
+        """Make a secret worthless."""
+        with connected(self._pool) as connection:
+            connection.execute("DELETE FROM credentials WHERE token_sha256 = %s", (_digest(token),))
+
+    def may_try(self, name: str, address: str) -> bool:
+        """Count an attempt to log in as failed until `succeeded`, and return whether it may be made at all.
+
+        Counted first: a thousand attempts at the same moment would otherwise all find the count at zero.
+        """
+        values = {"name": name.lower()[:100], "address": address}
+        with connected(self._pool) as connection:
+            connection.execute("DELETE FROM login_failures WHERE failed_at < now() - interval '1 day'")
+            connection.execute("INSERT INTO login_failures (name, address) VALUES (%(name)s, %(address)s)", values)
+            row = connection.execute(_FAILURES, values).fetchone()
+        one, of_name, of_address = row or (0, 0, 0)
+        return bool(one <= _MOST_OF_ONE and of_name <= _MOST_OF_NAME and of_address <= _MOST_OF_ADDRESS)
+
+    def succeeded(self, name: str, address: str) -> None:
+        """Forget the failed logins of a name from an address."""
+        with connected(self._pool) as connection:
+            values = (name.lower()[:100], address)
+            connection.execute("DELETE FROM login_failures WHERE name = %s AND address = %s", values)
+
+    def _account(self, query: str, values: Any) -> Account | None:
+        with connected(self._pool) as connection, connection.cursor(row_factory=kwargs_row(_as_account)) as cursor:
+            return cursor.execute(query, values).fetchone()
+
+
+def _as_account(account_id: UUID, name: str, role: str) -> Account:
+    return Account(account_id, name, Role(role))
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="replace")).digest()

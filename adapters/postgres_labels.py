@@ -1,0 +1,115 @@
+"""Labels in Postgres: only ever added, each once, and what they amount to for their item."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import TupleRow, dict_row
+
+from adapters.postgres import Pool, connected
+from adapters.postgres_review import EARLY_LABELS
+from contracts.errors import LabelRefused
+from contracts.labels import Choice, Effect, NewLabel, Purpose, resolve
+
+_ITEM = """
+SELECT state, wanted, model_version, category, confidence, resolved,
+    EXISTS (SELECT FROM gold g WHERE g.event_id = r.event_id) AS gold
+FROM review_items r WHERE event_id = %s FOR UPDATE OF r
+"""
+_KNOWN = "SELECT EXISTS (SELECT FROM events WHERE event_id = %s) OR EXISTS (SELECT FROM outcomes WHERE event_id = %s)"
+_STANDING = "SELECT label_id, account_id, choice, purpose FROM standing_labels WHERE event_id = %s ORDER BY labelled_at, label_id"
+_INSERT = """
+INSERT INTO labels (label_id, event_id, account_id, choice, replaces, purpose, origin, labelled_at, took_ms, model_version,
+    shown_category, shown_confidence)
+VALUES (%s, %s, %s, %s, %s, %s, %s, coalesce(%s, clock_timestamp()), %s, %s, %s, %s)
+"""
+# The item goes to whoever comes next, but for one that was taken back: that stays with the page that did.
+_SETTLE = """
+UPDATE review_items SET state = %(state)s, resolved = %(answer)s, wanted = %(wanted)s,
+    closed_at = CASE WHEN %(answer)s::text IS NULL THEN NULL ELSE coalesce(closed_at, now()) END,
+    lease_account = NULL, lease_desk = NULL, lease_until = NULL
+WHERE event_id = %(event)s
+"""
+_COUNTS = frozenset({Purpose.REVIEW, Purpose.EARLY})
+
+
+class _Standing(NamedTuple):
+    label_id: UUID
+    account_id: UUID
+    choice: str
+    purpose: str
+
+
+class PostgresLabels:
+    """Implements `contracts.review_ports.Labels`."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Work on connections of `pool`."""
+        self._pool = pool
+
+    def add(self, labels: Sequence[NewLabel]) -> list[Effect]:
+        """Add labels, all or none, and return what each changed, in their order.
+
+        Raises LabelRefused for an event that nobody knows, or a label that replaces none of this person's standing ones.
+        """
+        effects: dict[UUID, Effect] = {}
+        with connected(self._pool) as connection, connection.transaction():
+            for label in sorted(labels, key=lambda label: label.event_id):  # one order, so that nobody waits in a ring
+                effects[label.label_id] = _add(connection, label)
+        return [effects[label.label_id] for label in labels]
+
+
+def _add(connection: Connection[TupleRow], label: NewLabel) -> Effect:
+    item = _locked_item(connection, label.event_id)
+    if connection.execute("SELECT FROM labels WHERE label_id = %s", (label.label_id,)).fetchone():
+        return Effect.REPEATED
+    standing = [_Standing(*row) for row in connection.execute(_STANDING, (label.event_id,))]
+    own = next((one for one in standing if one.account_id == label.account_id), None)
+    if label.replaces is None and label.choice is None:
+        raise LabelRefused("choice", "is missing, and no label is taken back")
+    if label.replaces is None and own:
+        return Effect.REPEATED
+    if label.replaces is not None and (own is None or own.label_id != label.replaces):
+        raise LabelRefused("replaces", f"{label.replaces} is no standing label of this person on item {label.event_id}")
+    purpose = Purpose(own.purpose) if own else _purpose(item)
+    shown = (item["model_version"], item["category"], item["confidence"]) if item else (None, None, None)
+    values = (label.label_id, label.event_id, label.account_id, label.choice, label.replaces, purpose, label.origin)
+    connection.execute(_INSERT, (*values, label.labelled_at, label.took_ms, *shown))
+    if item is None or purpose == Purpose.GOLD:
+        return Effect.COUNTED
+    return _settle(connection, label.event_id, item, was_closed=item["state"] != "open")
+
+
+def _locked_item(connection: Connection[TupleRow], event_id: UUID) -> dict[str, Any] | None:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        if item := cursor.execute(_ITEM, (event_id,)).fetchone():
+            return item
+        known = connection.execute(_KNOWN, (event_id, event_id)).fetchone()
+        if not known or not known[0]:
+            raise LabelRefused("event_id", f"{event_id} is not known here")
+        # Not filed yet. The lock is kept to the end: filing, which shares it, comes wholly before this label or after.
+        connection.execute(f"SELECT pg_advisory_xact_lock({EARLY_LABELS})")
+        return cursor.execute(_ITEM, (event_id,)).fetchone()
+
+
+def _purpose(item: dict[str, Any] | None) -> Purpose:
+    if item is None:
+        return Purpose.EARLY
+    if item["state"] == "open":
+        return Purpose.REVIEW
+    return Purpose.GOLD if item["gold"] else Purpose.LATE
+
+
+def _settle(connection: Connection[TupleRow], event_id: UUID, item: dict[str, Any], *, was_closed: bool) -> Effect:
+    standing = [_Standing(*row) for row in connection.execute(_STANDING, (event_id,))]
+    counted = [Choice(one.choice) for one in standing if one.purpose in _COUNTS]
+    late = [Choice(one.choice) for one in standing if one.purpose == Purpose.LATE]
+    found = resolve([*counted, *late[: max(0, item["wanted"] - len(counted))]], item["wanted"])
+    if was_closed and found.answer == item["resolved"]:
+        return Effect.KEPT
+    state = "labelled" if found.answer else "open"
+    connection.execute(_SETTLE, {"state": state, "answer": found.answer, "wanted": found.wanted, "event": event_id})
+    if found.answer:
+        return Effect.CLOSED
+    return Effect.REOPENED if was_closed else Effect.COUNTED

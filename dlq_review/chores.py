@@ -1,0 +1,37 @@
+"""What has to be done now and then beside the drain: the audit sample, and what the queue lost."""
+
+import time
+from collections.abc import Callable
+
+from contracts.facts import AuditSampled
+from contracts.ports import Telemetry
+from contracts.review_ports import LostLetters, Quality
+from dlq_review.reconcile import reconcile
+
+_SAMPLE_EVERY_S = 10.0
+_RECONCILE_EVERY_S = 300.0
+
+
+class WithChores:
+    """Calls a round, and does a chore when its time has come. A chore may be repeated, by others at the same time too."""
+
+    def __init__(
+        self, take_one: Callable[[], bool], quality: Quality, letters: LostLetters, telemetry: Telemetry, *, audit_share: float
+    ) -> None:
+        """Do `take_one`, and put `audit_share` of the confident predictions, in [0, 1], up for review."""
+        self._take_one, self._quality, self._letters, self._telemetry = take_one, quality, letters, telemetry
+        self._audit_share = audit_share
+        self._sample_at = self._reconcile_at = 0.0
+
+    def take_one(self) -> bool:
+        """Go round once; returns whether there was a batch. Raises Infrastructure and loses nothing."""
+        found = self._take_one()
+        now = time.monotonic()
+        if now >= self._sample_at:
+            self._sample_at = now + _SAMPLE_EVERY_S
+            if sampled := self._quality.sample(self._audit_share):
+                self._telemetry.emit(AuditSampled(sampled))
+        if now >= self._reconcile_at:
+            self._reconcile_at = now + _RECONCILE_EVERY_S
+            reconcile(self._letters, self._telemetry)
+        return found

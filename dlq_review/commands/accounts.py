@@ -1,0 +1,62 @@
+"""`waste dlq account add|list|link|token|role|lock|unlock`."""
+
+import argparse
+import sys
+
+from contracts.accounts import Account, Role
+from contracts.errors import RequestRefused
+from dlq_review.commands.acting import actor
+from dlq_review.commands.output import print_json, print_table
+from dlq_review.desk import Desk
+from dlq_review.people import create_account, login_link
+
+_DAY_S = 86_400.0
+
+
+def account(options: argparse.Namespace, desk: Desk) -> int:
+    """Make and change accounts."""
+    if options.what == "list":
+        rows = desk.accounts.everyone()
+        print_json(rows) if options.json else print_table(rows, ("name", "role", "created_at", "seen_at", "disabled_at"))
+        return 0
+    if not options.name:
+        raise RequestRefused("name", "is missing")
+    said = _DO[options.what](options, desk)
+    desk.failures.note(actor(), f"account: {options.what}", options.name)
+    print_json(said) if options.json else sys.stdout.write("\n".join(said.values()) + "\n")
+    return 0
+
+
+def _add(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
+    made = create_account(desk, options.name, options.role or Role.REVIEWER)
+    return {"link": login_link(desk, made.name, desk.public_url)}
+
+
+def _link(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
+    return {"link": login_link(desk, options.name, desk.public_url)}
+
+
+def _token(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
+    found = desk.accounts.find(options.name)
+    if found is None:
+        raise RequestRefused("name", f"{options.name!r} has no account that may enter")
+    return {"token": desk.accounts.issue("api", found[0].account_id, options.days * _DAY_S)}
+
+
+def _role(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
+    if options.role is None:
+        raise RequestRefused("--role", "is missing")
+    return _changed(desk.accounts.change(options.name, role=options.role), options.name)
+
+
+def _lock(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
+    return _changed(desk.accounts.change(options.name, disabled=options.what == "lock"), options.name)
+
+
+def _changed(found: Account | None, name: str) -> dict[str, str]:
+    if found is None:
+        raise RequestRefused("name", f"{name!r} has no account")
+    return {"account": f"{found.name}: {found.role}"}
+
+
+_DO = {"add": _add, "link": _link, "token": _token, "role": _role, "lock": _lock, "unlock": _lock}

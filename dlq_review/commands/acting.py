@@ -1,0 +1,93 @@
+"""`waste dlq label|import|redrive|discard|reconcile`."""
+
+import argparse
+import getpass
+import json
+import sys
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from contracts.accounts import Account, Actor
+from contracts.errors import RequestRefused
+from contracts.labels import NewLabel, Origin
+from contracts.review import Lane
+from dlq_review.commands.looking import filter_of
+from dlq_review.commands.output import note, print_json
+from dlq_review.desk import Desk
+from dlq_review.importing import import_labels
+from dlq_review.label_studio import read_tasks
+from dlq_review.reconcile import reconcile as bring_back
+
+
+def label(options: argparse.Namespace, desk: Desk) -> int:
+    """Label an item."""
+    account = _account(desk, options.account)
+    (effect,) = desk.labels.add([NewLabel(uuid4(), options.event_id, account.account_id, options.choice, Origin.CLI)])
+    _say(options, {"effect": effect.value}, f"{effect.value}")
+    return 0
+
+
+def import_tasks(options: argparse.Namespace, desk: Desk) -> int:
+    """Take the annotations of Label Studio's tasks as labels."""
+    account = _account(desk, options.account)
+    try:
+        text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text("utf-8")
+        tasks = json.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        raise RequestRefused(options.file, f"cannot be read: {error}") from None
+    effects, refused = import_labels(desk.labels, read_tasks(tasks), account.account_id)
+    for one in refused:
+        note(f"refused: {one}")
+    said = ", ".join(f"{count} {effect}" for effect, count in effects.items()) or "no labels"
+    _say(options, {"effects": effects, "refused": refused}, f"{said}; {len(refused)} refused")
+    return 1 if refused else 0
+
+
+def redrive(options: argparse.Namespace, desk: Desk) -> int:
+    """Open the events of failures again."""
+    ids = _meant(options, desk)
+    done = desk.redrive(ids, actor())
+    told = {"reopened": done.reopened, "sent_again": done.sent_again, "left": done.left}
+    said = f"{len(done.reopened)} opened again, {len(done.sent_again)} sent to the door again, {len(done.left)} left as they are"
+    _say(options, told, said)
+    return 0
+
+
+def discard(options: argparse.Namespace, desk: Desk) -> int:
+    """Put failures away with a reason."""
+    done = desk.failures.discard(_meant(options, desk), actor(), options.because)
+    _say(options, {"discarded": done}, f"{len(done)} put away")
+    return 0
+
+
+def reconcile(options: argparse.Namespace, desk: Desk) -> int:
+    """File what the ledger has for people and no lane has."""
+    filed = bring_back(desk.letters, desk.telemetry, options.older_than)
+    _say(options, {"filed": filed}, f"{filed} brought back")
+    return 0
+
+
+def _meant(options: argparse.Namespace, desk: Desk) -> list[UUID]:
+    if bool(options.event_ids) == options.all:
+        raise RequestRefused("event ids", "or --all: exactly one of them has to be given")
+    options.lane, options.state = Lane.FAILURES.value, "open"
+    return list(options.event_ids) or desk.chosen(filter_of(options))
+
+
+def _account(desk: Desk, name: str) -> Account:
+    found = desk.accounts.find(name)
+    if found is None:
+        raise RequestRefused("--as", f"{name!r} has no account that may enter; waste dlq account add makes one")
+    return found[0]
+
+
+def actor() -> Actor:
+    """Return who uses this command line, as the audit trail names them."""
+    return Actor(f"command line, {getpass.getuser()}")
+
+
+def _say(options: argparse.Namespace, value: object, line: str) -> None:
+    if options.json:
+        print_json(value)
+    else:
+        sys.stdout.write(f"{line}\n")

@@ -1,0 +1,21 @@
+"""Brings back what the dead-letter queue lost: the ledger knows every letter, and a lane must have it."""
+
+from contracts.facts import DeadLettersFiled
+from contracts.ports import Telemetry
+from contracts.review_ports import LostLetters
+
+_BATCH = 500
+GRACE_S = 60.0
+"""How old a letter must be to count as lost: it may be on its way."""
+
+
+def reconcile(letters: LostLetters, telemetry: Telemetry, grace_s: float = GRACE_S) -> int:
+    """File what is in the ledger and in no lane; return how many. Raises LedgerUnavailable, and may be repeated."""
+    filed = 0
+    while batch := letters.lost(_BATCH, grace_s):
+        new = letters.file(batch)
+        telemetry.emit(DeadLettersFiled(len(batch), new))
+        filed += new
+        if not new:  # somebody else files them at this moment
+            break
+    return filed

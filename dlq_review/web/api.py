@@ -1,0 +1,157 @@
+"""The JSON API: the same as the pages do, for other programs. Described at /api/v1/openapi.json."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Body, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from contracts.errors import RequestRefused
+from contracts.labels import Choice, NewLabel, Origin
+from contracts.review import MOST_AT_ONCE, Lane
+from dlq_review.desk import Desk
+from dlq_review.importing import import_labels
+from dlq_review.label_studio import read_tasks, to_task
+from dlq_review.text import jsonable, plain
+from dlq_review.web.looking import backlog_of, picture
+from dlq_review.web.visitors import NotAllowed, Ops, Reviewer, TheDesk
+from dlq_review.web.wishes import FilterFields, FilterQuery
+
+router = APIRouter(prefix="/api/v1")
+
+
+class LabelBody(BaseModel):
+    """A label. `label_id` makes sending twice harmless; `replaces` corrects an earlier one, and without `choice` takes it back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    choice: Choice | None = None
+    label_id: UUID | None = None
+    replaces: UUID | None = None
+    took_ms: Annotated[int | None, Field(ge=0, le=3_600_000)] = None
+
+
+class Chosen(BaseModel):
+    """Failures: by id, or all that a filter means; at most 10,000."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    events: Annotated[list[UUID], Field(max_length=MOST_AT_ONCE)] = []
+    filter: FilterFields | None = None
+
+    def ids(self, desk: Desk) -> list[UUID]:
+        """Return the ids that are meant; raises RequestRefused."""
+        if bool(self.events) == (self.filter is not None):
+            raise RequestRefused("events", "or filter: exactly one of them has to be given")
+        return self.events if self.filter is None else desk.chosen(self.filter.filter(Lane.FAILURES))
+
+
+class Discard(Chosen):
+    """Failures that nobody will need, and why."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+@router.get("/items")
+def items(
+    desk: TheDesk,
+    visitor: Reviewer,
+    fields: FilterQuery,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    after: Annotated[str | None, Query(max_length=100, description="`next` of the page before")] = None,
+) -> Any:
+    """List items of a lane, the oldest first."""
+    if fields.lane is Lane.FAILURES and not visitor.may_ops:
+        raise NotAllowed
+    rows = desk.browser.page(fields.filter(), limit, _after(after))
+    last = f"{rows[-1]['decided_at'].isoformat()}/{rows[-1]['event_id']}" if len(rows) == limit else None
+    return JSONResponse({"items": jsonable(rows), "next": last})
+
+
+@router.get("/items/{event_id}")
+def item(desk: TheDesk, _: Ops, event_id: UUID) -> Any:
+    """Show everything known of one item."""
+    found = desk.browser.show(event_id)
+    if found is None:
+        return JSONResponse({"error": f"there is no item {event_id} in either lane"}, 404)
+    return JSONResponse(jsonable(found))
+
+
+@router.get("/items/{event_id}/picture", response_class=Response)
+def item_picture(desk: TheDesk, visitor: Reviewer, event_id: UUID) -> Response:
+    """Send an item's picture as JPEG."""
+    return picture(desk, visitor, event_id, "large")
+
+
+@router.post("/items/{event_id}/labels")
+def label(desk: TheDesk, visitor: Reviewer, event_id: UUID, body: LabelBody) -> Any:
+    """Label an item; `effect` says what that changed."""
+    label_id = body.label_id or uuid4()
+    new = NewLabel(
+        label_id, event_id, visitor.account.account_id, body.choice, Origin.API, replaces=body.replaces, took_ms=body.took_ms
+    )
+    (effect,) = desk.labels.add([new])
+    return JSONResponse({"label_id": str(label_id), "effect": effect})
+
+
+@router.post("/failures/redrive")
+def redrive(desk: TheDesk, visitor: Ops, chosen: Chosen) -> Any:
+    """Open the events of failures again, so many a second; repetition changes nothing."""
+    done = desk.redrive(chosen.ids(desk), visitor.actor)
+    return JSONResponse(jsonable({"reopened": done.reopened, "sent_again": done.sent_again, "left": done.left}))
+
+
+@router.post("/failures/discard")
+def discard(desk: TheDesk, visitor: Ops, chosen: Discard) -> Any:
+    """Put failures away with a reason."""
+    done = desk.failures.discard(chosen.ids(desk), visitor.actor, plain(chosen.reason, 500))
+    return JSONResponse({"discarded": jsonable(done)})
+
+
+@router.get("/backlog")
+def backlog(desk: TheDesk, _: Reviewer) -> Any:
+    """Say what waits, how fast it comes and goes, and when it will be empty."""
+    told = backlog_of(desk, desk.reviewer_hours_a_day, None)
+    fits = told["fits"]
+    return JSONResponse(jsonable(told["now"] | {"empty_in_h": told["empty_in_h"], "fitting_threshold": fits and fits.threshold}))
+
+
+@router.get("/label-studio/tasks")
+def export_tasks(desk: TheDesk, visitor: Ops, fields: FilterQuery) -> Response:
+    """Send items of the review lane with their labels, in Label Studio's task format; at most 10,000."""
+    desk.failures.note(visitor.actor, "export tasks", "", filter=jsonable(fields.model_dump(exclude_none=True)))
+    return StreamingResponse(_tasks(desk, fields), media_type="application/json")
+
+
+@router.post("/label-studio/tasks")
+def import_tasks(desk: TheDesk, visitor: Reviewer, tasks: Annotated[Any, Body()]) -> Any:
+    """Take the annotations of tasks as labels of this account; importing twice changes nothing."""
+    effects, refused = import_labels(desk.labels, read_tasks(tasks), visitor.account.account_id)
+    return JSONResponse({"effects": effects, "refused": refused}, 200 if not refused else 207)
+
+
+def _after(text: str | None) -> tuple[datetime, UUID] | None:
+    if not text:
+        return None
+    moment, _, event_id = text.partition("/")
+    try:
+        return datetime.fromisoformat(moment), UUID(event_id)
+    except ValueError:
+        raise RequestRefused("after", "is not what `next` of a page before said") from None
+
+
+def _tasks(desk: Desk, fields: FilterFields) -> Iterator[str]:
+    import json
+
+    after, sent = None, 0
+    yield "["
+    while sent < MOST_AT_ONCE and (rows := desk.browser.page(fields.filter(Lane.REVIEW), 200, after)):
+        for row in rows:
+            if found := desk.browser.show(row["event_id"]):
+                yield (",\n" if sent else "") + json.dumps(jsonable(to_task(found, desk.public_url)))
+                sent += 1
+        after = (rows[-1]["decided_at"], rows[-1]["event_id"])
+    yield "]\n"

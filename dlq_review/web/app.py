@@ -1,0 +1,120 @@
+"""The application: routes, what every answer carries, and what errors look like to people and to programs."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from contracts.errors import EventInvalid, Infrastructure, RequestRefused
+from contracts.facts import DependencyLost, PolicyViolated
+from dlq_review.desk import Desk
+from dlq_review.text import plain
+from dlq_review.web import api, entering, failing, looking, people, reviewing
+from dlq_review.web.headers import Guarded
+from dlq_review.web.pages import STATIC, render
+from dlq_review.web.pulse import Pulse
+from dlq_review.web.visitors import Doors, NotAllowed, NotMeant, NotSignedIn
+
+_MOST_REPORT = 2000
+_MOST_BYTES = 8 * 2**20
+
+
+def create_app(desk: Desk, doors: Doors, *, hosts: list[str], pulse: Pulse | None = None) -> ASGIApp:
+    """Return the desk's ASGI application; it answers only to the names in `hosts`, against DNS rebinding."""
+    app = FastAPI(
+        title="waste-fleet review desk",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        max_body_size=_MOST_BYTES,
+        lifespan=pulse.beating if pulse else None,
+    )
+    app.state.desk, app.state.doors = desk, doors
+    for room in (entering, reviewing, failing, looking, people, api):
+        app.include_router(room.router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_api_route("/csp-reports", _report, methods=["POST"], include_in_schema=False)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
+    return Guarded(app, https=doors.https)
+
+
+async def _report(request: Request) -> Response:
+    body = (await request.body())[:_MOST_REPORT]
+    request.app.state.desk.telemetry.emit(PolicyViolated(plain(body.decode(errors="replace"), _MOST_REPORT)))
+    return Response(status_code=204)
+
+
+def _wants_json(request: Request) -> bool:
+    return request.url.path.startswith("/api/") or "application/json" in request.headers.get("content-type", "")
+
+
+def _say(request: Request, status: int, title: str, problem: str) -> Response:
+    if _wants_json(request) or request.url.path.startswith("/pictures/"):
+        return JSONResponse({"error": problem}, status)
+    return render(request, "problem.html", None, status, title=title, problem=problem)
+
+
+def _not_signed_in(request: Request, _: Exception) -> Response:
+    if _wants_json(request) or request.method != "GET" or request.url.path.startswith("/pictures/"):
+        return _say(request, 401, "Signed out", "Nobody is signed in. What was not saved is kept in this browser; sign in again.")
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(request.url_for("enter").include_query_params(next=target).replace(scheme="", netloc=""), 303)
+
+
+def _not_allowed(request: Request, _: Exception) -> Response:
+    return _say(request, 403, "Not for this role", "Your role does not cover this. An admin can change that.")
+
+
+def _not_meant(request: Request, _: Exception) -> Response:
+    return _say(request, 403, "Not from this page", "The request did not come from a page of this desk, or the page is of an "
+                "earlier sign-in. Nothing was changed. Load the page again and repeat it.")  # fmt: skip
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, RequestRefused):
+        return _say(request, 422, "That cannot be done", f"{error.field} {error.problem}.")
+    return _say(request, 422, "That cannot be stored", str(error))
+
+
+def _away(request: Request, error: Exception) -> Response:
+    fault: Any = error
+    request.app.state.desk.telemetry.emit(DependencyLost(fault.reason, fault.detail))
+    return _say(request, 503, "Not now", "The database or a queue cannot be reached. Nothing was changed; try again in a moment.")
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    rows = error.errors() if isinstance(error, RequestValidationError | ValidationError) else []
+    said = "; ".join(f"{plain('.'.join(str(part) for part in row['loc']), 100)}: {plain(row['msg'])}" for row in rows[:5])
+    return _say(request, 422, "That cannot be read", said)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    known = {404: "There is no such page.", 405: "That cannot be done here."}
+    return _say(request, status, "Not here", known.get(status, "The request cannot be answered."))
+
+
+def _unforeseen(request: Request, _: Exception) -> Response:
+    return _say(request, 500, "Not foreseen", "Something went wrong here that nobody foresaw; it is in the log.")
+
+
+_HANDLERS: dict[type[Exception], Any] = {
+    NotSignedIn: _not_signed_in,
+    NotAllowed: _not_allowed,
+    NotMeant: _not_meant,
+    RequestRefused: _refused,
+    EventInvalid: _refused,
+    Infrastructure: _away,
+    RequestValidationError: _invalid,
+    ValidationError: _invalid,
+    HTTPException: _http,
+    Exception: _unforeseen,
+}

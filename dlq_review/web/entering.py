@@ -1,0 +1,91 @@
+"""Signing in by password or one-time link, and out again."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from contracts.accounts import Account, Actor
+from contracts.errors import LoginRefused, LoginsTooMany
+from dlq_review.desk import Desk
+from dlq_review.web.pages import render
+from dlq_review.web.visitors import SESSION_S, Doors, Reviewer, TheDesk, address_of, check_origin
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/enter")
+def enter(request: Request, next: str = "/") -> Response:  # noqa: A002 - the name in the URL
+    """Show the page on which people sign in."""
+    return render(request, "enter.html", next=_local(next), by_proxy=request.app.state.doors.by_proxy)
+
+
+@router.post("/enter")
+def sign_in(
+    request: Request,
+    desk: TheDesk,
+    name: Annotated[str, Form(max_length=100)] = "",
+    password: Annotated[str, Form(max_length=1000)] = "",
+    next: Annotated[str, Form()] = "/",  # noqa: A002 - the name in the form
+) -> Response:
+    """Sign in by password; what is wrong is said in the same words whether there is such an account or not."""
+    check_origin(request)
+    try:
+        account = _check(desk, name, password, address_of(request))
+    except (LoginRefused, LoginsTooMany) as error:
+        status = 429 if isinstance(error, LoginsTooMany) else 401
+        return render(request, "enter.html", status=status, next=_local(next), problem=error.detail, name=name)
+    return _opened(request, desk, account, _local(next), "sign in")
+
+
+@router.get("/enter/link")
+def link(request: Request, token: str = "") -> Response:
+    """Show a button: whatever previews a link shall not use it up."""
+    return render(request, "link.html", token=token)
+
+
+@router.post("/enter/link")
+def enter_by_link(request: Request, desk: TheDesk, token: Annotated[str, Form(max_length=200)]) -> Response:
+    """Enter by a one-time link."""
+    check_origin(request)
+    account = desk.accounts.use_link(token)
+    if account is None:
+        problem = "This link was used before, or its time is over. Ask for another one."
+        return render(request, "enter.html", status=401, problem=problem, next="/")
+    return _opened(request, desk, account, "/", "enter by link")
+
+
+@router.post("/leave")
+def leave(request: Request, desk: TheDesk, _: Reviewer) -> Response:
+    """Sign out."""
+    doors: Doors = request.app.state.doors
+    desk.accounts.revoke(request.cookies.get(doors.cookie, ""))
+    answer = RedirectResponse("/enter", 303)
+    answer.delete_cookie(doors.cookie, path="/", secure=doors.https, httponly=True, samesite="lax")
+    return answer
+
+
+def _check(desk: Desk, name: str, password: str, address: str) -> Account:
+    if not desk.accounts.may_try(name, address):
+        raise LoginsTooMany("Too many failed logins. Wait a quarter of an hour, or ask an admin for a one-time link.")
+    found = desk.accounts.find(name)
+    account, hashed = found or (None, None)
+    if desk.passwords is None or not desk.passwords.matches(password, hashed) or account is None:
+        raise LoginRefused("Name or password is wrong.")
+    desk.accounts.succeeded(name, address)
+    return account
+
+
+def _opened(request: Request, desk: Desk, account: Account, target: str, action: str) -> Response:
+    doors: Doors = request.app.state.doors
+    token = desk.accounts.issue("session", account.account_id, SESSION_S, request.headers.get("user-agent", ""))
+    desk.failures.note(Actor(account.name, address_of(request)), action)
+    answer = RedirectResponse(target, 303)
+    answer.set_cookie(doors.cookie, token, int(SESSION_S), path="/", secure=doors.https, httponly=True, samesite="lax")
+    return answer
+
+
+def _local(target: str) -> str:
+    # A path of ours and nothing that a browser could take for another host's.
+    plain = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable() and "\\" not in target
+    return target if plain else "/"

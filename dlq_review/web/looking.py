@@ -1,0 +1,160 @@
+"""Search, one item, one's own answers, pictures, the backlog and the quality of labels."""
+
+import math
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from contracts.errors import FleetError, RequestRefused
+from contracts.labels import Choice, NewLabel, Origin
+from contracts.review import Lane
+from dlq_review.agreement import by_answer, by_reviewer
+from dlq_review.desk import Desk
+from dlq_review.forecast import fitting, hours_until_empty, loads
+from dlq_review.web.pages import render
+from dlq_review.web.visitors import Admin, NotAllowed, Ops, Reviewer, TheDesk, Visitor
+from dlq_review.web.wishes import FilterQuery
+
+_PAGE = 50
+_SIZES = {"small": 320, "large": 1280}
+_DEFAULT_LABELS_AN_HOUR = 600.0
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+def home(visitor: Reviewer) -> Response:
+    """Lead people to their work."""
+    return RedirectResponse("/review" if visitor.account.role == "reviewer" else "/backlog", 303)
+
+
+@router.get("/items")
+def items(request: Request, desk: TheDesk, visitor: Reviewer, fields: FilterQuery) -> Response:
+    """Search a lane; the failures are for ops."""
+    if fields.lane is Lane.FAILURES and not visitor.may_ops:
+        raise NotAllowed
+    wanted = fields.filter()
+    return render(
+        request, "items.html", visitor, fields=fields, rows=desk.browser.page(wanted, _PAGE), count=desk.browser.count(wanted)
+    )
+
+
+@router.get("/items/{event_id}")
+def item(request: Request, desk: TheDesk, visitor: Reviewer, event_id: UUID) -> Response:
+    """Show all that is known of one item."""
+    found = _visible(desk, visitor, event_id)
+    if found is None:
+        return render(
+            request, "problem.html", visitor, 404, title="Not here", problem=f"There is no item {event_id} in either lane."
+        )
+    around = []
+    if found["sensor_id"] and found["captured_at"]:
+        around = desk.browser.neighbours(found["sensor_id"], found["captured_at"], found["event_id"])
+    return render(request, "item.html", visitor, item=found, neighbours=around)
+
+
+@router.get("/pictures/{event_id}/{size}")
+def picture(desk: TheDesk, visitor: Reviewer, event_id: UUID, size: str) -> Response:
+    """Send an item's picture, made anew by the server; what cannot be shown says why, as text with status 404."""
+    found = _visible(desk, visitor, event_id)
+    if found is None or size not in _SIZES or not found["image_url"] or desk.pictures is None:
+        return Response("there is no such picture\n", 404, media_type="text/plain")
+    try:
+        data = desk.pictures.jpeg(found["image_url"], _SIZES[size])
+    except FleetError as error:
+        return Response(f"{error}\n", 404, media_type="text/plain; charset=utf-8")
+    # Its content never changes, and the browser that asked belongs to somebody who may see it.
+    return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600", "vary": "cookie"})
+
+
+@router.get("/history")
+def history(request: Request, desk: TheDesk, visitor: Reviewer) -> Response:
+    """Show what this person said lately."""
+    return render(request, "history.html", visitor, rows=desk.quality.history(visitor.account.account_id, _PAGE))
+
+
+@router.post("/history/correct")
+def correct(
+    desk: TheDesk,
+    visitor: Reviewer,
+    event_id: Annotated[UUID, Form()],
+    replaces: Annotated[UUID, Form()],
+    choice: Annotated[Choice, Form()],
+) -> Response:
+    """Correct one of one's own labels."""
+    desk.labels.add([NewLabel(uuid4(), event_id, visitor.account.account_id, choice, Origin.DESK, replaces=replaces)])
+    return RedirectResponse("/history", 303)
+
+
+@router.get("/backlog")
+def backlog(
+    request: Request,
+    desk: TheDesk,
+    visitor: Reviewer,
+    hours: Annotated[float | None, Query(gt=0, le=1000)] = None,
+    speed: Annotated[float | None, Query(gt=0, le=100_000)] = None,
+) -> Response:
+    """Show what waits, when it will be empty, and which threshold fits the hours that people have."""
+    told = backlog_of(desk, hours or desk.reviewer_hours_a_day, speed)
+    return render(request, "backlog.html", visitor, **told)
+
+
+@router.get("/quality")
+def quality(request: Request, desk: TheDesk, visitor: Ops, days: Annotated[int, Query(ge=1, le=365)] = 30) -> Response:
+    """Show how far reviewers agree, how fast they are, and how often the model is right where it was sure."""
+    since = desk.clock() - timedelta(days=days)
+    opinions = [(row["event_id"], row["reviewer"], row["choice"]) for row in desk.quality.opinions(since)]
+    told: dict[str, Any] = {
+        "days": days,
+        "reviewers": desk.quality.reviewers(since),
+        "agreement": by_reviewer(opinions),
+        "answers": by_answer(opinions),
+        "audit": desk.quality.audit(since),
+    }
+    return render(request, "quality.html", visitor, **told)
+
+
+@router.post("/items/{event_id}/gold")
+def gold(desk: TheDesk, visitor: Admin, event_id: UUID, choice: Annotated[Choice | Literal["retire"], Form()]) -> Response:
+    """Keep an item as one whose answer is known, or stop that."""
+    if not isinstance(choice, Choice):
+        desk.quality.retire_gold(event_id)
+    elif not desk.quality.set_gold(event_id, choice, visitor.account.account_id):
+        raise RequestRefused("event_id", f"{event_id} is no item that has been answered")
+    desk.failures.note(visitor.actor, "gold", str(event_id), choice=choice)
+    return RedirectResponse(f"/items/{event_id}", 303)
+
+
+def backlog_of(desk: Desk, hours_a_day: float, labels_an_hour: float | None) -> dict[str, Any]:
+    """Return what the backlog page and the API say; hours and labels an hour are of all reviewers together."""
+    now = desk.backlog.now()
+    histogram, each = desk.backlog.confidences()
+    days = max((row["span_s"] for row in histogram), default=86_400.0) / 86_400
+    speed = labels_an_hour or _speed(desk)
+    outliers = sum(row["outliers"] for row in histogram) * each / days
+    found = loads({row["percent"]: (row["decisions"] - row["outliers"]) * each / days for row in histogram}, outliers, speed)
+    return {
+        "now": now,
+        "empty_in_h": hours_until_empty(now["open"], now["filed_last_hour"], now["closed_last_hour"]),
+        "loads": found,
+        "fits": fitting(found, hours_a_day),
+        "hours": hours_a_day,
+        "speed": speed,
+        "days": days,
+        "decisions": sum(row["decisions"] for row in histogram) * each,
+    }
+
+
+def _speed(desk: Desk) -> float:
+    rows = desk.quality.reviewers(desk.clock() - timedelta(days=7))
+    medians = [row["median_s"] for row in rows if row["median_s"] and row["labels"] >= 20]
+    return 3600 / (sum(medians) / len(medians) or math.inf) if medians else _DEFAULT_LABELS_AN_HOUR
+
+
+def _visible(desk: Desk, visitor: Visitor, event_id: UUID) -> dict[str, Any] | None:
+    found = desk.browser.show(event_id)
+    if found and found["lane"] == Lane.FAILURES.value and not visitor.may_ops:
+        return None
+    return found

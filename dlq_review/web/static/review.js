@@ -1,0 +1,254 @@
+// Nobody waits: the next pictures are here before the answer is given, and the answer is told to the server afterwards.
+import { Outbox } from "/static/outbox.js";
+
+const main = document.getElementById("main");
+const desk = main.dataset.desk;
+const csrf = main.dataset.csrf;
+const at = (id) => document.getElementById(id);
+const form = at("answers");
+const AHEAD = 10;
+const UNDO = 10;
+const RENEW_MS = 25_000;
+const EMPTY_MS = 10_000;
+
+const wish = Object.fromEntries(["order", "sensor", "category", "reason"].map((name) => [name, document.querySelector(`.filters [name=${name}]`).value]));
+const reasons = Object.fromEntries([...document.querySelectorAll(".filters [name=reason] option")].filter((one) => one.value).map((one) => [one.value, one.textContent]));
+const queue = []; // shown next, each with its decoded picture
+const done = []; // the last answers, to be taken back
+let current = null;
+let shownAt = 0;
+let taking = false;
+let lookAgain = 0;
+
+async function call(path, body) {
+  const headers = { "content-type": "application/json", "x-csrf-token": csrf };
+  const answer = await fetch(path, { method: "POST", headers, body: JSON.stringify({ desk, ...body }) });
+  if (answer.status === 401 || answer.status === 403) throw new SignedOut();
+  if (answer.status >= 500) throw new Error(`the server says ${answer.status}`);
+  const said = await answer.json();
+  if (!answer.ok) throw new Refused(said.error);
+  return said;
+}
+class SignedOut extends Error {}
+class Refused extends Error {
+  permanent = true;
+}
+
+const outbox = new Outbox(`waste-desk-${main.dataset.account}`, desk, async (actions) => (await call("/review/actions", { actions })).results);
+outbox.onchange = () => {
+  if (outbox.fault instanceof SignedOut) say(`You are signed out. ${outbox.size} answers are kept in this browser and will be saved when you sign in again.`, "/enter?next=/review");
+  else if (outbox.fault) say(`No connection. ${outbox.size} ${outbox.size === 1 ? "answer is" : "answers are"} kept in this browser; trying again.`);
+  else if (outbox.refused.length) say(`Not taken: ${outbox.refused.splice(0).join("; ")}`);
+  else quiet();
+};
+outbox.onresult = (action, result) => {
+  if (action.kind === "label" && action.choice === null && result.item === null && current?.event_id === action.event_id) say("Somebody else has this picture by now. Your answer was taken back.");
+};
+
+function say(text, link) {
+  const notice = at("notice");
+  notice.replaceChildren(text);
+  if (link) {
+    const anchor = document.createElement("a");
+    anchor.href = link;
+    anchor.textContent = " Sign in";
+    notice.append(anchor);
+  }
+  notice.classList.toggle("bad", Boolean(outbox.fault));
+  notice.hidden = false;
+}
+function quiet() {
+  at("notice").hidden = true;
+}
+
+function load(item) {
+  const image = new Image();
+  image.alt = "The picture to be judged";
+  image.dataset.event = item.event_id;
+  image.decoding = "sync";
+  item.image = image;
+  item.ready = new Promise((resolve) => {
+    image.onload = () => image.decode().then(resolve, resolve);
+    image.onerror = () => {
+      item.gone = true;
+      resolve();
+    };
+  });
+  image.src = `/pictures/${item.event_id}/large`;
+  return item;
+}
+
+async function refill() {
+  if (taking || queue.length >= AHEAD - 2) return;
+  taking = true;
+  try {
+    const said = await call("/review/take", { ...wish, count: AHEAD - queue.length });
+    const known = new Set([current, ...queue].filter(Boolean).map((item) => item.event_id));
+    for (const item of said.items) if (!known.has(item.event_id)) queue.push(load(item));
+    at("waiting").textContent = `${said.waiting.toLocaleString("en")} left`;
+    if (!current && queue.length) next();
+  } catch (fault) {
+    if (fault instanceof SignedOut) say("You are signed out.", "/enter?next=/review");
+    else if (!queue.length) say("No connection. Trying again; nothing is lost.");
+    setTimeout(refill, 2000);
+  } finally {
+    taking = false;
+  }
+  clearTimeout(lookAgain);
+  if (!current) lookAgain = setTimeout(refill, EMPTY_MS);
+}
+
+function next() {
+  show(queue.shift() ?? null);
+  refill();
+}
+
+function show(item) {
+  current = item;
+  at("work").hidden = !item;
+  at("empty").hidden = Boolean(item);
+  if (!item) return;
+  at("picture").classList.remove("zoomed");
+  at("zoom").setAttribute("aria-pressed", "false");
+  at("picture").replaceChildren(item.gone ? missing() : item.image);
+  item.ready.then(() => {
+    if (current !== item) return;
+    if (item.gone) at("picture").replaceChildren(missing());
+    item.seen = true; // what nobody has seen, nobody can judge
+    shownAt = performance.now();
+  });
+  form.event_id.value = item.event_id;
+  at("guess").replaceChildren(...item.top.flatMap(([category, score]) => [dot(category), ` ${Math.round(score * 100)} % `]));
+  at("why").textContent = reasons[item.reason] ?? item.reason;
+  at("sensor").textContent = item.sensor_id;
+  const when = at("when");
+  when.dateTime = when.title = item.captured_at;
+  when.textContent = ago(new Date(item.captured_at));
+  if (at("around").open) around();
+}
+
+function missing() {
+  const words = document.createElement("p");
+  words.className = "gone";
+  words.textContent = "This picture cannot be shown any more: it is missing, or is no picture. Answer “cannot tell”, or skip it.";
+  return words;
+}
+function dot(category) {
+  const mark = document.createElement("span");
+  mark.className = `dot ${category}`;
+  mark.textContent = category;
+  return mark;
+}
+function ago(moment) {
+  const seconds = Math.max(0, (Date.now() - moment) / 1000);
+  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) if (seconds >= size) return `${Math.round(seconds / size)} ${unit} ago`;
+  return `${Math.round(seconds)} s ago`;
+}
+async function around() {
+  const event = current?.event_id;
+  if (!event) return;
+  const answer = await fetch(`/review/around/${event}`).catch(() => null);
+  const page = answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html").body : null;
+  if (page && current?.event_id === event) at("neighbours").replaceChildren(...page.childNodes);
+}
+
+function uuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
+function answer(choice) {
+  if (!current?.seen) return;
+  const item = current;
+  const action =
+    choice === "skip"
+      ? { kind: "skip", event_id: item.event_id }
+      : { kind: "label", event_id: item.event_id, label_id: uuid(), choice, took_ms: Math.round(performance.now() - shownAt) };
+  remember({ item, action });
+  next(); // first what the person waits for
+  outbox.add(action);
+}
+function remember(one) {
+  done.push(one);
+  if (done.length > UNDO) done.shift();
+  at("undo").disabled = false;
+}
+function undo() {
+  const last = done.pop();
+  at("undo").disabled = !done.length;
+  if (!last) return;
+  const { item, action } = last;
+  if (current) queue.unshift(current);
+  show(item);
+  outbox.add(
+    action.kind === "skip"
+      ? { kind: "unskip", event_id: item.event_id }
+      : { kind: "label", event_id: item.event_id, label_id: uuid(), choice: null, replaces: action.label_id },
+  );
+}
+function zoom() {
+  const zoomed = at("picture").classList.toggle("zoomed");
+  at("zoom").setAttribute("aria-pressed", String(zoomed));
+  if (zoomed) at("picture").focus();
+}
+
+async function renew() {
+  const held = [current, ...queue].filter(Boolean);
+  if (!held.length || document.visibilityState === "hidden") return;
+  try {
+    const said = await call("/review/renew", { events: held.map((item) => item.event_id) });
+    at("waiting").textContent = `${said.waiting.toLocaleString("en")} left`;
+    const kept = new Set(said.held);
+    for (let place = queue.length - 1; place >= 0; place--) if (!kept.has(queue[place].event_id)) queue.splice(place, 1);
+    if (current && !kept.has(current.event_id)) say("This picture was away too long and may be with somebody else; your answer is kept all the same.");
+    refill();
+  } catch (fault) {
+    if (fault instanceof SignedOut) say("You are signed out.", "/enter?next=/review");
+  }
+}
+
+const keys = new Map([...form.querySelectorAll(".choice")].map((button) => [button.querySelector("kbd").textContent, () => answer(button.value)]));
+keys.set("u", undo).set("s", () => answer("skip")).set("z", zoom).set("i", () => at("around").toggleAttribute("open")).set("?", () => at("keys").showModal());
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || at("keys").open) return;
+  if (event.target.closest?.("input, select, textarea")) return;
+  const act = keys.get(event.key);
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (event.submitter?.value) answer(event.submitter.value);
+});
+at("undo").addEventListener("click", undo);
+at("zoom").addEventListener("click", zoom);
+at("help").addEventListener("click", () => at("keys").showModal());
+at("around").addEventListener("toggle", () => at("around").open && around());
+at("picture").addEventListener("dblclick", zoom);
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && renew());
+window.addEventListener("pageshow", (event) => event.persisted && location.reload());
+window.addEventListener("pagehide", () => {
+  const leaving = new FormData();
+  leaving.set("csrf", csrf);
+  leaving.set("page", desk);
+  navigator.sendBeacon("/review/leave", leaving);
+});
+setInterval(renew, RENEW_MS);
+
+const first = document.querySelector("#picture img");
+if (first) {
+  // The first one came with the page; its facts stand there already.
+  const item = { event_id: first.dataset.event, image: first, gone: first.complete && !first.naturalWidth, ready: Promise.resolve(), captured_at: at("when").dateTime };
+  item.reason = Object.keys(reasons).find((one) => reasons[one] === at("why").textContent) ?? at("why").textContent;
+  item.sensor_id = at("sensor").textContent;
+  item.top = [...at("guess").querySelectorAll(".dot")].map((mark) => [mark.textContent, parseFloat(mark.nextSibling.textContent) / 100]);
+  item.ready = first.complete ? Promise.resolve() : new Promise((resolve) => { first.onload = resolve; first.onerror = () => { item.gone = true; resolve(); }; });
+  show(item);
+}
+outbox.flush();
+refill();
