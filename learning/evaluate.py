@@ -13,7 +13,7 @@ from contracts.categories import CATEGORIES
 from learning.calibrate import expected_calibration_error, negative_log_likelihood
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.features import labels_of
-from learning.selection import risk_coverage
+from learning.selection import NEVER, risk_coverage
 
 CERTAINTY = 0.95
 BROKEN = "broken cameras"
@@ -66,10 +66,10 @@ class Answers:
 
     @property
     def belief(self) -> NDArray[np.float64]:
-        """The confidence [n], 0 for what is too much of an outlier to be decided alone at any threshold."""
+        """The confidence [n], `NEVER` for what is too much of an outlier to be decided alone at any threshold."""
         if self.outlier_scores is None or self.outlier_threshold is None:
             return self.confidence
-        return np.where(self.outlier_scores > self.outlier_threshold, 0.0, self.confidence)
+        return np.where(self.outlier_scores > self.outlier_threshold, NEVER, self.confidence)
 
     @property
     def decided(self) -> NDArray[np.bool_]:

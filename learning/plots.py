@@ -63,7 +63,7 @@ def _reliability(axes: Axes, answers: Answers) -> None:
 
 def _risk_coverage(axes: Axes, answers: Answers) -> None:
     curve = risk_coverage(answers.belief, answers.correct)
-    axes.plot(curve.coverage * 100, curve.risk * 100, color=_BLUE, linewidth=1.8)
+    axes.plot(curve.coverage[curve.possible] * 100, curve.risk[curve.possible] * 100, color=_BLUE, linewidth=1.8)
     decided = answers.decided
     if decided.any():
         wrong = 100 * float((~answers.correct[decided]).mean())

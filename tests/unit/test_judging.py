@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from learning.datasets import DatasetInvalid, Sample, Split
 from learning.evaluate import Answers, Share, evaluate
 from learning.outliers import fit_outlier_head
 from learning.report import to_json, to_lines
-from learning.selection import for_error, for_review, risk_coverage
+from learning.selection import NEVER, for_error, for_review, risk_coverage
 from learning.tracking import Run, flat_figures
 
 
@@ -130,6 +131,22 @@ def test_a_threshold_for_the_reviewers_sends_no_more_than_they_can_do():
     tighter = for_review(CONFIDENCE, CORRECT, 0.1)
     assert tighter.threshold < choice.threshold
     assert for_review(np.full(50, 0.9), np.ones(50, bool), 0.5).decided == 1.0
+
+
+def test_outliers_go_to_people_at_every_threshold_and_no_wish_for_fewer_is_granted():
+    for threshold in (0.0, 0.5):
+        found = evaluate(replace(SOME, threshold=threshold))
+        assert (found.overall.decided.hits, found.overall.decided.count) == (3, 4)
+        assert found.outliers["all"].sent_to_people.hits == 1
+    some_never = np.where(np.arange(101) < 3, NEVER, CONFIDENCE)
+    with pytest.raises(DatasetInvalid, match=r"the outlier score alone sends 2\.98% of the pictures to people"):
+        for_review(some_never, CORRECT, 0.02)
+    assert for_review(some_never, CORRECT, 0.0298).decided == pytest.approx(98 / 101)
+    assert for_error(some_never, CORRECT, 1.0).threshold == CONFIDENCE[3]
+    with pytest.raises(DatasetInvalid, match=r"sends 100\.00%"):
+        for_review(np.full(30, NEVER), np.ones(30, bool), 1.0)
+    with pytest.raises(DatasetInvalid, match="no threshold leaves 20"):
+        for_error(np.full(30, NEVER), np.ones(30, bool), 0.5)
 
 
 def test_an_outlier_head_tells_what_it_was_shown_from_the_rest():
