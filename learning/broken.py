@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
-from tqdm import tqdm
 
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.features import Decode, Extract
 from learning.graph import SIDE_PX
+from learning.progress import bar
 
 Pixels = NDArray[np.uint8]
 _PATCHES = (4, 7, 14)
@@ -35,8 +35,8 @@ def extract_broken(samples: Sequence[Sample], decode: Decode, extract: Extract) 
     if not teaching:
         raise DatasetInvalid("training needs pictures in the split train")
     photographs = [decode(sample.path.read_bytes()) for sample in teaching[:: max(1, len(teaching) // _PHOTOGRAPHS)]]
-    made = tqdm(broken(photographs, _COUNT, seed=0), desc="broken cameras", unit="picture", leave=False)
-    return np.concatenate([extract(picture[np.newaxis]) for picture in made])
+    with bar(broken(photographs, _COUNT, seed=0), "broken cameras") as shown:
+        return np.concatenate([extract(picture[np.newaxis]) for picture in shown])
 
 
 def _make(kind: Callable[..., Pixels], photographs: Sequence[Pixels], chance: np.random.Generator) -> Pixels:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from contracts.errors import FleetError
 from learning.datasets import DatasetInvalid, Sample, Split
+from learning.progress import bar
 
 ALIKE_FROM = 0.87
 _SIDE = 32
@@ -38,7 +38,8 @@ class Pair:
 def thumbprints(samples: Sequence[Sample], decode: Decode) -> NDArray[np.float32]:
     """Return one row of unit length or less for each picture, float32 [n, 3072]; raises `DatasetInvalid` with the file's name."""
     flatten = _flattening()
-    rows = [_thumbnail(sample, decode) for sample in tqdm(samples, desc="thumbnails", unit="picture", leave=False)]
+    with bar(samples, "thumbnails") as shown:
+        rows = [_thumbnail(sample, decode) for sample in shown]
     if not rows:
         return np.zeros((0, 3 * _SIDE * _SIDE), np.float32)
     plain = np.einsum("ij,njc->nic", flatten, np.stack(rows)).reshape(len(rows), -1)

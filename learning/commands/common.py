@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
-from tqdm import tqdm
 
 from adapters.arguments import integer_between, number_between
 from contracts.errors import FleetError, SettingsInvalid
@@ -21,6 +20,7 @@ from contracts.ports import Classifier
 from learning.broken import broken
 from learning.datasets import DatasetInvalid, Sample, Split, read_manifests
 from learning.evaluate import BROKEN, Answers
+from learning.progress import bar
 from learning.rendered import write_rendered
 from learning.tools import Tools
 
@@ -73,25 +73,26 @@ def ask(classifier: Classifier, samples: Sequence[Sample], tools: Tools) -> tupl
     """
     scores: list[Scores] = []
     took_s: list[float] = []
-    for sample in tqdm(samples, desc="evaluating", unit="picture", leave=False):
-        try:
-            picture = tools.decode(sample.path.read_bytes())
-            began = time.perf_counter()
-            scores.append(classifier.classify(picture))
-            took_s.append(time.perf_counter() - began)
-        except (OSError, FleetError) as error:
-            raise DatasetInvalid(f"{sample.path}: {error}") from error
+    with bar(samples, "evaluating") as shown:
+        for sample in shown:
+            try:
+                picture = tools.decode(sample.path.read_bytes())
+                began = time.perf_counter()
+                scores.append(classifier.classify(picture))
+                took_s.append(time.perf_counter() - began)
+            except (OSError, FleetError) as error:
+                raise DatasetInvalid(f"{sample.path}: {error}") from error
     return _answers(classifier, samples, scores), float(np.median(took_s) * 1000)
 
 
 def ask_broken(classifier: Classifier, samples: Sequence[Sample], tools: Tools) -> Answers:
     """Return what a model says of pictures as broken cameras make them of those of `samples` that show one of the five."""
-    shown = [sample for sample in samples if sample.category]
-    if not shown:
+    usable = [sample for sample in samples if sample.category]
+    if not usable:
         raise DatasetInvalid("no pictures of the five categories to evaluate on")
-    photographs = [tools.decode(sample.path.read_bytes()) for sample in shown[:: max(1, len(shown) // _BROKEN)]]
-    made = tqdm(broken(photographs, _BROKEN, seed=_BROKEN_SEED), desc="broken cameras", unit="picture", leave=False)
-    scores = [classifier.classify(picture) for picture in made]
+    photographs = [tools.decode(sample.path.read_bytes()) for sample in usable[:: max(1, len(usable) // _BROKEN)]]
+    with bar(broken(photographs, _BROKEN, seed=_BROKEN_SEED), "broken cameras") as shown:
+        scores = [classifier.classify(picture) for picture in shown]
     sample = Sample(Path(BROKEN), BROKEN, None, Split.OOD, BROKEN)
     return _answers(classifier, [sample] * len(scores), scores)
 

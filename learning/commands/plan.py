@@ -1,8 +1,8 @@
 """The options of fine-tuning, for every command that trains all layers."""
 
 import argparse
-from pathlib import Path
 
+from adapters.arguments import file_to_write
 from learning.commands.common import count, share
 from learning.plan import Plan
 
@@ -22,7 +22,7 @@ def add_plan(parser: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
         help=f"how far from the published weights {default}",
     )
     parser.add_argument("--seed", type=int, default=_DEFAULT.seed)
-    parser.add_argument("--resume", type=Path, metavar="FILE", help="go on from, and keep, a checkpoint")
+    parser.add_argument("--resume", type=file_to_write, metavar="FILE", help="keep each epoch there, and go on from what is there")
 
 
 def plan_of(options: argparse.Namespace) -> Plan:

@@ -26,6 +26,7 @@ from learning.experiments import export_run
 from learning.export import read_backbone
 from learning.feature_cache import FeatureCache, default_cache_folder
 from learning.features import Features, extract_features
+from learning.plan import Plan
 from learning.rendered import FOR_TRAINING
 from learning.report import plain, to_lines
 from learning.tools import Tools
@@ -130,7 +131,20 @@ def _backbone(options: argparse.Namespace, tools: Tools, samples: list[Sample]) 
         from learning.finetune import finetune
     except ImportError as error:
         raise SettingsInvalid(f"--finetune needs the extra [finetune]: {error}") from error
-    return finetune([one for one in samples if one.source not in options.heads_only], tools.decode, plan_of(options))
+    plan = plan_of(options)
+    try:
+        return finetune([one for one in samples if one.source not in options.heads_only], tools.decode, plan)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"waste learn train: {_what_is_kept(plan)}\n")
+        raise
+
+
+def _what_is_kept(plan: Plan) -> str:
+    if plan.checkpoint is None:
+        return "stopped, and nothing is kept; with --resume FILE each epoch is, and the same command goes on from it"
+    if not plan.checkpoint.exists():
+        return f"stopped before the first epoch ended: there is no {plan.checkpoint} yet, and nothing is kept"
+    return f"stopped; {plan.checkpoint} has the run as of its last whole epoch, and the same command goes on from there"
 
 
 def _open_cache(

@@ -1,5 +1,6 @@
 """Figures about models: pure numbers, each against what one can count by hand."""
 
+import io
 import json
 import math
 from dataclasses import replace
@@ -12,6 +13,7 @@ from contracts.categories import CATEGORIES, Category
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.evaluate import Answers, Share, evaluate
 from learning.outliers import fit_outlier_head
+from learning.progress import bar
 from learning.report import to_json, to_lines
 from learning.selection import NEVER, for_error, for_review, risk_coverage
 from learning.tracking import Run, flat_figures
@@ -164,6 +166,25 @@ def test_an_outlier_head_tells_what_it_was_shown_from_the_rest():
     )
     with pytest.raises(DatasetInvalid, match="outlier head"):
         fit_outlier_head(inside.astype(np.float32), nothing, nothing, inside_weight=np.ones(400))
+
+
+def fail_on(rows):
+    for _ in rows:
+        raise OSError("full")
+
+
+def test_a_progress_bar_is_gone_when_its_work_fails_and_never_there_without_a_terminal(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for screen in (Terminal(), io.StringIO()):
+        monkeypatch.setattr("sys.stderr", screen)
+        with pytest.raises(OSError, match="full"), bar(range(3), "trying") as shown:
+            fail_on(shown)
+        said = screen.getvalue()
+        assert said.endswith("\r") if screen.isatty() else said == ""
+        assert ("trying" in said) is screen.isatty()
 
 
 def test_a_run_that_did_not_end_has_no_record_and_two_of_one_second_have_two_folders(tmp_path):
