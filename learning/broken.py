@@ -3,7 +3,7 @@
 They show nothing, and a model that never met any is sure of them: noise was paper with 0.9. They teach the outlier head.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,14 @@ _COUNT, _PHOTOGRAPHS = 420, 120
 
 def broken(photographs: Sequence[Pixels], count: int, seed: int) -> list[Pixels]:
     """Return `count` pictures uint8 [224, 224, 3], every kind in turn; some are made of `photographs` of the same shape."""
-    chance = np.random.default_rng(seed)
-    kinds = (*_FROM_NOTHING, *_FROM_A_PHOTOGRAPH)
-    return [_make(kinds[number % len(kinds)], photographs, chance) for number in range(count)]
+    chance, makers = np.random.default_rng(seed), tuple(_MAKERS.values())
+    return [_make(makers[number % len(makers)], photographs, chance) for number in range(count)]
+
+
+def kinds_of(count: int) -> list[str]:
+    """Return what is wrong with each of the pictures that `broken` makes."""
+    kinds = tuple(_MAKERS)
+    return [kinds[number % len(kinds)] for number in range(count)]
 
 
 def extract_broken(samples: Sequence[Sample], decode: Decode, extract: Extract) -> NDArray[np.float32]:
@@ -89,4 +94,12 @@ def _stretched(values: NDArray[np.generic], chance: np.random.Generator) -> Pixe
 
 
 _FROM_NOTHING = (_noise, _colour, _stripes)
-_FROM_A_PHOTOGRAPH = (_unfocused, _dark, _bright, _torn)
+_MAKERS: Mapping[str, Callable[..., Pixels]] = {
+    "noise": _noise,
+    "one colour": _colour,
+    "stripes": _stripes,
+    "out of focus": _unfocused,
+    "too dark": _dark,
+    "too bright": _bright,
+    "torn": _torn,
+}

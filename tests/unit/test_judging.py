@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,9 +92,13 @@ def test_a_share_has_wilsons_interval_and_none_without_any():
 def test_the_table_and_the_json_hold_the_same_figures():
     found = evaluate(SOME)
     lines = list(to_lines(found))
-    assert any("75.0%" in line for line in lines if line.startswith("all "))
+    (overall,) = (line for line in lines if line.startswith("all (test) "))
+    assert re.search(r"75\.0% \[30\.1 95\.4\] +50\.0% \[15\.0 85\.0\] +50\.0%", overall)
+    assert max(len(line) for line in lines) <= 110
     read = json.loads(to_json(found, {"model": "m1"}))
     assert read["model"] == "m1"
+    assert read["labels"] == [category.value for category in CATEGORIES]
+    assert read["splits"] == ["test"]
     assert read["overall"]["right"]["value"] == 0.75
     assert read["categories"]["metal"]["recall"]["value"] is None
     assert read["outliers"]["all"]["sent_to_people"]["hits"] == 2
