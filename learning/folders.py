@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,13 +42,8 @@ def write_manifest(
     places = _category_folders(folder)
     samples = [sample for place in places for sample in _found(place, source)]
     pairs = near_duplicates(samples, thumbprints(samples, decode))
-    twice = contradictions(pairs)
-    if twice and not two_labels:
-        shown = "; ".join(labelled(pair) for pair in twice)
-        raise DatasetInvalid(
-            f"{len(twice)} pairs look alike under different labels, and one label of each must be wrong; {shown}; correct them, or"
-            " keep both with --two-labels if they show different things after all"
-        )
+    if (twice := contradictions(pairs)) and not two_labels:
+        _refuse(twice)
     divided = _divide(_grouped(samples, pairs, folder), shares, np.random.default_rng(seed))
     partial_path = folder / f"{MANIFEST}.partial"
     with partial_path.open("w", newline="", encoding="utf-8") as lines:
@@ -58,6 +54,14 @@ def write_manifest(
             rows.writerow([sample.path.relative_to(folder).as_posix(), source, category, sample.split.value, sample.group])
     os.replace(partial_path, folder / MANIFEST)  # noqa: PTH105 - the atomic one
     return Written(divided, twice, Counter(_kind(path) for place in places for path in _others(place)))
+
+
+def _refuse(twice: Sequence[Pair]) -> NoReturn:
+    shown = "; ".join(labelled(pair) for pair in twice)
+    raise DatasetInvalid(
+        f"{len(twice)} pairs look alike under different labels, and one label of each must be wrong; {shown}; correct them, or"
+        " keep both with --two-labels if they show different things after all"
+    )
 
 
 def _category_folders(folder: Path) -> list[Path]:

@@ -26,8 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_drift(parser)
     parser.add_argument(
         "--split",
-        type=Split,
-        choices=tuple(Split),
+        choices=[split.value for split in Split],
         action="append",
         help="repeatable; default: test for the figures, with val and ood beside it",
     )
@@ -45,7 +44,7 @@ def run(options: argparse.Namespace, tools: Tools) -> int:
         if not chosen:
             raise DatasetInvalid(f"no pictures in {', '.join(wanted)}")
         answers, milliseconds = ask(classifier, chosen, tools)
-        headline = Split.TEST if options.split is None else None
+        headline = None if options.split else Split.TEST
         evaluation = evaluate(answers, headline=headline, spoiled=ask_broken(classifier, chosen, tools))
         say(f"{classifier.version}: threshold {classifier.threshold:g}, outlier threshold {classifier.outlier_threshold}")
         say(*to_lines(evaluation), "", f"{milliseconds:.2f} ms a picture on one thread, without its decoding")

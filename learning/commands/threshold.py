@@ -21,7 +21,7 @@ from learning.commands.common import (
     write_model,
 )
 from learning.datasets import DatasetInvalid, Split
-from learning.evaluate import Share
+from learning.evaluate import Answers, Share
 from learning.rendered import FOR_TESTING
 from learning.selection import for_error, for_review
 from learning.tools import Tools
@@ -31,8 +31,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
     add_model(parser)
     add_data(parser, "of the split test, with seeds that no training uses")
-    splits = (Split.TRAIN, Split.VAL, Split.TEST)
-    parser.add_argument("--split", type=Split, choices=splits, help="choose on it (default: val; test with --rendered alone)")
+    splits = [split.value for split in Split if split is not Split.OOD]
+    parser.add_argument("--split", choices=splits, help="choose on it (default: val; test with --rendered alone)")
     wish = parser.add_mutually_exclusive_group(required=True)
     wish.add_argument("--error", type=share, metavar="E", help="at most this share of the decided may be wrong")
     wish.add_argument("--review-share", type=share, metavar="S", help="people can look at this share of the pictures")
@@ -58,14 +58,19 @@ def run(options: argparse.Namespace, tools: Tools) -> int:
     else:
         choice = for_review(answers.belief, answers.correct, options.review_share)
     threshold = math.floor(choice.threshold * 1e6) / 1e6  # rounded up, it would leave out the picture that it comes from
-    wrong = Share.of(~answers.correct[answers.belief >= threshold])
-    say(
-        f"threshold {threshold:.6f}: {choice.decided:.1%} of {len(chosen)} pictures decided alone,"
-        f" {wrong.value:.2%} of them wrong [{wrong.low:.2%} {wrong.high:.2%}]"
-    )
+    say(_told(answers, threshold))
     if options.out:
         say(f"{options.out}: sha256 {_rewrite(path, options.out, options.version, threshold)}")
     return 0
+
+
+def _told(answers: Answers, threshold: float) -> str:
+    decided = answers.belief >= threshold
+    wrong = Share.of(~answers.correct[decided])
+    return (
+        f"threshold {threshold:.6f}: {decided.mean():.1%} of {len(decided)} pictures decided alone,"
+        f" {wrong.value:.2%} of them wrong [{wrong.low:.2%} {wrong.high:.2%}]"
+    )
 
 
 def _split(options: argparse.Namespace) -> Split:

@@ -108,7 +108,7 @@ def _refuse_what_would_be_ignored(options: argparse.Namespace) -> None:
     tuning = [name for name in (*PLAN_OPTIONS, "heads_only") if getattr(options, name) not in (None, [])]
     if tuning and not options.finetune:
         names = ", ".join("--" + name.replace("_", "-") for name in tuning)
-        raise SettingsInvalid(f"{names}: heads alone are fitted in one go; it is --finetune that this belongs to")
+        raise SettingsInvalid(f"{names}: heads alone are fitted in one go, this belongs to --finetune")
 
 
 def _finetuning(options: argparse.Namespace) -> Finetune | None:
