@@ -23,16 +23,19 @@ from learning.datasets import MANIFEST, PART, Sample, Split, read_manifests
 from learning.evaluate import Share
 from learning.finetune import train_network
 from learning.network import Lite0, planes
+from learning.plan import Plan
 
 CLASSES = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
 _SOURCE = "trashnet"
+_DEFAULT = Plan(paste=0.0, trained_share=1.0)
+"""Its test pictures are like those to train, and no others count."""
 
 
 def main() -> int:
     """Train on their train split, stop by their val split, judge on their test split."""
     options = _parser().parse_args()
     samples, classes = read_trashnet(options.data)
-    plan = plan_of(options)
+    plan = plan_of(options, _DEFAULT)
     network = train_network(samples, decode, plan, classes)
     right = _judge(network, samples, classes)
     sys.stdout.write(
@@ -65,8 +68,7 @@ def _judge(network: Lite0, samples: list[Sample], classes: NDArray[np.int64]) ->
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trashnet", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
-    add_plan(parser)
-    parser.set_defaults(paste=0.0, trained_share=1.0)  # its test pictures are like those to train, and no others count
+    add_plan(parser, _DEFAULT)
     parser.add_argument("--json", type=Path, metavar="FILE")
     return parser
 

@@ -3,16 +3,16 @@
 They show nothing, and a model that never met any is sure of them: noise was paper with 0.9. They teach the outlier head.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
-from tqdm import tqdm
 
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.features import Decode, Extract
 from learning.graph import SIDE_PX
+from learning.progress import bar
 
 Pixels = NDArray[np.uint8]
 _PATCHES = (4, 7, 14)
@@ -21,9 +21,14 @@ _COUNT, _PHOTOGRAPHS = 420, 120
 
 def broken(photographs: Sequence[Pixels], count: int, seed: int) -> list[Pixels]:
     """Return `count` pictures uint8 [224, 224, 3], every kind in turn; some are made of `photographs` of the same shape."""
-    chance = np.random.default_rng(seed)
-    kinds = (*_FROM_NOTHING, *_FROM_A_PHOTOGRAPH)
-    return [_make(kinds[number % len(kinds)], photographs, chance) for number in range(count)]
+    chance, makers = np.random.default_rng(seed), tuple(_MAKERS.values())
+    return [_make(makers[number % len(makers)], photographs, chance) for number in range(count)]
+
+
+def kinds_of(count: int) -> list[str]:
+    """Return what is wrong with each of the pictures that `broken` makes."""
+    kinds = tuple(_MAKERS)
+    return [kinds[number % len(kinds)] for number in range(count)]
 
 
 def extract_broken(samples: Sequence[Sample], decode: Decode, extract: Extract) -> NDArray[np.float32]:
@@ -35,8 +40,8 @@ def extract_broken(samples: Sequence[Sample], decode: Decode, extract: Extract) 
     if not teaching:
         raise DatasetInvalid("training needs pictures in the split train")
     photographs = [decode(sample.path.read_bytes()) for sample in teaching[:: max(1, len(teaching) // _PHOTOGRAPHS)]]
-    made = tqdm(broken(photographs, _COUNT, seed=0), desc="broken cameras", unit="picture", leave=False)
-    return np.concatenate([extract(picture[np.newaxis]) for picture in made])
+    with bar(broken(photographs, _COUNT, seed=0), "broken cameras") as shown:
+        return np.concatenate([extract(picture[np.newaxis]) for picture in shown])
 
 
 def _make(kind: Callable[..., Pixels], photographs: Sequence[Pixels], chance: np.random.Generator) -> Pixels:
@@ -89,4 +94,12 @@ def _stretched(values: NDArray[np.generic], chance: np.random.Generator) -> Pixe
 
 
 _FROM_NOTHING = (_noise, _colour, _stripes)
-_FROM_A_PHOTOGRAPH = (_unfocused, _dark, _bright, _torn)
+_MAKERS: Mapping[str, Callable[..., Pixels]] = {
+    "noise": _noise,
+    "one colour": _colour,
+    "stripes": _stripes,
+    "out of focus": _unfocused,
+    "too dark": _dark,
+    "too bright": _bright,
+    "torn": _torn,
+}

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from contracts.errors import FleetError
-from learning.datasets import DatasetInvalid, Sample, Split
+from learning.datasets import NONE_OF_THE_FIVE, DatasetInvalid, Sample, Split
+from learning.progress import bar
 
 ALIKE_FROM = 0.87
 _SIDE = 32
@@ -38,7 +38,8 @@ class Pair:
 def thumbprints(samples: Sequence[Sample], decode: Decode) -> NDArray[np.float32]:
     """Return one row of unit length or less for each picture, float32 [n, 3072]; raises `DatasetInvalid` with the file's name."""
     flatten = _flattening()
-    rows = [_thumbnail(sample, decode) for sample in tqdm(samples, desc="thumbnails", unit="picture", leave=False)]
+    with bar(samples, "thumbnails") as shown:
+        rows = [_thumbnail(sample, decode) for sample in shown]
     if not rows:
         return np.zeros((0, 3 * _SIDE * _SIDE), np.float32)
     plain = np.einsum("ij,njc->nic", flatten, np.stack(rows)).reshape(len(rows), -1)
@@ -66,15 +67,33 @@ def without_copies(samples: Sequence[Sample], pairs: Sequence[Pair]) -> list[Sam
     return [sample for sample in samples if sample.path not in copies]
 
 
+def contradictions(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs that look alike and are called different things: one label of each must be wrong."""
+    return [pair for pair in pairs if pair.first.category is not pair.second.category]
+
+
+def labelled(pair: Pair) -> str:
+    """Return both files of a pair with their labels."""
+    return " and ".join(f"{one.path} ({one.category or NONE_OF_THE_FIVE})" for one in (pair.first, pair.second))
+
+
 def refuse(pairs: Sequence[Pair]) -> None:
-    """Raise `DatasetInvalid` if a pair lies across the splits."""
-    if found := across_splits(pairs):
-        shown = "; ".join(f"{p.first.path} ({p.first.split}) and {p.second.path} ({p.second.split})" for p in found[:_SHOWN])
-        more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    """Raise `DatasetInvalid` if a pair lies across the splits; one with two labels is told first, as it has to be mended first."""
+    if found := across_splits(contradictions(pairs)):
         raise DatasetInvalid(
-            f"{len(found)} near-duplicates across the splits: {shown}{more}. Give both the same group and split, or leave"
+            f"{len(found)} pairs across the splits look alike under different labels, of which one must be wrong:"
+            f" {_some([labelled(pair) for pair in found])}. Correct it, or leave one of the two pictures out"
+        )
+    if found := across_splits(pairs):
+        shown = _some([f"{p.first.path} ({p.first.split}) and {p.second.path} ({p.second.split})" for p in found])
+        raise DatasetInvalid(
+            f"{len(found)} near-duplicates across the splits: {shown}. Give both the same group and split, or leave"
             " out the training copies with --drop-near-duplicates"
         )
+
+
+def _some(texts: Sequence[str]) -> str:
+    return "; ".join([*texts[:_SHOWN], *([f"and {len(texts) - _SHOWN} more"] if len(texts) > _SHOWN else [])])
 
 
 def _alike(prints: NDArray[np.float32], start: int) -> Iterator[tuple[int, int, float]]:

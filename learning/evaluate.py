@@ -13,7 +13,7 @@ from contracts.categories import CATEGORIES
 from learning.calibrate import expected_calibration_error, negative_log_likelihood
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.features import labels_of
-from learning.selection import risk_coverage
+from learning.selection import NEVER, risk_coverage
 
 CERTAINTY = 0.95
 BROKEN = "broken cameras"
@@ -66,10 +66,10 @@ class Answers:
 
     @property
     def belief(self) -> NDArray[np.float64]:
-        """The confidence [n], 0 for what is too much of an outlier to be decided alone at any threshold."""
+        """The confidence [n], `NEVER` for what is too much of an outlier to be decided alone at any threshold."""
         if self.outlier_scores is None or self.outlier_threshold is None:
             return self.confidence
-        return np.where(self.outlier_scores > self.outlier_threshold, 0.0, self.confidence)
+        return np.where(self.outlier_scores > self.outlier_threshold, NEVER, self.confidence)
 
     @property
     def decided(self) -> NDArray[np.bool_]:
@@ -118,7 +118,7 @@ class OutlierScores:
 class Evaluation:
     """All figures of one set of answers; `slices` by source and split, and below them by category.
 
-    `confusion[i][j]` counts the pictures of category i that were called j.
+    `confusion[i][j]` counts the pictures of category i that were called j; `splits` are those of what is not a slice.
     """
 
     overall: Scores
@@ -126,6 +126,21 @@ class Evaluation:
     categories: Mapping[str, CategoryScores]
     confusion: tuple[tuple[int, ...], ...]
     outliers: Mapping[str, OutlierScores]
+    splits: tuple[str, ...]
+
+
+def headline_of(answers: Answers, headline: Split | None) -> Answers:
+    """Return the answers that the figures are of: pictures of the five in the split `headline`, or all of the five.
+
+    Raises `DatasetInvalid` without any.
+    """
+    inside = answers.where(answers.labels >= 0)
+    if not inside.samples:
+        raise DatasetInvalid("no pictures of the five categories to evaluate on")
+    judged = inside if headline is None else inside.where(np.array([s.split is headline for s in inside.samples]))
+    if not judged.samples:
+        raise DatasetInvalid(f"no pictures of the five categories in {headline}")
+    return judged
 
 
 def evaluate(answers: Answers, *, headline: Split | None = None, spoiled: Answers | None = None) -> Evaluation:
@@ -134,16 +149,10 @@ def evaluate(answers: Answers, *, headline: Split | None = None, spoiled: Answer
     What is not a slice is of the split `headline` alone, or of all. The slices are there because one figure over all
     sources would hide that a model knows one source and fails on another.
     """
-    inside = answers.where(answers.labels >= 0)
-    if not inside.samples:
-        raise DatasetInvalid("no pictures of the five categories to evaluate on")
-    judged = inside if headline is None else inside.where(np.array([s.split is headline for s in inside.samples]))
-    if not judged.samples:
-        raise DatasetInvalid(f"no pictures of the five categories in {headline}")
-    outliers = _outliers(answers, judged)
-    if spoiled:
-        outliers[BROKEN] = _outlier_scores(spoiled, judged)
-    return Evaluation(score(judged), _slices(inside), _categories(judged), _confusion(judged), outliers)
+    judged = headline_of(answers, headline)
+    outliers = _outliers(answers, judged) | (_spoiled(spoiled, judged) if spoiled else {})
+    slices, splits = _slices(answers.where(answers.labels >= 0)), tuple(sorted({s.split.value for s in judged.samples}))
+    return Evaluation(score(judged), slices, _categories(judged), _confusion(judged), outliers, splits)
 
 
 def score(answers: Answers) -> Scores:
@@ -184,10 +193,18 @@ def _outliers(answers: Answers, inside: Answers) -> dict[str, OutlierScores]:
     if not outside.samples:
         return {}
     judging = outside.where(np.array([not sample.teaches_outliers for sample in outside.samples]))
-    groups = {"all": outside, "not trained on": judging}
-    for source in sorted({sample.source for sample in outside.samples}):
-        groups[source] = outside.where(np.array([sample.source == source for sample in outside.samples]))
+    groups = {"all": outside, "not trained on": judging} | _by_source(outside)
     return {name: _outlier_scores(group, inside) for name, group in groups.items() if group.samples}
+
+
+def _spoiled(spoiled: Answers, inside: Answers) -> dict[str, OutlierScores]:
+    groups = {BROKEN: spoiled} | _by_source(spoiled)
+    return {name: _outlier_scores(group, inside) for name, group in groups.items()}
+
+
+def _by_source(answers: Answers) -> dict[str, Answers]:
+    sources = [sample.source for sample in answers.samples]
+    return {source: answers.where(np.array([one == source for one in sources])) for source in sorted(set(sources))}
 
 
 def _outlier_scores(outside: Answers, inside: Answers) -> OutlierScores:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import datetime
 from typing import Any
 
 from contracts.errors import SettingsInvalid
@@ -41,18 +42,23 @@ def _copy(run: Run, client: Any) -> str:
     name = os.environ.get(EXPERIMENT) or DEFAULT_EXPERIMENT
     known = client.get_experiment_by_name(name)
     experiment = known.experiment_id if known else client.create_experiment(name)
-    copy = client.create_run(experiment, run_name=run.folder.name, tags={"git_revision": record["git_revision"]})
+    began, ended = (int(datetime.fromisoformat(record[name]).timestamp() * 1000) for name in ("began", "ended"))
+    copy = client.create_run(experiment, began, {"git_revision": record["git_revision"]}, run.folder.name)
     identity: str = copy.info.run_id
     told = record["parameters"] | {"data_fingerprint": record["data"]["fingerprint"]}
-    client.log_batch(identity, params=[Param(key, value) for key, value in told.items()])
+    client.log_batch(identity, params=[Param(key, _text(value)) for key, value in told.items()])
     figures = flat_figures(record["figures"]).items()
     metrics = [
-        Metric(key.removesuffix(".value").replace(" ", "-"), value, copy.info.start_time, 0)
+        Metric(key.removesuffix(".value").replace(" ", "-"), value, ended, 0)
         for key, value in figures
         if key.rsplit(".", 1)[-1] not in _OF_A_SHARE
     ]
     for start in range(0, len(metrics), _AT_ONCE):
         client.log_batch(identity, metrics=metrics[start : start + _AT_ONCE])
     client.log_artifacts(identity, str(run.folder))
-    client.set_terminated(identity)
+    client.set_terminated(identity, end_time=ended)
     return identity
+
+
+def _text(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)

@@ -1,19 +1,19 @@
 """From labelled pictures to arrays: decoded, run through the backbone once, with a fingerprint of what was seen."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from contracts.categories import CATEGORIES
 from contracts.errors import FleetError
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.feature_cache import FeatureCache
+from learning.progress import bar
 
 Decode = Callable[[bytes], NDArray[np.uint8]]
 """Bytes of an image file to uint8 [224, 224, 3] RGB; the same function as in serving."""
@@ -62,15 +62,22 @@ def extract_features(samples: Sequence[Sample], decode: Decode, extract: Extract
     digests = tuple(_digest(sample.path) for sample in samples)
     known = cache.get(digests) if cache else {}
     missing = {digest: sample for digest, sample in zip(digests, samples, strict=True) if digest not in known}
+    known |= _compute(missing, decode, extract, cache)
+    return Features(tuple(samples), np.stack([known[digest] for digest in digests]), labels_of(samples), digests)
+
+
+def _compute(
+    missing: Mapping[str, Sample], decode: Decode, extract: Extract, cache: FeatureCache | None
+) -> dict[str, NDArray[np.float32]]:
     fresh: dict[str, NDArray[np.float32]] = {}
-    for digest, sample in tqdm(missing.items(), desc="features", unit="picture", leave=False):
-        fresh[digest] = _extract_one(sample.path, decode, extract)
-        if cache and len(fresh) % _KEEP_EVERY == 0:
-            cache.put(fresh)
+    with bar(missing.items(), "features", total=len(missing)) as shown:
+        for digest, sample in shown:
+            fresh[digest] = _extract_one(sample.path, decode, extract)
+            if cache and len(fresh) % _KEEP_EVERY == 0:
+                cache.put(fresh)
     if cache:
         cache.put(fresh)
-    known |= fresh
-    return Features(tuple(samples), np.stack([known[digest] for digest in digests]), labels_of(samples), digests)
+    return fresh
 
 
 def _digest(path: Path) -> str:

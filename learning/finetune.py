@@ -8,6 +8,7 @@ set says so. The same seed, data and machine give the same model; a checkpoint l
 import copy
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -25,7 +26,7 @@ from learning.network import Lite0, between, load_imagenet_weights, planes
 from learning.plan import Plan
 from learning.rendered import RENDERED
 from learning.scenes import load_scenes, make_augmenter
-from learning.steps import State, judge, keep_freed_memory, resume, run_epoch, save
+from learning.steps import State, judge, keep_freed_memory, read_checkpoint, restore, run_epoch, save
 
 _RENDERED_CREDIT = 0.25
 """What a rendered picture counts for: at 0.6 a quarter of an epoch was drawn, and photographs came short."""
@@ -57,9 +58,11 @@ def train_network(samples: Sequence[Sample], decode: Decode, plan: Plan, classes
     keep_freed_memory()
     chosen = [samples[i] for i in teaching]
     count = len(CATEGORIES) if classes is None else int(labels.max()) + 1
-    state = _begin(chosen, labels[teaching], count, decode, plan)
     identity = _identity(samples, labels, plan)
-    resume(state, plan, identity)
+    kept = read_checkpoint(plan, identity)
+    state = _begin(chosen, labels[teaching], count, decode, plan)
+    if kept:
+        restore(state, kept)
     scenes = load_scenes(chosen)
     photographed = [i for i in judging if samples[i].source != RENDERED]
     judging = photographed or judging  # rendered pictures would hide when photographs are learned by heart
@@ -122,4 +125,4 @@ def _weight(samples: Sequence[Sample], labels: NDArray[np.int64]) -> NDArray[np.
 
 def _identity(samples: Sequence[Sample], labels: NDArray[np.int64], plan: Plan) -> str:
     rows = [f"{sample.group} {sample.split} {label}" for sample, label in zip(samples, labels, strict=True)]
-    return hashlib.sha256("\n".join([*sorted(rows), repr(plan)]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([*sorted(rows), repr(replace(plan, checkpoint=None))]).encode()).hexdigest()

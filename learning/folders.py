@@ -2,31 +2,48 @@
 
 import csv
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.categories import CATEGORIES, Category
 from learning.datasets import FIELDS, MANIFEST, NONE_OF_THE_FIVE, DatasetInvalid, Sample, Split
-from learning.duplicates import Pair, near_duplicates, thumbprints
+from learning.duplicates import Pair, contradictions, labelled, near_duplicates, thumbprints
 
 ALSO_CALLED: Mapping[str, Category] = {"cardboard": Category.PAPER}
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 Decode = Callable[[bytes], NDArray[np.uint8]]
 
 
-def write_manifest(folder: Path, source: str, shares: Mapping[Split, float], decode: Decode, seed: int) -> list[Sample]:
-    """Divide the pictures in `folder`/<category>/ into splits by `shares` and write their manifest; returns the samples.
+@dataclass(frozen=True)
+class Written:
+    """What a manifest says, which pairs of its pictures look alike under two labels, and how many files of a kind it leaves out."""
+
+    samples: list[Sample]
+    contradictions: list[Pair]
+    skipped: Mapping[str, int]
+
+
+def write_manifest(
+    folder: Path, source: str, shares: Mapping[Split, float], decode: Decode, seed: int, *, two_labels: bool = False
+) -> Written:
+    """Divide the pictures in `folder`/<category>/ into splits by `shares` and write their manifest.
 
     A category is called by its name, `cardboard` is paper, and `other` holds pictures of none of the five, which are for
     the split `ood`. Near-duplicates get one group, and a group stays in one split. Raises `DatasetInvalid` for a folder of
-    another name, an empty category or a picture that cannot be decoded, and OSError.
+    another name, an empty category, a picture that cannot be decoded and, unless `two_labels`, for pictures that look alike
+    and lie under two labels; and OSError.
     """
-    samples = [sample for place in _category_folders(folder) for sample in _found(place, source)]
+    places = _category_folders(folder)
+    samples = [sample for place in places for sample in _found(place, source)]
     pairs = near_duplicates(samples, thumbprints(samples, decode))
+    if (twice := contradictions(pairs)) and not two_labels:
+        _refuse(twice)
     divided = _divide(_grouped(samples, pairs, folder), shares, np.random.default_rng(seed))
     partial_path = folder / f"{MANIFEST}.partial"
     with partial_path.open("w", newline="", encoding="utf-8") as lines:
@@ -36,7 +53,15 @@ def write_manifest(folder: Path, source: str, shares: Mapping[Split, float], dec
             category = NONE_OF_THE_FIVE if sample.category is None else sample.category.value
             rows.writerow([sample.path.relative_to(folder).as_posix(), source, category, sample.split.value, sample.group])
     os.replace(partial_path, folder / MANIFEST)  # noqa: PTH105 - the atomic one
-    return divided
+    return Written(divided, twice, Counter(_kind(path) for place in places for path in _others(place)))
+
+
+def _refuse(twice: Sequence[Pair]) -> NoReturn:
+    shown = "; ".join(labelled(pair) for pair in twice)
+    raise DatasetInvalid(
+        f"{len(twice)} pairs look alike under different labels, and one label of each must be wrong; {shown}; correct them, or"
+        " keep both with --two-labels if they show different things after all"
+    )
 
 
 def _category_folders(folder: Path) -> list[Path]:
@@ -54,9 +79,20 @@ def _found(place: Path, source: str) -> list[Sample]:
     category = None if name == NONE_OF_THE_FIVE else ALSO_CALLED.get(name) or Category(name)
     files = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not files:
-        raise DatasetInvalid(f"{place}: no pictures ({', '.join(sorted(SUFFIXES))})")
+        there = ", ".join(sorted({_kind(path) for path in _others(place)})) or "nothing"
+        raise DatasetInvalid(f"{place}: no pictures ({', '.join(sorted(SUFFIXES))}), but {there}")
     split = Split.OOD if category is None else Split.TRAIN
     return [Sample(path, source, category, split, "") for path in files]
+
+
+def _others(place: Path) -> list[Path]:
+    """Return the files that are not read as pictures, without hidden ones."""
+    files = (path for path in place.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return [path for path in files if path.suffix.lower() not in SUFFIXES]
+
+
+def _kind(path: Path) -> str:
+    return path.suffix.lower() or "without a suffix"
 
 
 def _grouped(samples: Sequence[Sample], pairs: Sequence[Pair], folder: Path) -> list[Sample]:

@@ -4,10 +4,9 @@ import csv
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tqdm import tqdm
-
 from contracts.categories import CATEGORIES, Category
 from learning.datasets import FIELDS, MANIFEST, Split
+from learning.progress import bar
 
 Render = Callable[[Category, int], bytes]
 
@@ -27,10 +26,10 @@ def write_rendered(folder: Path, render: Render, per_category: int, shares: Mapp
     folder.mkdir(parents=True, exist_ok=True)
     counts = _counts(per_category, shares)
     jobs = [(category, split, seed) for category in CATEGORIES for split, count in counts for seed in _seeds(split, count)]
-    with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as lines:
+    with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as lines, bar(jobs, "rendering") as shown:
         rows = csv.writer(lines)
         rows.writerow(FIELDS)
-        for category, split, seed in tqdm(jobs, desc="rendering", unit="picture", leave=False):
+        for category, split, seed in shown:
             name = f"{category}-{seed}.jpg"
             (folder / name).write_bytes(render(category, seed))
             rows.writerow([name, RENDERED, category.value, split.value, name])

@@ -7,31 +7,33 @@ from dataclasses import asdict
 from typing import Any
 
 from contracts.categories import CATEGORIES
-from learning.evaluate import CERTAINTY, Evaluation, Scores, Share
+from learning.evaluate import CERTAINTY, Evaluation, Share
 
 
 def to_json(evaluation: Evaluation, facts: Mapping[str, object]) -> str:
-    """Return `facts` and every figure as JSON; what has no value is null."""
-    return json.dumps(plain({**facts, "certainty": CERTAINTY, **asdict(evaluation)}), indent=1)
+    """Return `facts` and every figure as JSON; what has no value is null, and `labels` name the rows and columns of `confusion`."""
+    return json.dumps(plain({**facts, "certainty": CERTAINTY, "labels": list(CATEGORIES), **asdict(evaluation)}), indent=1)
 
 
 def to_lines(evaluation: Evaluation) -> Iterator[str]:
     """Yield the lines of the tables, in percent with 95 % intervals."""
-    yield f"{'pictures':36} {'n':>5} {'right':>20} {'decided':>8} {'of them right':>20} {'ECE':>6}"
-    yield _line("all", evaluation.overall)
-    for name, slice_scores in evaluation.slices.items():
-        yield _line(name, slice_scores)
+    rows = {f"all ({', '.join(evaluation.splits)})": evaluation.overall, **evaluation.slices}
+    width = max(len(name) for name in (*rows, *evaluation.outliers))
+    yield f"{'pictures':{width}} {'n':>5} {'right':>19} {'decided alone':>19} {'of them right':>19} {'ECE':>5}"
+    for name, scores in rows.items():
+        shares = f"{percent(scores.right):>19} {percent(scores.decided):>19} {percent(scores.decided_right):>19}"
+        yield f"{name:{width}} {scores.right.count:5d} {shares} {scores.calibration_error:5.3f}"
     yield ""
-    yield f"{'category':12} {'precision':>20} {'recall':>20}   called {' '.join(f'{c.value:>8}' for c in CATEGORIES)}"
-    for (name, scores), row in zip(evaluation.categories.items(), evaluation.confusion, strict=True):
+    yield f"{'category':8} {'precision':>19} {'recall':>19}   called {' '.join(f'{c.value:>8}' for c in CATEGORIES)}"
+    for (name, of_one), row in zip(evaluation.categories.items(), evaluation.confusion, strict=True):
         counts = " ".join(f"{count:8d}" for count in row)
-        yield f"{name:12} {_share(scores.precision):>20} {_share(scores.recall):>20}          {counts}"
+        yield f"{name:8} {percent(of_one.precision):>19} {percent(of_one.recall):>19}          {counts}"
     if evaluation.outliers:
         yield ""
-        yield f"{'none of the five':36} {'n':>5} {'sent to people':>20} {'told apart (AUC)':>17}"
+        yield f"{'none of the five':{width}} {'n':>5} {'sent to people':>19} {'told apart (AUC)':>17}"
         for name, outliers in evaluation.outliers.items():
             sent = outliers.sent_to_people
-            yield f"{name:36} {sent.count:5d} {_share(sent):>20} {outliers.separation:17.3f}"
+            yield f"{name:{width}} {sent.count:5d} {percent(sent):>19} {outliers.separation:17.3f}"
 
 
 def to_markdown(figures: Mapping[str, Any]) -> str:
@@ -58,17 +60,9 @@ def _cell(share: Mapping[str, float | None]) -> str:
     return f"{value:.1%} ({low * 100:.1f} to {high * 100:.1f})"
 
 
-def _line(name: str, scores: Scores) -> str:
-    shares = f"{_share(scores.right):>20} {_percent(scores.decided.value):>8} {_share(scores.decided_right):>20}"
-    return f"{name:36} {scores.right.count:5d} {shares} {scores.calibration_error:6.3f}"
-
-
-def _share(share: Share) -> str:
-    return f"{_percent(share.value)} [{_percent(share.low)} {_percent(share.high)}]" if share.count else "-"
-
-
-def _percent(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.1%}"
+def percent(share: Share) -> str:
+    """Return a share in percent with its interval, at most 19 letters; "-" without any."""
+    return f"{share.value:.1%} [{share.low * 100:.1f} {share.high * 100:.1f}]" if share.count else "-"
 
 
 def plain(value: Any) -> Any:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from PIL import Image, ImageOps
-from tqdm import tqdm
 
 from contracts.categories import Category
 from learning.augment import Augmenter, Scene
 from learning.cutouts import cut_out
 from learning.datasets import DatasetInvalid, Sample
+from learning.progress import bar
 from learning.rendered import RENDERED
 
 _LONGEST_PX = 384
@@ -18,7 +18,8 @@ _LOOK_LIKE_BOARDS = frozenset({Category.PAPER, Category.GLASS, Category.PLASTIC}
 
 def load_scenes(samples: Sequence[Sample]) -> list[Scene]:
     """Read the pictures, at most 384 pixels long, and cut out what lies on a board; raises `DatasetInvalid` with a file's name."""
-    return [_load(sample) for sample in tqdm(samples, desc="cutting out", unit="picture", leave=False)]
+    with bar(samples, "cutting out") as shown:
+        return [_load(sample) for sample in shown]
 
 
 def _load(sample: Sample) -> Scene:

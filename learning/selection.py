@@ -1,5 +1,6 @@
 """Which pictures a model decides alone: risk against coverage, and the thresholds that keep a promise."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,8 @@ from numpy.typing import NDArray
 
 from learning.datasets import DatasetInvalid
 
+NEVER = -1.0
+"""The belief in what is decided alone at no threshold, which is 0 at least."""
 LEAST_DECIDED = 20
 """Under so many decided pictures an error rate says nothing."""
 
@@ -24,7 +27,8 @@ class Choice:
 class RiskCoverage:
     """Row i: with the threshold `thresholds[i]` a share `coverage[i]` is decided alone, a share `risk[i]` of it wrongly.
 
-    Thresholds fall, so coverage rises. El-Yaniv and Wiener 2010.
+    Thresholds fall, so coverage rises. The last one is `NEVER` where people see some pictures at any threshold: as a curve
+    of risk it has them at the end, as a choice it has them not. El-Yaniv and Wiener 2010.
     """
 
     thresholds: NDArray[np.float64]
@@ -35,6 +39,11 @@ class RiskCoverage:
     def area(self) -> float:
         """The mean risk over all coverages; 0 is best."""
         return float(self.risk.mean())
+
+    @property
+    def possible(self) -> NDArray[np.bool_]:
+        """Which rows a threshold can bring about [rows]."""
+        return np.asarray(self.thresholds > NEVER)
 
 
 def risk_coverage(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> RiskCoverage:
@@ -54,16 +63,22 @@ def for_error(confidence: NDArray[np.float64], correct: NDArray[np.bool_], error
     Raises `DatasetInvalid` if there is none that leaves `LEAST_DECIDED` pictures.
     """
     curve = risk_coverage(confidence, correct)
-    kept = np.flatnonzero((curve.risk <= error) & (curve.coverage * len(confidence) >= LEAST_DECIDED))
+    kept = np.flatnonzero(curve.possible & (curve.risk <= error) & (curve.coverage * len(confidence) >= LEAST_DECIDED))
     if not len(kept):
         raise DatasetInvalid(f"no threshold leaves {LEAST_DECIDED} pictures of which at most {error:.1%} are wrong")
     return _choice(curve, int(kept[-1]))
 
 
 def for_review(confidence: NDArray[np.float64], correct: NDArray[np.bool_], share: float) -> Choice:
-    """Return the highest threshold that sends at most a share `share` of the pictures to people."""
+    """Return the highest threshold that sends at most a share `share` of the pictures to people.
+
+    Raises `DatasetInvalid` if more than that go to people at any threshold.
+    """
     curve = risk_coverage(confidence, correct)
-    kept = np.flatnonzero(1.0 - curve.coverage <= share)
+    kept = np.flatnonzero(curve.possible & (1.0 - curve.coverage <= share + 1e-9))
+    if not len(kept):
+        sent = math.ceil(float(np.mean(confidence == NEVER)) * 1e4) / 1e4
+        raise DatasetInvalid(f"the outlier score alone sends {sent:.2%} of the pictures to people, at any threshold: allow as much")
     return _choice(curve, int(kept[0]))
 
 

@@ -2,8 +2,10 @@
 
 import ctypes
 import math
-from collections.abc import Iterator
+import pickle
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,8 +17,11 @@ from learning.datasets import DatasetInvalid
 from learning.epoch import Epoch
 from learning.network import Lite0, planes, shrunk
 from learning.plan import Plan
+from learning.progress import bar
 
 _BATCHES_AHEAD = 30
+_PARTS = {"identity", "state", "random", "network", "average", "optimiser"}
+"""What a checkpoint has."""
 _MALLOC_OPTIONS = {-4: 0, -1: 2**31 - 1, -2: 2**28}
 """M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD in malloc.h of glibc."""
 
@@ -50,20 +55,20 @@ def run_epoch(state: State, drawn: Epoch, plan: Plan) -> None:
     state.network.train()
     count, side = math.ceil(len(drawn) / plan.batch), plan.side_px(drawn.number)
     steps = plan.epochs * count
-    bar = tqdm(_batches(drawn, plan), f"epoch {drawn.number + 1} of {plan.epochs}", count, unit="batch", leave=False)
-    for pictures, labels in bar:
-        _set_rate(state, plan, steps)
-        logits = state.network(shrunk(planes(pictures), side))
-        loss = F.cross_entropy(logits, labels, label_smoothing=plan.smoothing)
-        if not math.isfinite(loss.item()):
-            raise DatasetInvalid(f"the loss is {loss.item()} in epoch {drawn.number + 1}: a lower rate may help")
-        state.optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(state.network.parameters(), 2.0)
-        state.optimiser.step()
-        state.step += 1
-        _average(state)
-        bar.set_postfix(loss=f"{loss.item():.3f}")
+    with bar(_batches(drawn, plan), f"epoch {drawn.number + 1} of {plan.epochs}", "batch", count) as shown:
+        for pictures, labels in shown:
+            _set_rate(state, plan, steps)
+            logits = state.network(shrunk(planes(pictures), side))
+            loss = F.cross_entropy(logits, labels, label_smoothing=plan.smoothing)
+            if not math.isfinite(loss.item()):
+                raise DatasetInvalid(f"the loss is {loss.item()} in epoch {drawn.number + 1}: a lower rate may help")
+            state.optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(state.network.parameters(), 2.0)
+            state.optimiser.step()
+            state.step += 1
+            _average(state)
+            shown.set_postfix(loss=f"{loss.item():.3f}")
 
 
 def _batches(drawn: Epoch, plan: Plan) -> Iterator[tuple[Tensor, Tensor]]:
@@ -115,13 +120,23 @@ def save(state: State, plan: Plan, identity: str) -> None:
     partial_path.replace(plan.checkpoint)
 
 
-def resume(state: State, plan: Plan, identity: str) -> None:
-    """Go on from the checkpoint if it is there; raises `DatasetInvalid` for one of another run."""
+def read_checkpoint(plan: Plan, identity: str) -> dict[str, Any] | None:
+    """Return what `save` has kept, None if there is nothing; raises `DatasetInvalid` for another run's and for what is none."""
     if plan.checkpoint is None or not plan.checkpoint.exists():
-        return
-    found = torch.load(plan.checkpoint, map_location="cpu", weights_only=True)
+        return None
+    try:
+        found = torch.load(plan.checkpoint, map_location="cpu", weights_only=True)
+    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError, EOFError, OSError, pickle.UnpicklingError):
+        found = None  # what PyTorch says here is advice to load it unsafely
+    if not isinstance(found, dict) or not found.keys() >= _PARTS:
+        raise DatasetInvalid(f"{plan.checkpoint} is no checkpoint, or not a whole one: name another, or remove it to begin anew")
     if found["identity"] != identity:
         raise DatasetInvalid(f"{plan.checkpoint} is of a run with other pictures or another plan")
+    return found
+
+
+def restore(state: State, found: Mapping[str, Any]) -> None:
+    """Go on from what `read_checkpoint` has found."""
     for name in ("network", "average", "optimiser"):
         getattr(state, name).load_state_dict(found[name])
     for name, value in found["state"].items():

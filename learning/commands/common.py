@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,20 +13,24 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
-from tqdm import tqdm
 
 from adapters.arguments import integer_between, number_between
 from contracts.errors import FleetError, SettingsInvalid
 from contracts.outcomes import Scores
 from contracts.ports import Classifier
-from learning.broken import broken
+from learning.broken import broken, kinds_of
 from learning.datasets import DatasetInvalid, Sample, Split, read_manifests
 from learning.evaluate import BROKEN, Answers
+from learning.progress import bar
 from learning.rendered import write_rendered
 from learning.tools import Tools
 
 SHIPPED = "shipped"
 """Instead of a file's name: the model that the package brings."""
+FEW = 50
+"""Under so many pictures what is fitted or chosen on them says little."""
+_NAMED = "what predictions call the model (default: the name of the file)"
+_VERSION = re.compile(r"[A-Za-z0-9._+-]{1,100}")
 count = integer_between(1, 1_000_000)
 share = number_between(0, 1)
 _BROKEN, _BROKEN_SEED = 210, 99
@@ -37,6 +42,36 @@ def add_data(parser: argparse.ArgumentParser, rendered: str) -> None:
         "--data", type=Path, action="append", default=[], metavar="DIR", help="a folder with a manifest.csv; repeatable"
     )
     parser.add_argument("--rendered", type=count, metavar="N", help=f"add N rendered pictures of each category, {rendered}")
+
+
+def version_name(text: str) -> str:
+    """Be the type of a model's name, which is also a part of a folder's."""
+    if not _VERSION.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not 1 to 100 letters, digits and . _ - +")
+    return text
+
+
+def version_of(options: argparse.Namespace) -> str:
+    """Return what the model to write is called; raises `SettingsInvalid` if its file's name will not do."""
+    try:
+        return version_name(options.version or options.out.stem)
+    except argparse.ArgumentTypeError as error:
+        raise SettingsInvalid(f"the name of the file, {error}: give a --version") from error
+
+
+def add_version(parser: argparse.ArgumentParser, what: str = _NAMED) -> None:
+    """Ask for a model's name."""
+    parser.add_argument("--version", type=version_name, help=what)
+
+
+def model_path(options: argparse.Namespace, tools: Tools) -> Path:
+    """Return the file of the model that was asked for."""
+    return tools.shipped if options.model == Path(SHIPPED) else Path(options.model)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Ask for a model."""
+    parser.add_argument("model", type=Path, help=f"a model's file, or {SHIPPED}: the one that comes with the package")
 
 
 def add_drift(parser: argparse.ArgumentParser) -> None:
@@ -73,27 +108,28 @@ def ask(classifier: Classifier, samples: Sequence[Sample], tools: Tools) -> tupl
     """
     scores: list[Scores] = []
     took_s: list[float] = []
-    for sample in tqdm(samples, desc="evaluating", unit="picture", leave=False):
-        try:
-            picture = tools.decode(sample.path.read_bytes())
-            began = time.perf_counter()
-            scores.append(classifier.classify(picture))
-            took_s.append(time.perf_counter() - began)
-        except (OSError, FleetError) as error:
-            raise DatasetInvalid(f"{sample.path}: {error}") from error
+    with bar(samples, "evaluating") as shown:
+        for sample in shown:
+            try:
+                picture = tools.decode(sample.path.read_bytes())
+                began = time.perf_counter()
+                scores.append(classifier.classify(picture))
+                took_s.append(time.perf_counter() - began)
+            except (OSError, FleetError) as error:
+                raise DatasetInvalid(f"{sample.path}: {error}") from error
     return _answers(classifier, samples, scores), float(np.median(took_s) * 1000)
 
 
 def ask_broken(classifier: Classifier, samples: Sequence[Sample], tools: Tools) -> Answers:
     """Return what a model says of pictures as broken cameras make them of those of `samples` that show one of the five."""
-    shown = [sample for sample in samples if sample.category]
-    if not shown:
+    usable = [sample for sample in samples if sample.category]
+    if not usable:
         raise DatasetInvalid("no pictures of the five categories to evaluate on")
-    photographs = [tools.decode(sample.path.read_bytes()) for sample in shown[:: max(1, len(shown) // _BROKEN)]]
-    made = tqdm(broken(photographs, _BROKEN, seed=_BROKEN_SEED), desc="broken cameras", unit="picture", leave=False)
-    scores = [classifier.classify(picture) for picture in made]
-    sample = Sample(Path(BROKEN), BROKEN, None, Split.OOD, BROKEN)
-    return _answers(classifier, [sample] * len(scores), scores)
+    photographs = [tools.decode(sample.path.read_bytes()) for sample in usable[:: max(1, len(usable) // _BROKEN)]]
+    with bar(broken(photographs, _BROKEN, seed=_BROKEN_SEED), "broken cameras") as shown:
+        scores = [classifier.classify(picture) for picture in shown]
+    made = [Sample(Path(BROKEN), f"{BROKEN}/{kind}", None, Split.OOD, BROKEN) for kind in kinds_of(_BROKEN)]
+    return _answers(classifier, made, scores)
 
 
 def _answers(classifier: Classifier, samples: Sequence[Sample], scores: Sequence[Scores]) -> Answers:
@@ -122,6 +158,11 @@ def write_whole(data: bytes, path: Path) -> None:
         os.replace(partial_path, path)  # noqa: PTH105 - the atomic one
     finally:
         partial_path.unlink(missing_ok=True)
+
+
+def warn(command: str, text: str) -> None:
+    """Say on stderr what is worth knowing and stops nothing."""
+    sys.stderr.write(f"waste learn {command}: {text}\n")
 
 
 def say(*lines: str) -> None:

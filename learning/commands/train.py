@@ -2,37 +2,50 @@
 
 import argparse
 import sqlite3
-import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import onnx
 
 from adapters.arguments import file_to_write
 from contracts.errors import SettingsInvalid
 from learning.broken import extract_broken
-from learning.commands.common import SHIPPED, add_data, samples_of, say, share, write_model
-from learning.commands.plan import add_plan, plan_of
+from learning.commands.common import (
+    FEW,
+    SHIPPED,
+    add_data,
+    add_version,
+    ask_broken,
+    samples_of,
+    say,
+    share,
+    version_of,
+    warn,
+    write_model,
+)
+from learning.commands.plan import PLAN_OPTIONS, add_plan, plan_of
+from learning.commands.record import leave_record, record_of
 from learning.datasets import DatasetInvalid, Sample, Split
-from learning.duplicates import near_duplicates, refuse, thumbprints, without_copies
-from learning.evaluate import Evaluation, evaluate
-from learning.experiments import export_run
+from learning.duplicates import contradictions, labelled, near_duplicates, refuse, thumbprints, without_copies
+from learning.evaluate import evaluate
 from learning.export import read_backbone
 from learning.feature_cache import FeatureCache, default_cache_folder
-from learning.features import Features, extract_features
+from learning.features import Decode, Features, extract_features
+from learning.plan import Plan
 from learning.rendered import FOR_TRAINING
-from learning.report import plain, to_lines
+from learning.report import to_lines
 from learning.tools import Tools
-from learning.tracking import MODEL, Run
+from learning.tracking import Run
 from learning.train import Recipe, Trained, train_heads
 
+Finetune = Callable[[Sequence[Sample], Decode, Plan], onnx.ModelProto]
 _SMOKE_PICTURES = 24
+_SHOWN = 5
+_JUDGING = (Split.VAL, Split.TEST)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -41,10 +54,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     way.add_argument("--head", action="store_true", help="fit the heads alone, on the backbone as it is (default)")
     way.add_argument("--finetune", action="store_true", help="train all layers first; needs the extra [finetune]")
     add_data(parser, "70 %% of them to train, 15 %% to calibrate, 15 %% to test")
-    parser.add_argument(
-        "--backbone", default=SHIPPED, metavar="FILE", help=f"with --head: the model whose backbone is kept (default: {SHIPPED})"
-    )
-    parser.add_argument("--version", help="what predictions call the model (default: the name of the file)")
+    parser.add_argument("--backbone", metavar="FILE", help=f"with --head: the model whose backbone is kept (default: {SHIPPED})")
+    add_version(parser)
     parser.add_argument("--threshold", type=share, default=0.75, help="the confidence from which it is believed (default: 0.75)")
     parser.add_argument("--drop-near-duplicates", action="store_true", help="leave out training copies of pictures that judge")
     parser.add_argument(
@@ -52,7 +63,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SOURCE",
-        help="a source with few pictures, which all layers would learn by heart: only the heads see it; repeatable",
+        help="with --finetune: a source with few pictures, learned by heart by all layers: only the heads see it; repeatable",
     )
     parser.add_argument(
         "--without",
@@ -62,8 +73,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="leave a source out, to see what a model is worth in a place that it has never seen; repeatable",
     )
     parser.add_argument("--out", type=file_to_write, required=True, metavar="FILE", help="the model to write")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where each run leaves its record (runs)")
-    parser.add_argument("--cache", type=Path, default=default_cache_folder(), metavar="DIR", help="where features are kept")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where records go (default: runs)")
+    cache = default_cache_folder()
+    parser.add_argument("--cache", type=Path, default=cache, metavar="DIR", help=f"where features are kept (default: {cache})")
     parser.add_argument("--no-cache", action="store_true", help="compute every feature again")
     tuning = parser.add_argument_group("with --finetune")
     add_plan(tuning)
@@ -72,25 +84,48 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, tools: Tools) -> int:
     """Train, say what it gave, leave a record, write the model."""
+    _refuse_what_would_be_ignored(options)
+    version, finetune, began = version_of(options), _finetuning(options), datetime.now(UTC)
     if options.smoke:
         _make_tiny(options)
-    version, began = options.version or options.out.stem, datetime.now(UTC)
     with samples_of(options, tools, FOR_TRAINING, 0.0) as found:
         samples = _checked(found, options, tools)
         _say_what_there_is(samples)
-        trained = _train(options, tools, samples, version)
+        trained = _train(options, tools, samples, version, finetune)
         split = Split.TEST if any(s.split is Split.TEST and s.category for s in samples) else Split.VAL
-        evaluation = evaluate(trained.answers.where(trained.judging), headline=split)
         digest = write_model(trained.model, options.out)
+        spoiled = ask_broken(tools.open_classifier(options.out), [s for s in samples if s.split in _JUDGING], tools)
+        evaluation = evaluate(trained.answers.where(trained.judging), headline=split, spoiled=spoiled)
         say(*to_lines(evaluation), "", f"{options.out}: sha256 {digest}, temperature {trained.card.temperature:.3f}")
-        record = _record(options, tools, trained, evaluation, digest, began)
-        _leave_record(Run.begin(options.runs, version, began), options, tools, trained, evaluation, record)
+        record = record_of(options, tools, trained, evaluation, digest, began)
+        leave_record(Run.begin(options.runs, version, began), options, tools, trained, evaluation, record)
     return 0
 
 
+def _refuse_what_would_be_ignored(options: argparse.Namespace) -> None:
+    if options.finetune and options.backbone:
+        raise SettingsInvalid("--backbone is for the heads alone: --finetune begins with the published weights")
+    tuning = [name for name in (*PLAN_OPTIONS, "heads_only") if getattr(options, name) not in (None, [])]
+    if tuning and not options.finetune:
+        names = ", ".join("--" + name.replace("_", "-") for name in tuning)
+        raise SettingsInvalid(f"{names}: heads alone are fitted in one go, this belongs to --finetune")
+
+
+def _finetuning(options: argparse.Namespace) -> Finetune | None:
+    """Return what trains all layers, if that is asked for; raises `SettingsInvalid` without PyTorch."""
+    if not options.finetune:
+        return None
+    try:
+        from learning.finetune import finetune
+    except ImportError as error:
+        raise SettingsInvalid(f"--finetune needs the extra [finetune]: {error}") from error
+    return finetune
+
+
 def _make_tiny(options: argparse.Namespace) -> None:
-    options.rendered = options.rendered or _SMOKE_PICTURES
-    options.epochs, options.pictures_per_epoch, options.no_cache = 1, 64, True
+    options.rendered, options.no_cache = options.rendered or _SMOKE_PICTURES, True
+    if options.finetune:
+        options.epochs, options.pictures_per_epoch = 1, 64
 
 
 def _checked(found: list[Sample], options: argparse.Namespace, tools: Tools) -> list[Sample]:
@@ -100,20 +135,27 @@ def _checked(found: list[Sample], options: argparse.Namespace, tools: Tools) -> 
             raise DatasetInvalid(f"{option}: no pictures of {', '.join(sorted(unknown))}, only of {', '.join(sorted(sources))}")
     found = [sample for sample in found if sample.source not in options.without]
     pairs = near_duplicates(found, thumbprints(found, tools.decode))
+    if not options.drop_near_duplicates:
+        refuse(pairs)
+    for pair in contradictions(pairs)[:_SHOWN]:
+        warn("train", f"alike under two labels, of which one must be wrong: {labelled(pair)}")
+    samples = without_copies(found, pairs) if options.drop_near_duplicates else found
     if options.drop_near_duplicates:
-        return without_copies(found, pairs)
-    refuse(pairs)
-    return found
+        say(f"left out {len(found) - len(samples)} training copies of pictures that judge")
+    return samples
 
 
 def _say_what_there_is(samples: Sequence[Sample]) -> None:
     counts = Counter((sample.source, sample.split.value) for sample in samples)
     say(", ".join(f"{source}/{split} {number}" for (source, split), number in sorted(counts.items())))
+    held = sum(sample.split is Split.VAL for sample in samples)
+    if 0 < held < FEW:
+        warn("train", f"{held} pictures in val are few: under {FEW} the temperature and the thresholds fitted on them are guesses")
 
 
-def _train(options: argparse.Namespace, tools: Tools, samples: list[Sample], version: str) -> Trained:
+def _train(options: argparse.Namespace, tools: Tools, samples: list[Sample], version: str, finetune: Finetune | None) -> Trained:
     recipe = Recipe(version, options.threshold, tools.preprocessing, tools.git_revision())
-    backbone = _backbone(options, tools, samples)
+    backbone = _backbone(options, tools, samples, finetune)
     with TemporaryDirectory() as folder, _open_cache(options, backbone, tools) as cache:
         path = Path(folder) / "backbone.onnx"
         path.write_bytes(backbone.SerializeToString())
@@ -123,14 +165,23 @@ def _train(options: argparse.Namespace, tools: Tools, samples: list[Sample], ver
     return train_heads(features, nothing, backbone, recipe)
 
 
-def _backbone(options: argparse.Namespace, tools: Tools, samples: list[Sample]) -> onnx.ModelProto:
-    if not options.finetune:
-        return read_backbone(tools.shipped if options.backbone == SHIPPED else Path(options.backbone))
+def _backbone(options: argparse.Namespace, tools: Tools, samples: list[Sample], finetune: Finetune | None) -> onnx.ModelProto:
+    if finetune is None:
+        return read_backbone(tools.shipped if options.backbone in {None, SHIPPED} else Path(options.backbone))
+    plan = plan_of(options)
     try:
-        from learning.finetune import finetune
-    except ImportError as error:
-        raise SettingsInvalid(f"--finetune needs the extra [finetune]: {error}") from error
-    return finetune([one for one in samples if one.source not in options.heads_only], tools.decode, plan_of(options))
+        return finetune([one for one in samples if one.source not in options.heads_only], tools.decode, plan)
+    except KeyboardInterrupt:
+        warn("train", _what_is_kept(plan))
+        raise
+
+
+def _what_is_kept(plan: Plan) -> str:
+    if plan.checkpoint is None:
+        return "stopped, and nothing is kept; with --resume FILE each epoch is, and the same command goes on from it"
+    if not plan.checkpoint.exists():
+        return f"stopped before the first epoch ended: there is no {plan.checkpoint} yet, and nothing is kept"
+    return f"stopped; {plan.checkpoint} has the run as of its last whole epoch, and the same command goes on from there"
 
 
 def _open_cache(
@@ -142,44 +193,3 @@ def _open_cache(
         return FeatureCache.open(options.cache, backbone, tools.preprocessing)
     except sqlite3.Error as error:
         raise DatasetInvalid(f"{options.cache}: {error}; --no-cache does without") from error
-
-
-def _record(
-    options: argparse.Namespace, tools: Tools, trained: Trained, evaluation: Evaluation, digest: str, began: datetime
-) -> dict[str, Any]:
-    samples = trained.answers.samples
-    return {
-        "version": trained.card.version,
-        "began": began.isoformat(timespec="seconds"),
-        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-        "git_revision": tools.git_revision(),
-        "parameters": {
-            name: str(value) for name, value in sorted(vars(options).items()) if name != "run" and value not in (None, [], False)
-        },
-        "data": {
-            "fingerprint": trained.card.data_fingerprint,
-            "folders": [str(folder) for folder in options.data],
-            "pictures": dict(sorted(Counter(f"{s.source}/{s.split}/{s.category or 'other'}" for s in samples).items())),
-        },
-        "model": {"sha256": digest} | trained.card.metadata(),
-        "figures": plain(asdict(evaluation)),
-    }
-
-
-def _leave_record(
-    run: Run, options: argparse.Namespace, tools: Tools, trained: Trained, evaluation: Evaluation, record: dict[str, Any]
-) -> None:
-    run.keep(options.out, MODEL)
-    try:
-        from learning.plots import draw_all
-    except ImportError:
-        say("no plots: they need the extra [plots]")
-    else:
-        draw_all(trained.answers.where(trained.judging), evaluation, tools.decode, run.folder / "plots")
-    run.end(record)
-    say(f"record: {run.folder}")
-    try:
-        export_run(run)
-    except SettingsInvalid as error:
-        # The model is there and so is its record: a server that keeps copies must not undo that.
-        sys.stderr.write(f"waste learn train: {error}\n")

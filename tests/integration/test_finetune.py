@@ -84,6 +84,52 @@ def test_a_run_that_was_cut_off_goes_on_and_ends_as_if_it_had_not_been(samples, 
         train_network(samples[:-1], decode, plan)
 
 
+def test_what_is_no_checkpoint_or_a_part_of_one_is_said_in_one_line_before_anything_is_computed(samples, tmp_path, monkeypatch):
+    from learning import finetune as module
+
+    whole, strange = tmp_path / "whole.pt", tmp_path / "strange.pt"
+    monkeypatch.setattr(module, "_begin", None)
+    torch.save({"identity": "x", "network": torch.zeros(1000)}, whole)
+    torch.save(Plan(), strange)
+    contents = [b"", b"no checkpoint", whole.read_bytes()[:500], whole.read_bytes()[:-30], whole.read_bytes(), strange.read_bytes()]
+    for content in contents:
+        (tmp_path / "c.pt").write_bytes(content)
+        with pytest.raises(DatasetInvalid, match=r"c\.pt is no checkpoint, or not a whole one") as said:
+            train_network(samples, decode, replace(PLAN, checkpoint=tmp_path / "c.pt"))
+        assert "weights_only" not in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "epochs", "said"),
+    [
+        ([], 1, "with --resume FILE each epoch is"),
+        (["--resume", "c.pt"], 0, "before the first epoch ended: there is no c.pt"),
+        (["--resume", "c.pt"], 1, "c.pt has the run as of its last whole epoch"),
+    ],
+)
+def test_an_interrupt_says_what_is_kept_and_how(samples, tmp_path, monkeypatch, capsys, more, epochs, said):
+    from learning import finetune as module
+
+    def cut_off(chosen, decode, plan):
+        if plan.checkpoint and epochs:
+            plan.checkpoint.write_bytes(b"an epoch")
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "train_network", cut_off)
+    command = ["train", "--finetune", "--data", str(samples[0].path.parent), "--drop-near-duplicates", "--out", "m.onnx"]
+    with pytest.raises(KeyboardInterrupt):
+        main([*command, *more])
+    assert said in capsys.readouterr().err
+
+
+def test_a_checkpoint_may_be_moved(samples, trained, tmp_path):
+    train_network(samples, decode, replace(PLAN, checkpoint=tmp_path / "c.pt"))
+    (tmp_path / "c.pt").rename(tmp_path / "d.pt")
+    again = train_network(samples, decode, replace(PLAN, checkpoint=tmp_path / "d.pt")).state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in trained.state_dict().items())
+
+
 def test_a_loss_that_is_no_number_ends_the_run(samples):
     with pytest.raises(DatasetInvalid, match="the loss is nan in epoch 1"):
         finetune(samples, decode, replace(PLAN, rate=1e30, head_rate=1e30))

@@ -5,6 +5,8 @@ import errno
 import hashlib
 import json
 import re
+import sys
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -106,6 +108,70 @@ def trained(rendered, tmp_path, *more):
     return file
 
 
+def test_a_record_names_what_was_in_force_and_nothing_else(rendered, tmp_path, capsys):
+    trained(rendered, tmp_path)
+    said = capsys.readouterr()
+    (record,) = (json.loads(path.read_text()) for path in (tmp_path / "runs").glob("*/run.json"))
+    assert record["parameters"]["data"] == [str(rendered)]
+    assert record["parameters"]["backbone"] == "shipped"
+    assert set(record["parameters"]) == {"backbone", "data", "no_cache", "out", "runs", "threshold"}
+    assert record["figures"]["outliers"]["broken cameras"]["sent_to_people"]["count"] == 210
+    assert re.search(r"(?m)^broken cameras +210 ", said.out)
+    assert "15 pictures in val are few" in said.err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--resume", "c.pt", "--epochs", "24"], "--epochs, --resume: heads alone are fitted in one go"),
+        (["--heads-only", "field"], "--heads-only: heads alone"),
+        (["--finetune", "--backbone", "b.onnx"], "--backbone is for the heads alone"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(rendered, tmp_path, more, said):
+    with pytest.raises(SettingsInvalid, match=said):
+        main(["train", "--data", str(rendered), "--out", str(tmp_path / "m.onnx"), *more])
+
+
+def test_a_version_is_a_name_and_no_path(rendered, tmp_path, capsys):
+    command = ["train", "--data", str(rendered), "--runs", str(tmp_path / "runs")]
+    for version in ("a b/c", "", "../up"):
+        with pytest.raises(SystemExit):
+            main([*command, "--out", str(tmp_path / "m.onnx"), "--version", version])
+        assert "is not 1 to 100 letters, digits and . _ - +" in capsys.readouterr().err
+    with pytest.raises(SettingsInvalid, match=r"the name of the file, 'my model' is not .*: give a --version"):
+        main([*command, "--out", str(tmp_path / "my model.onnx")])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_threshold_outliers_still_go_to_people(rendered, tmp_path, capsys):
+    file = trained(rendered, tmp_path, "--threshold", "0")
+    assert re.search(r"(?m)^broken cameras/noise +30 +(100|9\d)\.\d%", capsys.readouterr().out)
+    with pytest.raises(SettingsInvalid, match=r"the outlier score alone sends \d+\.\d\d% of the pictures to people"):
+        main(["threshold", str(file), "--data", str(rendered), "--split", "train", "--review-share", "0"])
+
+
+def test_rendered_pictures_choose_a_threshold_and_where_they_would_not_be_used_that_is_said(rendered, capsys):
+    assert main(["threshold", "shipped", "--rendered", "8", "--review-share", "0.5"]) == 0
+    told = capsys.readouterr()
+    assert "of 40 pictures decided alone" in told.out
+    assert "40 pictures are few" in told.err
+    for more in (["--split", "val"], ["--data", str(rendered)]):
+        with pytest.raises(SettingsInvalid, match="--rendered makes pictures of the split test"):
+            main(["threshold", "shipped", "--rendered", "8", "--review-share", "0.5", *more])
+    with pytest.raises(SystemExit):
+        main(["threshold", "shipped", "--rendered", "8", "--review-share", "0.5", "--split", "ood"])
+
+
+def test_rendering_writes_over_a_manifest_only_if_told_to(tmp_path):
+    assert main(["render", str(tmp_path), "--per-category", "1"]) == 0
+    (tmp_path / "manifest.csv").write_text("mine")
+    with pytest.raises(SettingsInvalid, match=r"manifest\.csv is there already; --force writes over it"):
+        main(["render", str(tmp_path), "--per-category", "1"])
+    assert (tmp_path / "manifest.csv").read_text() == "mine"
+    assert main(["render", str(tmp_path), "--per-category", "1", "--force"]) == 0
+
+
 def test_an_evaluation_is_a_table_a_file_and_plots(rendered, tmp_path, capsys):
     file = trained(rendered, tmp_path)
     told = ["--json", str(tmp_path / "e.json"), "--plots", str(tmp_path / "plots")]
@@ -116,8 +182,35 @@ def test_an_evaluation_is_a_table_a_file_and_plots(rendered, tmp_path, capsys):
     assert np.sum(found["confusion"]) == 15
     assert found["slices"]["rendered/val"]["right"]["count"] == 15
     assert found["outliers"]["broken cameras"]["sent_to_people"]["count"] == 210
+    kinds = {name: one["sent_to_people"]["count"] for name, one in found["outliers"].items() if name.startswith("broken cameras/")}
+    assert set(kinds.values()) == {30}
+    assert {"broken cameras/noise", "broken cameras/too dark", "broken cameras/torn"} <= set(kinds)
     for name in ("reliability", "risk-coverage", "confusion"):
         assert Image.open(tmp_path / "plots" / f"{name}.png").size[0] > 300
+
+
+def test_the_plots_are_of_the_pictures_that_the_figures_are_of(rendered, tmp_path, monkeypatch):
+    titles, figures = [], []
+    monkeypatch.setattr("matplotlib.axes.Axes.set_title", lambda axes, text: titles.append(text))
+    monkeypatch.setattr("learning.plots._worst_mistakes", lambda answers, decode, of: figures.append(len(answers.samples)))
+    command = ["evaluate", "shipped", "--data", str(rendered), "--plots", str(tmp_path / "plots")]
+    assert main(command) == 0
+    assert len(titles) == 3
+    assert all(title.endswith(": test, 15 pictures") for title in titles)
+    assert main([*command, "--split", "test", "--split", "val"]) == 0
+    assert titles[-1].endswith(": test, val, 30 pictures")
+    assert figures == [15, 30]
+
+
+def test_what_is_not_installed_is_said_before_anything_is_computed(rendered, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "learning.plots", None)
+    monkeypatch.setitem(sys.modules, "learning.finetune", None)
+    monkeypatch.setattr("learning.commands.evaluate.samples_of", None)
+    monkeypatch.setattr("learning.commands.train.samples_of", None)
+    with pytest.raises(SettingsInvalid, match=r"--plots needs the extra \[plots\]"):
+        main(["evaluate", "shipped", "--data", str(rendered), "--plots", str(tmp_path / "plots")])
+    with pytest.raises(SettingsInvalid, match=r"--finetune needs the extra \[finetune\]"):
+        main(["train", "--finetune", "--data", str(rendered), "--out", str(tmp_path / "m.onnx")])
 
 
 def test_a_threshold_is_chosen_for_a_wish_and_written_into_a_model_of_another_name(rendered, tmp_path, capsys):
@@ -135,9 +228,19 @@ def test_a_threshold_is_chosen_for_a_wish_and_written_into_a_model_of_another_na
     assert main(["threshold", str(file), "--data", str(rendered), "--split", "train", "--error", "0.2"]) == 0
 
 
-def test_a_quantized_model_says_nearly_the_same_and_is_smaller(rendered, tmp_path):
+def test_a_quantized_model_says_nearly_the_same_and_is_smaller(rendered, tmp_path, capsys):
     file = trained(rendered, tmp_path)
+    capsys.readouterr()
     assert main(["quantize", str(file), "--data", str(rendered), "--out", str(tmp_path / "q.onnx")]) == 0
+    said = capsys.readouterr().out
+    assert "activations measured on 90 pictures of train" in said
+    for line in (
+        r"15 pictures of val +right",
+        r"before +\d+\.\d% \[",
+        r"in eight bits +\d+\.\d% \[",
+        r"both say the same of \d+\.\d%",
+    ):
+        assert re.search(f"(?m)^{line}", said)
     models = [OnnxClassifier.load(one, hashlib.sha256(one.read_bytes()).hexdigest()) for one in (file, tmp_path / "q.onnx")]
     assert (tmp_path / "q.onnx").stat().st_size < file.stat().st_size / 2
     pictures = [decode(path.read_bytes()) for path in sorted(rendered.glob("*.jpg"))[::4]]
@@ -192,18 +295,22 @@ def test_a_run_is_copied_to_an_mlflow_server_and_one_that_is_away_undoes_nothing
     assert copy.info.status == "FINISHED"
     assert 0 <= copy.data.metrics["overall.right"] <= 1
     assert copy.data.params["out"] == str(tmp_path / "m.onnx")
+    assert copy.data.params["data"] == str(rendered)
+    (record,) = (json.loads(path.read_text()) for path in (tmp_path / "runs").glob("*/run.json"))
+    times = [datetime.fromisoformat(record[name]).timestamp() * 1000 for name in ("began", "ended")]
+    assert [copy.info.start_time, copy.info.end_time] == pytest.approx(times, abs=2)
+    assert times[1] > times[0]
     assert {one.path for one in client.list_artifacts(copy.info.run_id)} >= {"run.json", "model.onnx", "plots"}
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     trained(rendered, tmp_path, "--version", "again")
-    assert "MLFLOW_TRACKING_URI: " in capsys.readouterr().err
+    assert "waste learn train: the run is not on the server: MLFLOW_TRACKING_URI: " in capsys.readouterr().err
 
 
 def test_a_source_can_be_left_out_and_one_that_is_not_there_is_said(rendered, tmp_path):
     command = ["train", "--data", str(rendered), "--out", str(tmp_path / "m.onnx"), "--runs", str(tmp_path), "--no-cache"]
-    for option in ("--without", "--heads-only"):
-        with pytest.raises(SettingsInvalid, match=f"{option}: no pictures of elsewhere, only of rendered"):
-            main([*command, option, "elsewhere"])
+    with pytest.raises(SettingsInvalid, match="--without: no pictures of elsewhere, only of rendered"):
+        main([*command, "--without", "elsewhere"])
     with pytest.raises(SettingsInvalid, match="no pictures"):
         main([*command, "--without", "rendered"])
     assert not (tmp_path / "m.onnx").exists()

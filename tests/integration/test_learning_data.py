@@ -1,6 +1,7 @@
 """Where training data come from: folders, splits, and pictures of one moment in two of them."""
 
 import csv
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -80,13 +81,15 @@ def test_training_refuses_near_duplicates_across_splits_or_leaves_the_copies_out
         main(train)
     assert not (tmp_path / "m.onnx").exists()
     assert main([*train, "--drop-near-duplicates"]) == 0
-    assert "s/test 6, s/train 20, s/val 10" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "left out 1 training copies of pictures that judge" in said
+    assert "s/test 6, s/train 20, s/val 10" in said
 
 
 def test_folders_become_a_manifest_whose_groups_are_whole(tmp_path, capsys):
-    for category in ["plastic", "paper", "cardboard", "glass", "metal", "organic", "other"]:
+    for place, category in enumerate(["plastic", "paper", "cardboard", "glass", "metal", "organic", "other"]):
         for number in range(10):
-            a_picture(tmp_path / category / f"{number}.jpg", len(category) * 1000 + number)
+            a_picture(tmp_path / category / f"{number}.jpg", place * 1000 + number)
     for number in range(4):
         a_picture(tmp_path / "paper" / f"burst-{number}.jpg", 77, shift=number)
     assert main(["manifest", str(tmp_path), "--source", "plant", "--val", "0.2", "--test", "0.2", "--seed", "3"]) == 0
@@ -119,6 +122,46 @@ def test_folders_that_cannot_be_used_are_said(tmp_path, arrange, said):
     arrange(tmp_path)
     with pytest.raises(SettingsInvalid, match=said):
         main(["manifest", str(tmp_path)])
+
+
+def test_a_picture_under_two_labels_is_told_with_both_files_and_stops_the_manifest_unless_it_may(tmp_path, capsys):
+    for number in range(3):
+        a_picture(tmp_path / "paper" / f"{number}.jpg", number)
+        a_picture(tmp_path / "glass" / f"{number}.jpg", 10 + number)
+    a_picture(tmp_path / "glass" / "same.jpg", 1, quality=60)
+    both = r"paper/1\.jpg \(paper\).*|glass/same\.jpg \(glass\).*"
+    with pytest.raises(
+        SettingsInvalid, match=r"1 pairs look alike under different labels, and one label of each must be wrong"
+    ) as said:
+        main(["manifest", str(tmp_path)])
+    assert len(re.findall(both, str(said.value).replace(" and ", "\n"))) == 2
+    assert not (tmp_path / "manifest.csv").exists()
+    assert main(["manifest", str(tmp_path), "--two-labels"]) == 0
+    told = capsys.readouterr().err
+    assert "alike under two labels: " in told
+    assert "1.jpg (paper)" in told
+    assert "same.jpg (glass)" in told
+
+
+def test_training_says_that_one_of_two_labels_must_be_wrong(tmp_path):
+    first = a_sample(a_picture(tmp_path / "a.jpg", 1), Split.TRAIN)
+    again = a_sample(a_picture(tmp_path / "b.jpg", 1, quality=40), Split.TEST, Category.GLASS)
+    pairs = near_duplicates([first, again], thumbprints([first, again], decode))
+    with pytest.raises(ValueError, match=r"under different labels, of which one must be wrong: .*\(paper\) and .*\(glass\)"):
+        refuse(pairs)
+
+
+def test_files_that_are_not_read_are_counted_by_kind(tmp_path, capsys):
+    for number in range(3):
+        a_picture(tmp_path / "paper" / f"{number}.jpg", number)
+    for name in ("x.heic", "y.HEIC", "notes.txt", "README", ".hidden"):
+        (tmp_path / "paper" / name).write_bytes(b"x")
+    assert main(["manifest", str(tmp_path)]) == 0
+    assert "left out, as it reads .jpeg, .jpg, .png, .webp alone: 2 .heic, 1 .txt, 1 without a suffix" in capsys.readouterr().err
+    (tmp_path / "glass").mkdir()
+    (tmp_path / "glass" / "a.heic").write_bytes(b"x")
+    with pytest.raises(SettingsInvalid, match=r"glass: no pictures .*, but \.heic"):
+        main(["manifest", str(tmp_path), "--force"])
 
 
 def test_nothing_left_to_train_on_is_said(tmp_path):

@@ -1,7 +1,10 @@
 """Figures about models: pure numbers, each against what one can count by hand."""
 
+import io
 import json
 import math
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +14,9 @@ from contracts.categories import CATEGORIES, Category
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.evaluate import Answers, Share, evaluate
 from learning.outliers import fit_outlier_head
+from learning.progress import bar
 from learning.report import to_json, to_lines
-from learning.selection import for_error, for_review, risk_coverage
+from learning.selection import NEVER, for_error, for_review, risk_coverage
 from learning.tracking import Run, flat_figures
 
 
@@ -88,9 +92,13 @@ def test_a_share_has_wilsons_interval_and_none_without_any():
 def test_the_table_and_the_json_hold_the_same_figures():
     found = evaluate(SOME)
     lines = list(to_lines(found))
-    assert any("75.0%" in line for line in lines if line.startswith("all "))
+    (overall,) = (line for line in lines if line.startswith("all (test) "))
+    assert re.search(r"75\.0% \[30\.1 95\.4\] +50\.0% \[15\.0 85\.0\] +50\.0%", overall)
+    assert max(len(line) for line in lines) <= 110
     read = json.loads(to_json(found, {"model": "m1"}))
     assert read["model"] == "m1"
+    assert read["labels"] == [category.value for category in CATEGORIES]
+    assert read["splits"] == ["test"]
     assert read["overall"]["right"]["value"] == 0.75
     assert read["categories"]["metal"]["recall"]["value"] is None
     assert read["outliers"]["all"]["sent_to_people"]["hits"] == 2
@@ -132,6 +140,22 @@ def test_a_threshold_for_the_reviewers_sends_no_more_than_they_can_do():
     assert for_review(np.full(50, 0.9), np.ones(50, bool), 0.5).decided == 1.0
 
 
+def test_outliers_go_to_people_at_every_threshold_and_no_wish_for_fewer_is_granted():
+    for threshold in (0.0, 0.5):
+        found = evaluate(replace(SOME, threshold=threshold))
+        assert (found.overall.decided.hits, found.overall.decided.count) == (3, 4)
+        assert found.outliers["all"].sent_to_people.hits == 1
+    some_never = np.where(np.arange(101) < 3, NEVER, CONFIDENCE)
+    with pytest.raises(DatasetInvalid, match=r"the outlier score alone sends 2\.98% of the pictures to people"):
+        for_review(some_never, CORRECT, 0.02)
+    assert for_review(some_never, CORRECT, 0.0298).decided == pytest.approx(98 / 101)
+    assert for_error(some_never, CORRECT, 1.0).threshold == CONFIDENCE[3]
+    with pytest.raises(DatasetInvalid, match=r"sends 100\.00%"):
+        for_review(np.full(30, NEVER), np.ones(30, bool), 1.0)
+    with pytest.raises(DatasetInvalid, match="no threshold leaves 20"):
+        for_error(np.full(30, NEVER), np.ones(30, bool), 0.5)
+
+
 def test_an_outlier_head_tells_what_it_was_shown_from_the_rest():
     chance = np.random.default_rng(0)
     inside, outside = chance.normal(0, 1, (400, 16)), chance.normal(0, 1, (40, 16))
@@ -147,6 +171,25 @@ def test_an_outlier_head_tells_what_it_was_shown_from_the_rest():
     )
     with pytest.raises(DatasetInvalid, match="outlier head"):
         fit_outlier_head(inside.astype(np.float32), nothing, nothing, inside_weight=np.ones(400))
+
+
+def fail_on(rows):
+    for _ in rows:
+        raise OSError("full")
+
+
+def test_a_progress_bar_is_gone_when_its_work_fails_and_never_there_without_a_terminal(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for screen in (Terminal(), io.StringIO()):
+        monkeypatch.setattr("sys.stderr", screen)
+        with pytest.raises(OSError, match="full"), bar(range(3), "trying") as shown:
+            fail_on(shown)
+        said = screen.getvalue()
+        assert said.endswith("\r") if screen.isatty() else said == ""
+        assert ("trying" in said) is screen.isatty()
 
 
 def test_a_run_that_did_not_end_has_no_record_and_two_of_one_second_have_two_folders(tmp_path):
