@@ -24,9 +24,10 @@ _SEARCHED = {
                     "coalesce(image_url, claimed->>'image_url')", "claimed->>'event_id'"),
 }  # fmt: skip
 _GROUPS = """
-SELECT reason, {sensor} AS sensor_id, count(*)::int AS items, min(decided_at) AS first_at, max(decided_at) AS last_at,
+SELECT reason, {sensor} AS sensor_id, grouping({sensor}) = 1 AS whole, count(*)::int AS items, max(decided_at) AS last_at,
     min(detail) AS example
-FROM failures WHERE {where} GROUP BY GROUPING SETS ((reason), (reason, {sensor})) ORDER BY 3 DESC, 1 LIMIT %(limit)s
+FROM failures WHERE {where} GROUP BY GROUPING SETS ((reason), (reason, {sensor}))
+ORDER BY max(count(*)) OVER (PARTITION BY reason) DESC, reason, whole DESC, items DESC LIMIT %(limit)s
 """
 _HOURS = """
 SELECT reason, date_bin(%(width)s, decided_at, 'epoch') AS begins_at, count(*)::int AS items
@@ -114,7 +115,7 @@ class PostgresBrowser:
         return int(row["items"])
 
     def failure_groups(self, wanted: Filter, limit: int) -> list[dict[str, Any]]:
-        """Return failures by reason, and by reason and sensor (`sensor_id` is None in rows of a whole reason)."""
+        """Return failures by reason, and by reason and sensor, each reason's `whole` row before its sensors'."""
         where, values = where_of(wanted)
         return self._rows(_GROUPS.format(sensor=_SENSORS[Lane.FAILURES], where=where), values | {"limit": limit})
 

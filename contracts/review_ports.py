@@ -76,7 +76,7 @@ class Browser(Protocol):
         """Return how many items a filter means."""
 
     def failure_groups(self, wanted: Filter, limit: int) -> list[Row]:
-        """Return failures by reason, and by reason and sensor (`sensor_id` is None in rows of a whole reason)."""
+        """Return failures by reason, and by reason and sensor, each reason's `whole` row before its sensors'."""
 
     def failures_in_time(self, wanted: Filter, width: timedelta) -> list[Row]:
         """Return how many failures of each reason fell into each `width` of time."""

@@ -2,10 +2,12 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
@@ -19,7 +21,7 @@ from dlq_review.web.pages import render
 from dlq_review.web.visitors import Ops, TheDesk
 from dlq_review.web.wishes import FilterFields, FilterQuery
 
-_PAGE, _GROUPS = 50, 60
+_PAGE, _GROUPS, _HOURS = 50, 60, 48
 _EXPORTED = ("event_id", "reason", "sensor_id", "image_url", "captured_at", "decided_at", "state", "detail", "attempts", "rounds")
 router = APIRouter(include_in_schema=False)
 
@@ -93,8 +95,6 @@ def _meant(desk: Desk, events: list[UUID], all_of: str, expected: int | None) ->
 
 
 def _pairs(query: str) -> dict[str, str]:
-    from urllib.parse import parse_qsl
-
     return dict(parse_qsl(query, max_num_fields=20))
 
 
@@ -110,12 +110,17 @@ def _back(said: str, query: str) -> Response:
 
 
 def _bars(desk: Desk, wanted: Filter) -> list[dict[str, object]]:
-    counted: dict[object, int] = {}
-    for row in desk.browser.failures_in_time(wanted, timedelta(hours=1)):
-        counted[row["begins_at"]] = counted.get(row["begins_at"], 0) + row["items"]
-    hours = sorted(counted.items(), key=lambda pair: str(pair[0]))[-48:]
-    most = max((count for _, count in hours), default=0)
-    return [{"at": at, "count": count, "height": max(1, round(count / most * 100))} for at, count in hours]
+    hour = timedelta(hours=1)
+    last = desk.clock().replace(minute=0, second=0, microsecond=0)
+    first = last - hour * (_HOURS - 1)
+    counted: Counter[datetime] = Counter()
+    for row in desk.browser.failures_in_time(replace(wanted, since=max(wanted.since or first, first)), hour):
+        counted[row["begins_at"]] += row["items"]
+    most = max(counted.values(), default=0)
+    if not most:
+        return []
+    hours = [first + hour * place for place in range(_HOURS)]
+    return [{"at": at, "count": counted[at], "height": max(1, round(counted[at] / most * 100))} for at in hours]
 
 
 def _csv(desk: Desk, wanted: Filter) -> Iterator[str]:

@@ -47,8 +47,8 @@ def _age(seconds: float | None) -> str:
         return _NONE
     for size, unit in _UNITS:
         if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"
+            return f"{seconds / size:.0f}\u00a0{unit}"
+    return f"{max(0.0, seconds):.0f}\u00a0s"
 
 
 def _ago(moment: datetime) -> str:
@@ -57,7 +57,7 @@ def _ago(moment: datetime) -> str:
 
 
 def _percent(share: float | None, digits: int = 0) -> str:
-    return _NONE if share is None or share != share else f"{share * 100:.{digits}f} %"  # noqa: PLR0124 - NaN
+    return _NONE if share is None or share != share else f"{share * 100:.{digits}f}\u00a0%"  # noqa: PLR0124 - NaN
 
 
 def _number(value: float | None, digits: int = 0) -> str:

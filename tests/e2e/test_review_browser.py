@@ -1,5 +1,6 @@
 """The review desk in a real browser: people at the keyboard, on a phone, two at once, with a network that fails."""
 
+import itertools
 import os
 import re
 import shutil
@@ -7,11 +8,14 @@ import statistics
 import time
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from contracts.accounts import Role
+from contracts.categories import CATEGORIES
 from contracts.review import LEASE_S
+from producer.render.scene import render
 from tests.conftest import REPOSITORY, need, wait_for
-from tests.desk_house import Served
+from tests.desk_house import Served, scores_of
 from tests.makers import an_event
 
 CHROMIUM = shutil.which("chromium")
@@ -74,10 +78,13 @@ def enter(browser, house, served):
 @pytest.fixture
 def pictures(house):
     """Return a function that files items whose pictures are there."""
-    from tests.makers import a_jpeg
+    urls = [house.picture(f"browser-{n}.jpg", render(CATEGORIES[n % 5], n)) for n in range(10)]
+    turn = itertools.count()
 
-    url = house.picture("browser.jpg", a_jpeg())
-    return lambda count, **changes: [house.file(1, event=an_event(image_url=url, **changes))[0] for _ in range(count)]
+    def file(count, **changes):
+        return [house.file(1, event=an_event(image_url=urls[next(turn) % 10], **changes))[0] for _ in range(count)]
+
+    return file
 
 
 def ready(page):
@@ -401,7 +408,12 @@ CONTRAST = """() => {
 
 
 def _a_full_desk(house, pictures):
-    pictures(24)
+    for number, category in enumerate(CATEGORIES * 5):
+        pictures(1, sensor_id=f"bin-{number % 7}")
+        house.sql.execute(
+            "UPDATE review_items SET category = %s, scores = %s, confidence = 0.6 WHERE confidence = 0.5",
+            (category, Jsonb(scores_of(category, 0.6))),
+        )
     for reason in ("image_missing", "image_missing", "poison", "image_unreadable"):
         house.fail(reason)
     house.refused(reason="signature_invalid")

@@ -137,7 +137,7 @@ def test_failures_are_grouped_and_found_by_all_that_a_filter_can_say(house):
     house.fail("poison", sensor_id="bin_2")
     house.refused(reason="signature_invalid")
     groups = house.desk.browser.failure_groups(Filter(Lane.FAILURES), 20)
-    assert {(row["reason"], row["items"]) for row in groups if row["sensor_id"] is None} >= {("image_missing", 2), ("poison", 1)}
+    assert {(row["reason"], row["items"]) for row in groups if row["whole"]} >= {("image_missing", 2), ("poison", 1)}
 
     def found(**wanted):
         return house.desk.browser.count(Filter(Lane.FAILURES, **wanted))
