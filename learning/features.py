@@ -14,6 +14,7 @@ from contracts.categories import CATEGORIES
 from contracts.errors import FleetError
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.feature_cache import FeatureCache
+from learning.graph import WIDTH
 
 Decode = Callable[[bytes], NDArray[np.uint8]]
 """Bytes of an image file to uint8 [224, 224, 3] RGB; the same function as in serving."""
@@ -55,37 +56,44 @@ class Features:
 def extract_features(samples: Sequence[Sample], decode: Decode, extract: Extract, cache: FeatureCache | None = None) -> Features:
     """Return the features of every sample, in order, with a progress bar on stderr; those in `cache` are not computed again.
 
-    Raises `DatasetInvalid` with the file's name if a picture cannot be read or decoded.
+    Raises `DatasetInvalid` with the file's name if a picture cannot be read or decoded, or has no features of its own.
     """
     if not samples:
         raise DatasetInvalid("no pictures")
-    digests = tuple(_digest(sample.path) for sample in samples)
-    known = cache.get(digests) if cache else {}
-    missing = {digest: sample for digest, sample in zip(digests, samples, strict=True) if digest not in known}
+    digests: list[str] = []
+    known: dict[str, NDArray[np.float32]] = {}
     fresh: dict[str, NDArray[np.float32]] = {}
-    for digest, sample in tqdm(missing.items(), desc="features", unit="picture", leave=False):
-        fresh[digest] = _extract_one(sample.path, decode, extract)
-        if cache and len(fresh) % _KEEP_EVERY == 0:
+    for sample in tqdm(samples, desc="features", unit="picture", leave=False):
+        data = _read(sample.path)  # once: a file that is replaced meanwhile is not kept under the digest of the other
+        digests.append(digest := hashlib.sha256(data).hexdigest())
+        if digest in known:
+            continue
+        known |= cache.get([digest]) if cache else {}
+        if digest not in known:
+            known[digest] = fresh[digest] = _extract_one(sample.path, data, decode, extract)
+        if cache and len(fresh) >= _KEEP_EVERY:
             cache.put(fresh)
+            fresh = {}
     if cache:
         cache.put(fresh)
-    known |= fresh
-    return Features(tuple(samples), np.stack([known[digest] for digest in digests]), labels_of(samples), digests)
+    return Features(tuple(samples), np.stack([known[digest] for digest in digests]), labels_of(samples), tuple(digests))
 
 
-def _digest(path: Path) -> str:
-    """Return the SHA-256 (hex) of a file; raises `DatasetInvalid`."""
+def _read(path: Path) -> bytes:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return path.read_bytes()
     except OSError as error:
         raise DatasetInvalid(f"{path}: {error}") from error
 
 
-def _extract_one(path: Path, decode: Decode, extract: Extract) -> NDArray[np.float32]:
+def _extract_one(path: Path, data: bytes, decode: Decode, extract: Extract) -> NDArray[np.float32]:
     try:
-        row: NDArray[np.float32] = extract(decode(path.read_bytes())[np.newaxis])[0]
-    except (OSError, FleetError) as error:
+        row: NDArray[np.float32] = extract(decode(data)[np.newaxis])[0]
+    except FleetError as error:
         raise DatasetInvalid(f"{path}: {error}") from error
+    if row.shape != (WIDTH,) or not np.isfinite(row).all():
+        found = f"of shape {row.shape}" if row.shape != (WIDTH,) else "that are no finite numbers"
+        raise DatasetInvalid(f"{path}: the backbone makes features {found}, not {WIDTH} numbers")
     return row
 
 
