@@ -58,6 +58,13 @@ def flatten(image: Image.Image) -> Image.Image:
     return on_white(_resize(image.convert("RGBA")))  # Pillow resizes premultiplied, so hidden colours do not bleed
 
 
+def flatten_whole(image: Image.Image) -> Image.Image:
+    """Return `image`, of any mode Pillow decodes to, as RGB in its own size on white."""
+    if image.mode.startswith("I"):
+        image = _grey_of_16_bits(image)
+    return on_white(image.convert("RGBA")) if image.has_transparency_data else image.convert("RGB")
+
+
 def _resize(image: Image.Image) -> Image.Image:
     return image.resize((SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR, reducing_gap=2.0)
 
