@@ -7,20 +7,23 @@ picture looks like any of them, and `features` float32 [n, 1280]. Its metadata, 
 | key | what it says |
 | --- | --- |
 | labels | JSON list of the categories in the order of the output |
-| version | the model's name on every prediction |
+| version | the model's name on every prediction, 1 to 100 printable characters |
 | threshold | the confidence from which it is believed, a number in [0, 1] |
 | outlier_threshold | with `outlier_score`: the score above which it is not believed, a number in [0, 1] |
 | preprocessing | `adapters.images.PREPROCESSING` of its training |
 | calibration | JSON object: temperature, and how well confidence matched accuracy on the validation set |
 | data_fingerprint | SHA-256 over the list of the training data |
 | git_revision | the commit that trained it |
+
+The file is all of the model: one whose tensors lie in other files is refused.
 """
 
 import hashlib
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -35,11 +38,16 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
 from adapters.images import PREPROCESSING, SIDE_PX, Picture
+from adapters.onnx_bytes import names_other_files
 from contracts.categories import CATEGORIES
 from contracts.errors import ModelUnusable, PredictionInvalid
 from contracts.outcomes import Scores
 
 SUM_TOLERANCE = 1e-3
+LONGEST_VERSION = 100
+_QUOTED = 200
+_SHAPES = [(1, len(CATEGORIES)), (1,)]
+"""Of one picture's probabilities and outlier score."""
 _IMAGE, _PROBABILITIES, _OUTLIER_SCORE, _FEATURES = "image", "probabilities", "outlier_score", "features"
 _KEYS = ("labels", "version", "threshold", "preprocessing", "calibration", "data_fingerprint", "git_revision")
 _RUNTIME_ERRORS = (  # ONNX Runtime's errors share no base class but Exception
@@ -72,30 +80,36 @@ class ModelFacts:
 class OnnxFeatures:
     """The backbone of a model file, or of the bare backbone: pixels to the features that a head is fitted on."""
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
-        """`session` is open on a file that has the output `features`."""
-        self._session = session
+    def __init__(self, session: onnxruntime.InferenceSession, path: Path) -> None:
+        """`session` is open on the file at `path`, which has the output `features`."""
+        self._session, self._path = session, path
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Open the file at `path`; raises `ModelUnusable` if it is no ONNX file from `image` to `features`."""
-        session = _open_session(_read(path))
-        _check_input(session)
-        if _FEATURES not in {output.name for output in session.get_outputs()}:
-            raise ModelUnusable(f"{path} has no output {_FEATURES}")
-        return cls(session)
+        data = _read(path)
+        with _naming(path):
+            session = _open_session(data)
+            _check_input(session)
+            if _FEATURES not in {output.name for output in session.get_outputs()}:
+                raise ModelUnusable(f"no output {_FEATURES}")
+        return cls(session, path)
 
     def extract(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the features float32 [n, 1280] of `images` uint8 [n, 224, 224, 3]; the caller's one thread works."""
-        return _run(self._session, [_FEATURES], images)[0]
+        """Return the features float32 [n, 1280] of `images` uint8 [n, 224, 224, 3]; the caller's one thread works.
+
+        Raises `ModelUnusable` if the runtime fails.
+        """
+        with _naming(self._path):
+            return _run(self._session, [_FEATURES], images)[0]
 
 
 class OnnxClassifier:
     """A `contracts.ports.Classifier` from an ONNX file. Safe to call from several threads at once."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, facts: ModelFacts) -> None:
-        """`session` is open on a file that has been checked to be what `facts` say; see `load`."""
-        self._session = session
+    def __init__(self, session: onnxruntime.InferenceSession, facts: ModelFacts, path: Path) -> None:
+        """`session` is open on the file at `path`, which has been checked to be what `facts` say; see `load`."""
+        self._session, self._path = session, path
         self._outputs = [_PROBABILITIES] if facts.outlier_threshold is None else [_PROBABILITIES, _OUTLIER_SCORE]
         self.facts = facts
 
@@ -111,10 +125,11 @@ class OnnxClassifier:
         if found != sha256.lower():
             wanted = f"not {sha256}" if sha256 else "and none was named (MODEL_SHA256)"
             raise ModelUnusable(f"{path} has the SHA-256 {found}, {wanted}")
-        session = _open_session(data)  # from the bytes that were checked: the file may change meanwhile
-        _check_input(session)
-        _check_output(session)
-        classifier = cls(session, _read_facts(session, threshold))
+        with _naming(path):
+            session = _open_session(data)  # from the bytes that were checked: the file may change meanwhile
+            _check_input(session)
+            _check_output(session)
+            classifier = cls(session, _read_facts(session, threshold), path)
         classifier._warm_up()
         return classifier
 
@@ -136,10 +151,15 @@ class OnnxClassifier:
     def classify(self, image: Picture) -> Scores:
         """Return the scores of `image`, uint8 (224, 224, 3) RGB.
 
-        Raises `PredictionInvalid` if they are no probabilities, or those of the categories do not sum to 1 within
+        Raises `PredictionInvalid` if they are not one for each category, no probabilities, or do not sum to 1 within
         0.001, and `ModelUnusable` if the runtime fails.
         """
-        found = [output[0].tolist() for output in _run(self._session, self._outputs, image[np.newaxis])]
+        with _naming(self._path):
+            outputs = _run(self._session, self._outputs, image[np.newaxis])
+        # Not only at the start: what a file declares binds it as little as what it made of another picture.
+        if (shapes := [output.shape for output in outputs]) != _SHAPES[: len(outputs)]:
+            raise PredictionInvalid(f"{' and '.join(self._outputs)} of shape {shapes}, not {_SHAPES[: len(outputs)]}")
+        found = [output[0].tolist() for output in outputs]
         scores = Scores(found[0], found[1] if len(found) > 1 else None)
         outlier_scores = [] if scores.outlier_score is None else [scores.outlier_score]
         if not all(math.isfinite(p) and 0.0 <= p <= 1.0 for p in [*scores.probabilities, *outlier_scores]):
@@ -152,7 +172,18 @@ class OnnxClassifier:
         try:
             self.classify(np.full((SIDE_PX, SIDE_PX, 3), 127, np.uint8))
         except PredictionInvalid as error:
-            raise ModelUnusable(f"first run: {error}") from error
+            raise ModelUnusable(f"{self._path}: first run: {error}") from error
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Have every `ModelUnusable` name the file."""
+    try:
+        yield
+    except ModelUnusable as error:
+        raise ModelUnusable(f"{path}: {error.detail}") from error
+    except UnicodeDecodeError as error:  # in a name, a metadata text or what the runtime quotes of them
+        raise ModelUnusable(f"{path}: a text in it is not UTF-8: {error.reason}") from error
 
 
 def _read(path: Path) -> bytes:
@@ -169,10 +200,13 @@ def _open_session(data: bytes) -> onnxruntime.InferenceSession:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # `names_other_files` reads no other
     options.log_severity_level = 4  # what it would print comes as an exception, too
     try:
+        if names_other_files(data):
+            raise ModelUnusable("some of its tensors lie in other files, which no digest covers: write them into the model")
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except _RUNTIME_ERRORS as error:
+    except (*_RUNTIME_ERRORS, ValueError) as error:
         raise ModelUnusable(f"not a usable ONNX file: {error}") from error
 
 
@@ -205,26 +239,32 @@ def _read_facts(session: onnxruntime.InferenceSession, threshold: float | None) 
     if missing := [key for key in _KEYS if not metadata.get(key)]:
         raise ModelUnusable(f"no metadata {', '.join(missing)}")
     if metadata["preprocessing"] != PREPROCESSING:
-        raise ModelUnusable(f"trained with preprocessing {metadata['preprocessing']}, not {PREPROCESSING}")
+        raise ModelUnusable(f"trained with preprocessing {metadata['preprocessing'][:_QUOTED]}, not {PREPROCESSING}")
     try:
         labels = json.loads(metadata["labels"])
         temperature = float(json.loads(metadata["calibration"])["temperature"])
         believed_from = float(metadata["threshold"]) if threshold is None else threshold
         scores_outliers = _OUTLIER_SCORE in {output.name for output in session.get_outputs()}
         outlier_threshold = float(metadata["outlier_threshold"]) if scores_outliers else None
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise ModelUnusable(f"metadata: {type(error).__name__} {error}") from error
     if labels != [category.value for category in CATEGORIES]:
-        raise ModelUnusable(f"labels {labels}")
+        raise ModelUnusable(f"labels {metadata['labels'][:_QUOTED]}")
     if not 0.0 <= believed_from <= 1.0:
         raise ModelUnusable(f"threshold {believed_from}, not in [0, 1]")
     if outlier_threshold is not None and not 0.0 <= outlier_threshold <= 1.0:
         raise ModelUnusable(f"outlier_threshold {outlier_threshold}, not in [0, 1]")
     return ModelFacts(
-        version=metadata["version"],
+        version=_checked_version(metadata["version"]),
         threshold=believed_from,
         outlier_threshold=outlier_threshold,
         temperature=temperature,
         data_fingerprint=metadata["data_fingerprint"],
         git_revision=metadata["git_revision"],
     )
+
+
+def _checked_version(version: str) -> str:
+    if len(version) > LONGEST_VERSION or not version.isprintable():  # Postgres stores no NUL, and it stands in every log line
+        raise ModelUnusable(f"version {version[:_QUOTED]!r}, not 1 to {LONGEST_VERSION} printable characters")
+    return version

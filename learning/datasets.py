@@ -61,26 +61,43 @@ class Sample:
 def read_manifests(directories: Iterable[Path]) -> list[Sample]:
     """Return the samples of every directory's manifest, in order; raises `DatasetInvalid`.
 
-    A group is never split: that would test the model on objects it has been trained on.
+    A group, which is of one directory and source, is never split: that would test the model on objects it has been trained
+    on. A file occurs once, whatever its name: copies would count as so many pictures.
     """
-    samples = [sample for directory in directories for sample in _read_manifest(directory)]
-    splits: dict[str, Sample] = {}
-    for sample in samples:
-        first = splits.setdefault(sample.group, sample)
-        if first.split is not sample.split:
-            raise DatasetInvalid(f"group {sample.group} is in {first.split} ({first.path}) and {sample.split} ({sample.path})")
+    samples: list[Sample] = []
+    places: dict[Path, str] = {}
+    for directory in directories:
+        groups: dict[tuple[str, str], Sample] = {}
+        for sample, place in _read_manifest(directory):
+            file = sample.path.resolve()
+            if file in places:
+                raise DatasetInvalid(f"{place}, file: {sample.path} occurs already in {places[file]}")
+            places[file] = place
+            first = groups.setdefault((sample.source, sample.group), sample)
+            if _use(first) != _use(sample):
+                found = f"{_use(first)} ({first.path}) and {_use(sample)} ({sample.path})"
+                raise DatasetInvalid(f"{place}: group {sample.group} is in {found}")
+            samples.append(sample)
     return samples
 
 
-def _read_manifest(directory: Path) -> Iterator[Sample]:
+def _use(sample: Sample) -> str:
+    if sample.split is not Split.OOD:
+        return sample.split
+    return f"{sample.split} to {'teach' if sample.teaches_outliers else 'judge'}"
+
+
+def _read_manifest(directory: Path) -> Iterator[tuple[Sample, str]]:
+    """Yield each sample with its manifest and line."""
     manifest = directory / MANIFEST
     try:
-        with manifest.open(newline="", encoding="utf-8") as lines:
+        with manifest.open(newline="", encoding="utf-8-sig") as lines:  # spreadsheets put a mark before UTF-8
             rows = csv.DictReader(lines)
             if missing := [name for name in FIELDS if name not in (rows.fieldnames or ())]:
                 raise DatasetInvalid(f"{manifest}, line 1: no column {', '.join(missing)}")
             for row in rows:
-                yield _read_row(directory, row, f"{manifest}, line {rows.line_num}")
+                place = f"{manifest}, line {rows.line_num}"
+                yield _read_row(directory, row, place), place
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetInvalid(f"{manifest}: {error}") from error
 
@@ -93,6 +110,8 @@ def _read_row(directory: Path, row: dict[str, str | None], place: str) -> Sample
     path = directory / file
     if file.is_absolute() or ".." in file.parts or not path.is_file():
         raise DatasetInvalid(f"{place}, file: no file {file} under {directory}")
+    if not path.resolve().is_relative_to(directory.resolve()):
+        raise DatasetInvalid(f"{place}, file: {file} leads out of {directory}")
     if values["split"] not in tuple(Split):
         raise DatasetInvalid(f"{place}, split: {values['split']!r} is none of {', '.join(Split)}")
     split = Split(values["split"])

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, helper, numpy_helper
 
 from contracts.categories import CATEGORIES
 from learning.datasets import DatasetInvalid
-from learning.graph import FEATURES, OUTLIER_SCORE, PROBABILITIES
+from learning.graph import FEATURES, IMAGE, OUTLIER_SCORE, PROBABILITIES, SIDE_PX, WIDTH
 from learning.head import Head
 from learning.outliers import OutlierHead
 
 _HEAD = "head."
 """Prefix of every node and constant that is replaced when a new head is attached."""
+PREPROCESSING = "rgb-224-bilinear-1"
+"""`adapters.images.PREPROCESSING`, which this room does not see: a backbone of another one would get pictures it never saw."""
+_UNREADABLE = (OSError, ValueError, RuntimeError, DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError)
 
 
 @dataclass(frozen=True)
@@ -47,18 +51,53 @@ class ModelCard:
 
 
 def read_backbone(path: Path) -> onnx.ModelProto:
-    """Return the graph at `path` up to its output `features`, without a head; raises `DatasetInvalid` if it has none."""
+    """Return the graph at `path` from `image` to its output `features`, without a head.
+
+    Raises `DatasetInvalid` with the file's name if it is none, was trained with another preprocessing, has another program's
+    head, or holds weights that are no numbers.
+    """
     try:
         model = onnx.load(path)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise DatasetInvalid(f"{path}: {error}") from error
-    if FEATURES not in {name for node in model.graph.node for name in node.output}:
-        raise DatasetInvalid(f"{path} computes no {FEATURES}")
+        preprocessing = {entry.key: entry.value for entry in model.metadata_props}.get("preprocessing", PREPROCESSING)
+        if preprocessing != PREPROCESSING:
+            raise DatasetInvalid(f"trained with preprocessing {preprocessing[:100]!r}, not {PREPROCESSING}")
+        _remove_heads(model)
+        onnx.checker.check_model(model, full_check=True)
+        _check_backbone(model.graph)
+    except _UNREADABLE as error:
+        raise DatasetInvalid(f"{path}: {' '.join(str(error).split())}") from error
+    return model
+
+
+def _remove_heads(model: onnx.ModelProto) -> None:
     _keep(model.graph.node, [node for node in model.graph.node if not node.name.startswith(_HEAD)])
     _keep(model.graph.initializer, [c for c in model.graph.initializer if not c.name.startswith(_HEAD)])
+    made = {name for node in model.graph.node for name in node.output}
+    if FEATURES not in made:
+        raise DatasetInvalid(f"computes no {FEATURES}")
+    if strange := sorted(name for name in made if name in {PROBABILITIES, OUTLIER_SCORE} or name.startswith(_HEAD)):
+        raise DatasetInvalid(f"{', '.join(strange)} is of a head that this program did not make: leave it out of the file")
     _keep(model.graph.output, [output for output in model.graph.output if output.name == FEATURES])
     del model.metadata_props[:]
-    return model
+
+
+def _check_backbone(graph: onnx.GraphProto) -> None:
+    """Check what is declared, which the ONNX checker has held against what the nodes make; raises `DatasetInvalid`."""
+    ends = [[_declared(one) for one in values] for values in (graph.input, graph.output)]
+    pixels = (IMAGE, TensorProto.UINT8, [SIDE_PX, SIDE_PX, 3])
+    wanted = [[pixels], [(FEATURES, TensorProto.FLOAT, [WIDTH])]]
+    if ends != wanted:
+        raise DatasetInvalid(f"goes from {ends[0]} to {ends[1]}, not from {wanted[0]} to {wanted[1]}")
+    for constant in graph.initializer:
+        values = numpy_helper.to_array(constant)
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            raise DatasetInvalid(f"the weights {constant.name} are no finite numbers")
+
+
+def _declared(value: onnx.ValueInfoProto) -> tuple[str, int, list[int]]:
+    """Return a value's name, type and shape without the number of pictures; a length that is not fixed is 0."""
+    tensor = value.type.tensor_type
+    return value.name, tensor.elem_type, [one.dim_value for one in tensor.shape.dim][1:]
 
 
 def _keep(field: object, items: list[object]) -> None:

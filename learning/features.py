@@ -1,7 +1,7 @@
 """From labelled pictures to arrays: decoded, run through the backbone once, with a fingerprint of what was seen."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,6 +13,7 @@ from contracts.categories import CATEGORIES
 from contracts.errors import FleetError
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.feature_cache import FeatureCache
+from learning.graph import WIDTH
 from learning.progress import bar
 
 Decode = Callable[[bytes], NDArray[np.uint8]]
@@ -55,44 +56,45 @@ class Features:
 def extract_features(samples: Sequence[Sample], decode: Decode, extract: Extract, cache: FeatureCache | None = None) -> Features:
     """Return the features of every sample, in order, with a progress bar on stderr; those in `cache` are not computed again.
 
-    Raises `DatasetInvalid` with the file's name if a picture cannot be read or decoded.
+    Raises `DatasetInvalid` with the file's name if a picture cannot be read or decoded, or has no features of its own.
     """
     if not samples:
         raise DatasetInvalid("no pictures")
-    digests = tuple(_digest(sample.path) for sample in samples)
-    known = cache.get(digests) if cache else {}
-    missing = {digest: sample for digest, sample in zip(digests, samples, strict=True) if digest not in known}
-    known |= _compute(missing, decode, extract, cache)
-    return Features(tuple(samples), np.stack([known[digest] for digest in digests]), labels_of(samples), digests)
-
-
-def _compute(
-    missing: Mapping[str, Sample], decode: Decode, extract: Extract, cache: FeatureCache | None
-) -> dict[str, NDArray[np.float32]]:
+    digests: list[str] = []
+    known: dict[str, NDArray[np.float32]] = {}
     fresh: dict[str, NDArray[np.float32]] = {}
-    with bar(missing.items(), "features", total=len(missing)) as shown:
-        for digest, sample in shown:
-            fresh[digest] = _extract_one(sample.path, decode, extract)
-            if cache and len(fresh) % _KEEP_EVERY == 0:
+    with bar(samples, "features") as shown:
+        for sample in shown:
+            data = _read(sample.path)  # once: a file that is replaced meanwhile is not kept under the digest of the other
+            digests.append(digest := hashlib.sha256(data).hexdigest())
+            if digest in known:
+                continue
+            known |= cache.get([digest]) if cache else {}
+            if digest not in known:
+                known[digest] = fresh[digest] = _extract_one(sample.path, data, decode, extract)
+            if cache and len(fresh) >= _KEEP_EVERY:
                 cache.put(fresh)
+                fresh = {}
     if cache:
         cache.put(fresh)
-    return fresh
+    return Features(tuple(samples), np.stack([known[digest] for digest in digests]), labels_of(samples), tuple(digests))
 
 
-def _digest(path: Path) -> str:
-    """Return the SHA-256 (hex) of a file; raises `DatasetInvalid`."""
+def _read(path: Path) -> bytes:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return path.read_bytes()
     except OSError as error:
         raise DatasetInvalid(f"{path}: {error}") from error
 
 
-def _extract_one(path: Path, decode: Decode, extract: Extract) -> NDArray[np.float32]:
+def _extract_one(path: Path, data: bytes, decode: Decode, extract: Extract) -> NDArray[np.float32]:
     try:
-        row: NDArray[np.float32] = extract(decode(path.read_bytes())[np.newaxis])[0]
-    except (OSError, FleetError) as error:
+        row: NDArray[np.float32] = extract(decode(data)[np.newaxis])[0]
+    except FleetError as error:
         raise DatasetInvalid(f"{path}: {error}") from error
+    if row.shape != (WIDTH,) or not np.isfinite(row).all():
+        found = f"of shape {row.shape}" if row.shape != (WIDTH,) else "that are no finite numbers"
+        raise DatasetInvalid(f"{path}: the backbone makes features {found}, not {WIDTH} numbers")
     return row
 
 

@@ -57,7 +57,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backbone", metavar="FILE", help=f"with --head: the model whose backbone is kept (default: {SHIPPED})")
     add_version(parser)
     parser.add_argument("--threshold", type=share, default=0.75, help="the confidence from which it is believed (default: 0.75)")
-    parser.add_argument("--drop-near-duplicates", action="store_true", help="leave out training copies of pictures that judge")
+    parser.add_argument("--drop-near-duplicates", action="store_true", help="leave out copies that train, or calibrate beside a test")
     parser.add_argument(
         "--heads-only",
         action="append",
@@ -141,7 +141,7 @@ def _checked(found: list[Sample], options: argparse.Namespace, tools: Tools) -> 
         warn("train", f"alike under two labels, of which one must be wrong: {labelled(pair)}")
     samples = without_copies(found, pairs) if options.drop_near_duplicates else found
     if options.drop_near_duplicates:
-        say(f"left out {len(found) - len(samples)} training copies of pictures that judge")
+        say(f"left out {len(found) - len(samples)} copies of pictures that judge")
     return samples
 
 

@@ -74,7 +74,7 @@ def a_folder(tmp_path, *rows):
         ("../a.jpg,s,paper,train,g1", r"line 2, file"),
         ("a.jpg,,paper,train,g1", r"line 2, source: empty"),
         ("bad.jpg,s,paper,train,g1", r"bad\.jpg"),
-        ("a.jpg,s,paper,train,g1\na.jpg,s,paper,test,g1", r"group g1 is in train .* and test"),
+        ("a.jpg,s,paper,train,g1\nbad.jpg,s,paper,test,g1", r"group g1 is in train .* and test"),
         ("a.jpg,s,paper,train,g1", r"splits train and val"),
     ],
 )

@@ -4,6 +4,7 @@ import csv
 import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from contracts.categories import CATEGORIES, Category
 from contracts.errors import SettingsInvalid
 from learning.__main__ import main
 from learning.datasets import Sample, Split, read_manifests
-from learning.duplicates import across_splits, near_duplicates, refuse, thumbprints, without_copies
+from learning.duplicates import Pair, across_splits, near_duplicates, refuse, thumbprints, without_copies
 from learning.feature_cache import FeatureCache
 from learning.features import extract_features
 from producer.render import render
@@ -58,6 +59,128 @@ def test_empty_boards_are_not_near_duplicates_of_each_other(tmp_path):
     assert near_duplicates(samples, thumbprints(samples, decode)) == []
 
 
+def a_quiet_picture(path, seed, *, quality=95):
+    """Draw a pale sheet on a board of nearly its colour."""
+    chance = np.random.default_rng(seed)
+    left, top = chance.integers(40, 160), chance.integers(30, 100)
+    pixels = np.full((240, 320, 3), 215.0)
+    pixels[top : top + 90, left : left + 120] += 7
+    pixels += chance.normal(0, 1, pixels.shape)
+    Image.fromarray(pixels.astype(np.uint8)).save(path, quality=quality)
+    return path
+
+
+@pytest.mark.parametrize("quality", [90, 40, 20])
+def test_a_picture_with_little_in_it_is_alike_to_its_copy_and_to_no_other(tmp_path, quality):
+    samples = [a_sample(a_quiet_picture(tmp_path / f"{n}.jpg", n), Split.TRAIN) for n in range(4)]
+    again = a_sample(a_quiet_picture(tmp_path / "again.jpg", 2, quality=quality), Split.TEST)
+    prints = thumbprints([*samples, again], decode)
+    assert (prints[2] @ prints[2]) < 0.87
+    (pair,) = near_duplicates([*samples, again], prints)
+    assert (pair.first, pair.second) == (samples[2], again)
+
+
+def test_two_files_of_the_same_bytes_are_copies_whatever_they_show(tmp_path):
+    samples = []
+    for name, split in (("a.png", Split.TRAIN), ("b.png", Split.TEST)):
+        Image.new("RGB", (320, 240), (200, 200, 200)).save(tmp_path / name)
+        samples.append(a_sample(tmp_path / name, split))
+    Image.new("RGB", (320, 240), (201, 200, 200)).save(tmp_path / "c.png")
+    samples.append(a_sample(tmp_path / "c.png", Split.TEST))
+    (pair,) = near_duplicates(samples, thumbprints(samples, decode))
+    assert ({pair.first, pair.second}, pair.alike) == (set(samples[:2]), 1.0)
+
+
+def used(name, split, part=None):
+    category = None if split is Split.OOD else Category.PAPER
+    return Sample(Path(name), "s", category, split, name, part)
+
+
+TRAINS, CALIBRATES, JUDGES = used("a", Split.TRAIN), used("b", Split.VAL), used("c", Split.TEST)
+TEACHES, DOUBTED = used("d", Split.OOD, Split.TRAIN), used("e", Split.OOD, Split.TEST)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "left_out"),
+    [
+        (TRAINS, CALIBRATES, TRAINS),
+        (JUDGES, TRAINS, TRAINS),
+        (JUDGES, CALIBRATES, CALIBRATES),
+        (TEACHES, DOUBTED, TEACHES),
+        (JUDGES, TEACHES, TEACHES),
+        (TRAINS, DOUBTED, TRAINS),
+        (JUDGES, DOUBTED, None),
+        (DOUBTED, replace(DOUBTED, part=Split.VAL), None),
+        (TEACHES, replace(TEACHES, path=Path("f")), None),
+    ],
+)
+def test_of_two_copies_the_one_that_judges_last_is_kept(first, second, left_out):
+    pair = Pair(first, second, 0.9)
+    kept = [one for one in (first, second) if one is not left_out]
+    assert without_copies([first, second], [pair]) == kept
+    if left_out is None:
+        refuse([pair])
+    else:
+        with pytest.raises(ValueError, match="1 (near-duplicates|pairs) across the splits"):
+            refuse([pair])
+
+
+def a_manifest(folder, *rows, encoding="utf-8"):
+    folder.mkdir(exist_ok=True)
+    for name in ("a.jpg", "b.jpg"):
+        (folder / name).write_bytes(b"x")
+    (folder / "manifest.csv").write_text("\n".join(["file,source,category,split,group,origin_split", *rows]), encoding=encoding)
+    return folder
+
+
+def test_a_group_is_of_its_folder_and_source(tmp_path):
+    folders = [
+        a_manifest(tmp_path / "one", "a.jpg,s,paper,train,g,", "b.jpg,t,paper,val,g,"),
+        a_manifest(tmp_path / "two", "a.jpg,s,paper,test,g,"),
+    ]
+    assert [sample.split for sample in read_manifests(folders)] == [Split.TRAIN, Split.VAL, Split.TEST]
+    with pytest.raises(ValueError, match=r"line 3: group g is in train .*a\.jpg.* and val .*b\.jpg"):
+        read_manifests([a_manifest(tmp_path / "one", "a.jpg,s,paper,train,g,", "b.jpg,s,paper,val,g,")])
+
+
+def test_a_group_of_outliers_does_not_teach_and_judge(tmp_path):
+    with pytest.raises(ValueError, match=r"group g is in ood to teach .* and ood to judge"):
+        read_manifests([a_manifest(tmp_path, "a.jpg,s,other,ood,g,train", "b.jpg,s,other,ood,g,test")])
+    assert len(read_manifests([a_manifest(tmp_path, "a.jpg,s,other,ood,g,val", "b.jpg,s,other,ood,g,test")])) == 2
+
+
+@pytest.mark.parametrize(
+    "again", ["a.jpg,s,paper,test,g,", "a.jpg,s,glass,test,h,", "./a.jpg,t,paper,train,i,", "link.jpg,s,paper,test,j,"]
+)
+def test_a_file_that_occurs_twice_is_refused_with_both_lines(tmp_path, again):
+    (tmp_path / "link.jpg").symlink_to("a.jpg")
+    folder = a_manifest(tmp_path, "a.jpg,s,paper,test,g,", "b.jpg,s,paper,test,k,", again)
+    with pytest.raises(ValueError, match=r"manifest\.csv, line 4, file: .*\.jpg occurs already in .*manifest\.csv, line 2"):
+        read_manifests([folder])
+    with pytest.raises(ValueError, match=r"line 2, file: .* occurs already in .*line 2"):
+        read_manifests([a_manifest(tmp_path, "a.jpg,s,paper,test,g,")] * 2)
+
+
+def test_a_manifest_from_a_spreadsheet_is_read(tmp_path):
+    (sample,) = read_manifests([a_manifest(tmp_path, "a.jpg,s,paper,test,g,", encoding="utf-8-sig")])
+    assert sample.path == tmp_path / "a.jpg"
+
+
+def test_a_link_that_leads_out_of_the_folder_is_refused(tmp_path):
+    folder = a_manifest(tmp_path / "data", "c.jpg,s,paper,test,g,", "d/c.jpg,s,paper,test,h,")
+    (tmp_path / "c.jpg").write_bytes(b"x")
+    (folder / "c.jpg").symlink_to("../c.jpg")
+    with pytest.raises(ValueError, match=r"line 2, file: c\.jpg leads out of"):
+        read_manifests([folder])
+    (folder / "c.jpg").unlink()
+    (folder / "c.jpg").write_bytes(b"x")
+    (folder / "d").symlink_to(tmp_path)
+    with pytest.raises(ValueError, match=r"line 3, file: d/c\.jpg leads out of"):
+        read_manifests([folder])
+    (tmp_path / "elsewhere").symlink_to(a_manifest(tmp_path / "real", "a.jpg,s,paper,test,g,"))
+    assert len(read_manifests([tmp_path / "elsewhere"])) == 1
+
+
 def test_many_pictures_are_compared_beyond_one_block(tmp_path, monkeypatch):
     monkeypatch.setattr("learning.duplicates._ROWS_AT_ONCE", 3)
     samples = [a_sample(a_picture(tmp_path / f"{n}.jpg", n % 6), Split.TRAIN) for n in range(8)]
@@ -82,7 +205,7 @@ def test_training_refuses_near_duplicates_across_splits_or_leaves_the_copies_out
     assert not (tmp_path / "m.onnx").exists()
     assert main([*train, "--drop-near-duplicates"]) == 0
     said = capsys.readouterr().out
-    assert "left out 1 training copies of pictures that judge" in said
+    assert "left out 1 copies of pictures that judge" in said
     assert "s/test 6, s/train 20, s/val 10" in said
 
 

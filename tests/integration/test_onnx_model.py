@@ -12,6 +12,7 @@ import onnx
 import pytest
 
 from adapters.images import decode
+from adapters.onnx_bytes import names_other_files
 from adapters.onnx_model import OnnxClassifier, OnnxFeatures
 from contracts.categories import CATEGORIES
 from contracts.errors import ModelUnusable
@@ -116,9 +117,141 @@ def input_renamed(model):
         node.input[:] = ["picture" if name == old else name for name in node.input]
 
 
+def hides_its_shape(name, count, *, rank=2):
+    """Have the output `name` hold `count` values a picture, in a way that no shape inference sees through."""
+
+    def change(model):
+        for node in model.graph.node:
+            node.output[:] = ["real" if one == name else one for one in node.output]
+        for key, length in (("few", count), ("rows", rank - 1)):
+            minus = np.full(length, -1, np.float32)
+            model.graph.initializer.append(onnx.numpy_helper.from_array(minus, f"hidden.{key}"))
+        make = onnx.helper.make_node
+        model.graph.node.extend(
+            [
+                make("ReduceMax", ["real"], ["hidden.most"], keepdims=0),
+                *(
+                    node
+                    for key in ("few", "rows")
+                    for node in (
+                        make("Less", [f"hidden.{key}", "hidden.most"], [f"{key}.true"]),
+                        make("NonZero", [f"{key}.true"], [f"{key}.places"]),
+                        make("Transpose", [f"{key}.places"], [f"{key}.chosen"], perm=[1, 0]),
+                        make("GatherND", [f"hidden.{key}", f"{key}.chosen"], [f"{key}.found"]),
+                        make("Abs", [f"{key}.found"], [f"{key}.ones"]),
+                    )
+                ),
+                make("ReduceSum", ["few.ones"], ["hidden.sum"], keepdims=0),
+                make("Div", ["few.ones", "hidden.sum"], ["hidden.shares"]),
+                make("Shape", ["hidden.shares"], ["hidden.size"]),
+                make("Cast", ["rows.ones"], ["hidden.ranks"], to=onnx.TensorProto.INT64),
+                make("Concat", ["hidden.ranks", "hidden.size"], ["hidden.shape"], axis=0),
+                make("Reshape", ["hidden.shares", "hidden.shape"], [name]),
+            ]
+        )
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        (hides_its_shape("probabilities", 4), r"first run: .*shape \[\(1, 4\), \(1,\)\], not \[\(1, 5\), \(1,\)\]"),
+        (hides_its_shape("probabilities", 6), r"first run: .*\(1, 6\)"),
+        (hides_its_shape("probabilities", 1), r"first run: .*\(1, 1\)"),
+        (hides_its_shape("probabilities", 5, rank=4), r"\(1, 1, 1, 5\)"),
+        (hides_its_shape("outlier_score", 2, rank=1), r"\(2,\)"),
+        (hides_its_shape("outlier_score", 1), r"\(1, 1\)"),
+    ],
+)
+def test_a_model_is_held_to_the_numbers_that_it_declares(tmp_path, change, said):
+    path, digest = changed(tmp_path, change)
+    with pytest.raises(ModelUnusable, match=said) as found:
+        OnnxClassifier.load(path, digest)
+    assert str(path) in str(found.value)
+
+
+def outside(model):
+    return model.graph.initializer[-1]
+
+
+def in_a_subgraph(model):
+    tensor = onnx.numpy_helper.from_array(np.zeros(2, np.float32), "inner")
+    value = onnx.helper.make_tensor_value_info("inner", onnx.TensorProto.FLOAT, [2])
+    branch = onnx.helper.make_graph([], "branch", [], [value], [tensor])
+    model.graph.initializer.append(onnx.helper.make_tensor("yes", onnx.TensorProto.BOOL, [], [True]))
+    model.graph.node.append(onnx.helper.make_node("If", ["yes"], ["x"], then_branch=branch, else_branch=branch))
+    return model.graph.node[-1].attribute[0].g.initializer[0]
+
+
+def in_an_attribute(model):
+    tensor = onnx.numpy_helper.from_array(np.zeros(2, np.float32), "value")
+    model.graph.node.append(onnx.helper.make_node("Constant", [], ["x"], value=tensor))
+    return model.graph.node[-1].attribute[0].t
+
+
+def in_a_function(model):
+    tensor = onnx.numpy_helper.from_array(np.zeros(2, np.float32), "value")
+    node = onnx.helper.make_node("Constant", [], ["y"], value=tensor)
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    model.functions.append(onnx.helper.make_function("own", "F", [], ["y"], [node], opsets))
+    return model.functions[0].node[0].attribute[0].t
+
+
+@pytest.mark.parametrize("place", [outside, in_a_subgraph, in_an_attribute, in_a_function])
+def test_a_model_whose_weights_lie_in_another_file_is_refused(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+
+    def change(model):
+        tensor = place(model)
+        data = onnx.numpy_helper.to_array(tensor).tobytes()
+        (tmp_path / "ext.bin").write_bytes(data)
+        onnx.external_data_helper.set_external_data(tensor, "ext.bin", 0, len(data))
+        tensor.ClearField("raw_data")
+
+    path, digest = changed(tmp_path, change)
+    with pytest.raises(ModelUnusable, match=r"changed\.onnx: some of its tensors lie in other files"):
+        OnnxClassifier.load(path, digest)
+    with pytest.raises(ModelUnusable, match=r"changed\.onnx: some of its tensors lie in other files"):
+        OnnxFeatures.load(path)
+
+
+def test_a_location_that_only_the_runtime_takes_for_another_file_is_refused():
+    tensor = b"\x70" + b"\x81\x80\x80\x80\x10"  # data_location 2**32 + 1, cut to 1
+    graph = b"\x2a" + bytes([len(tensor)]) + tensor
+    assert names_other_files(b"\x3a" + bytes([len(graph)]) + graph)
+    assert not names_other_files(b"\x3a\x00")
+
+
+@pytest.mark.parametrize("data", [b"\x0b", b"\x00\x00", b"\x3a\x7f", b"\xff" * 12, b"\x3d\x00", b"\x3a\x02\x2a\x09"])
+def test_bytes_that_are_no_protobuf_are_no_model(tmp_path, data):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(data)
+    with pytest.raises(ModelUnusable, match=r"m\.onnx: not a usable ONNX file"):
+        OnnxFeatures.load(path)
+
+
+@pytest.mark.parametrize("key", ["version", "labels", "preprocessing"])
+def test_a_text_that_is_not_utf_8_is_said(tmp_path, key):
+    change = metadata(key, "?~?~?~?")
+    path, _ = changed(tmp_path, change)
+    data = path.read_bytes().replace(b"?~?~?~?", b"ab\xff\xfe\x80cd")
+    path.write_bytes(data)
+    with pytest.raises(ModelUnusable, match=r"changed\.onnx: .*not UTF-8"):
+        OnnxClassifier.load(path, hashlib.sha256(data).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (metadata("labels", "[" * 100_000), "metadata: RecursionError"),
+        (metadata("calibration", "[" * 100_000), "metadata: RecursionError"),
+        (metadata("calibration", '{"temperature": 1' + "0" * 400 + "}"), "metadata: OverflowError"),
+        (metadata("version", "v" * 101), "version 'v+', not 1 to 100 printable"),
+        (metadata("version", "v" * 1_000_000), "version 'v+', not 1 to 100 printable"),
+        (metadata("version", "a\nb"), "printable"),
+        (metadata("version", "a\x1b[2J"), "printable"),
+        (metadata("version", "a\x00b"), "printable"),
         (metadata("labels", '["paper", "plastic", "glass", "metal", "organic"]'), "labels"),
         (metadata("labels", "plastic"), "metadata"),
         (metadata("preprocessing", "bgr-256"), "preprocessing bgr-256"),
@@ -131,9 +264,12 @@ def input_renamed(model):
         (input_renamed, "input"),
     ],
 )
-def test_a_model_that_breaks_its_contract_is_refused_and_the_breach_named(tmp_path, change, said):
-    with pytest.raises(ModelUnusable, match=said):
-        OnnxClassifier.load(*changed(tmp_path, change))
+def test_a_model_that_breaks_its_contract_is_refused_and_the_breach_and_the_file_named(tmp_path, change, said):
+    path, digest = changed(tmp_path, change)
+    with pytest.raises(ModelUnusable, match=said) as found:
+        OnnxClassifier.load(path, digest)
+    assert str(path) in str(found.value)
+    assert len(str(found.value)) < 1000
 
 
 def test_a_file_that_is_another_or_none_is_refused(tmp_path):
