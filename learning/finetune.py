@@ -68,14 +68,13 @@ def train_network(samples: Sequence[Sample], decode: Decode, plan: Plan, classes
     judging = photographed or judging  # rendered pictures would hide when photographs are learned by heart
     held = _pixels([samples[i] for i in judging], decode)
     weight, augment = _weight(chosen, labels[teaching]), make_augmenter(scenes, plan.seed, plan.paste)
-    for epoch in range(state.epoch, plan.epochs):
+    while not state.ended(plan):
+        epoch = state.epoch
         drawn = Epoch(scenes, labels[teaching], weight, epoch, plan.pictures_per_epoch, seed=plan.seed, augment=augment)
         run_epoch(state, drawn, plan)
         judge(state, held, torch.from_numpy(labels[judging]), epoch)
         state.epoch = epoch + 1
         save(state, plan, identity)
-        if epoch - state.best_epoch >= plan.patience:
-            break
     trained = state.best or state.average.state_dict()
     state.average.load_state_dict(between(load_imagenet_weights(), trained, plan.trained_share))
     if plan.trained_share < 1:
@@ -124,5 +123,9 @@ def _weight(samples: Sequence[Sample], labels: NDArray[np.int64]) -> NDArray[np.
 
 
 def _identity(samples: Sequence[Sample], labels: NDArray[np.int64], plan: Plan) -> str:
-    rows = [f"{sample.group} {sample.split} {label}" for sample, label in zip(samples, labels, strict=True)]
-    return hashlib.sha256("\n".join([*sorted(rows), repr(replace(plan, checkpoint=None))]).encode()).hexdigest()
+    """Return a digest of all that decides what a run becomes: the pictures' bytes too, and their order, by which they are drawn."""
+    digest = hashlib.sha256(repr(replace(plan, checkpoint=None)).encode())
+    for sample, label in zip(samples, labels, strict=True):
+        content = hashlib.sha256(sample.path.read_bytes()).hexdigest()
+        digest.update(f"\n{sample.source} {sample.group} {sample.split} {label} {content}".encode())
+    return digest.hexdigest()

@@ -1,7 +1,7 @@
 """A manifest from folders of pictures, one folder a category, divided so that no object is in two splits."""
 
 import csv
-import os
+import io
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from contracts.categories import CATEGORIES, Category
 from learning.datasets import FIELDS, MANIFEST, NONE_OF_THE_FIVE, DatasetInvalid, Sample, Split
 from learning.duplicates import Pair, contradictions, labelled, near_duplicates, thumbprints
+from learning.files import write_whole
 
 ALSO_CALLED: Mapping[str, Category] = {"cardboard": Category.PAPER}
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
@@ -45,15 +46,21 @@ def write_manifest(
     if (twice := contradictions(pairs)) and not two_labels:
         _refuse(twice)
     divided = _divide(_grouped(samples, pairs, folder), shares, np.random.default_rng(seed))
-    partial_path = folder / f"{MANIFEST}.partial"
-    with partial_path.open("w", newline="", encoding="utf-8") as lines:
-        rows = csv.writer(lines)
-        rows.writerow(FIELDS)
-        for sample in divided:
-            category = NONE_OF_THE_FIVE if sample.category is None else sample.category.value
-            rows.writerow([sample.path.relative_to(folder).as_posix(), source, category, sample.split.value, sample.group])
-    os.replace(partial_path, folder / MANIFEST)  # noqa: PTH105 - the atomic one
+    write_whole(_text(divided, folder, source).encode(), folder / MANIFEST)
     return Written(divided, twice, Counter(_kind(path) for place in places for path in _others(place)))
+
+
+def _text(divided: Sequence[Sample], folder: Path, source: str) -> str:
+    lines = io.StringIO(newline="")
+    rows = csv.writer(lines)
+    rows.writerow(FIELDS)
+    for sample in divided:
+        name = sample.path.relative_to(folder).as_posix()
+        if not name.isprintable():
+            raise DatasetInvalid(f"{str(sample.path)!a}: the name cannot be written into a manifest: rename the file")
+        category = NONE_OF_THE_FIVE if sample.category is None else sample.category.value
+        rows.writerow([name, source, category, sample.split.value, sample.group])
+    return lines.getvalue()
 
 
 def _refuse(twice: Sequence[Pair]) -> NoReturn:

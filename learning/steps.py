@@ -1,6 +1,7 @@
 """The steps of fine-tuning: one epoch, its verdict, and the checkpoint from which a run goes on."""
 
 import ctypes
+import io
 import math
 import pickle
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from learning.datasets import DatasetInvalid
 from learning.epoch import Epoch
+from learning.files import write_whole
 from learning.network import Lite0, planes, shrunk
 from learning.plan import Plan
 from learning.progress import bar
@@ -38,6 +40,11 @@ class State:
     best: dict[str, Tensor] | None = None
     best_loss: float = math.inf
     best_epoch: int = -1
+
+    def ended(self, plan: Plan) -> bool:
+        """Return whether the plan is done, or the last epochs judged no better; asked before an epoch, so also after a resume."""
+        stale = self.epoch > 0 and self.epoch - 1 - self.best_epoch >= plan.patience
+        return self.epoch >= plan.epochs or stale
 
 
 def keep_freed_memory() -> None:
@@ -113,11 +120,11 @@ def save(state: State, plan: Plan, identity: str) -> None:
     """Write the checkpoint, whole or not at all, if the plan has one."""
     if plan.checkpoint is None:
         return
-    partial_path = plan.checkpoint.with_name(f"{plan.checkpoint.name}.partial")
     kept = {name: value for name, value in vars(state).items() if name not in {"network", "average", "optimiser"}}
     parts = {name: getattr(state, name).state_dict() for name in ("network", "average", "optimiser")}
-    torch.save({"identity": identity, "state": kept, "random": torch.get_rng_state(), **parts}, partial_path)
-    partial_path.replace(plan.checkpoint)
+    file = io.BytesIO()
+    torch.save({"identity": identity, "state": kept, "random": torch.get_rng_state(), **parts}, file)
+    write_whole(file.getvalue(), plan.checkpoint)
 
 
 def read_checkpoint(plan: Plan, identity: str) -> dict[str, Any] | None:

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from learning.files import write_whole
+
 RECORD = "run.json"
 MODEL = "model.onnx"
 
@@ -41,9 +43,8 @@ class Run:
     def end(self, record: Mapping[str, Any]) -> Path:
         """Write `run.json` and return its path."""
         path = self.folder / RECORD
-        partial_path = path.with_suffix(".partial")
-        partial_path.write_text(json.dumps(record, indent=1, default=str) + "\n", "utf-8")
-        return partial_path.rename(path)
+        write_whole((json.dumps(record, indent=1, default=str) + "\n").encode(), path)
+        return path
 
 
 def flat_figures(record: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import os
 import re
 import sys
 import time
@@ -21,6 +20,7 @@ from contracts.ports import Classifier
 from learning.broken import broken, kinds_of
 from learning.datasets import DatasetInvalid, Sample, Split, read_manifests
 from learning.evaluate import BROKEN, Answers
+from learning.files import write_whole
 from learning.progress import bar
 from learning.rendered import write_rendered
 from learning.tools import Tools
@@ -148,16 +148,6 @@ def write_model(model: onnx.ModelProto, path: Path) -> str:
     data = model.SerializeToString()
     write_whole(data, path)
     return hashlib.sha256(data).hexdigest()
-
-
-def write_whole(data: bytes, path: Path) -> None:
-    """Write a file that appears under its name when it is whole; what could not be written leaves nothing behind."""
-    partial_path = path.with_name(f"{path.name}.partial")
-    try:
-        partial_path.write_bytes(data)
-        os.replace(partial_path, path)  # noqa: PTH105 - the atomic one
-    finally:
-        partial_path.unlink(missing_ok=True)
 
 
 def warn(command: str, text: str) -> None:

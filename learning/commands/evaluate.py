@@ -5,12 +5,14 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from adapters.arguments import file_to_write
 from contracts.errors import SettingsInvalid
 from contracts.ports import Classifier
-from learning.commands.common import add_data, add_drift, add_model, ask, ask_broken, model_path, samples_of, say, write_whole
+from learning.commands.common import add_data, add_drift, add_model, ask, ask_broken, model_path, samples_of, say
 from learning.datasets import DatasetInvalid, Split
 from learning.evaluate import Answers, Evaluation, evaluate, headline_of
 from learning.features import Decode
+from learning.files import write_whole
 from learning.rendered import FOR_TESTING
 from learning.report import to_json, to_lines
 from learning.tools import Tools
@@ -30,7 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="repeatable; default: test for the figures, with val and ood beside it",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
+    parser.add_argument("--json", type=file_to_write, metavar="FILE", help="write every figure there")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="write the plots there")
 
 

@@ -4,6 +4,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
+from adapters.arguments import integer_between
 from learning.commands.common import say, share, warn
 from learning.datasets import MANIFEST, DatasetInvalid, Split
 from learning.duplicates import labelled
@@ -17,7 +18,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", help="what the pictures' origin is called (default: the folder's name)")
     parser.add_argument("--val", type=share, default=0.15, help="share that calibrates (default: 0.15)")
     parser.add_argument("--test", type=share, default=0.15, help="share that judges (default: 0.15)")
-    parser.add_argument("--seed", type=int, default=0, help="decides which picture goes where (default: 0)")
+    parser.add_argument(
+        "--seed", type=integer_between(0, 2**32 - 1), default=0, help="decides which picture goes where (default: 0)"
+    )
     parser.add_argument("--two-labels", action="store_true", help="go on where pictures look alike under different labels")
     parser.add_argument("--force", action="store_true", help="write over a manifest that is there")
 

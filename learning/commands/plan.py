@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import replace
 
-from adapters.arguments import file_to_write
+from adapters.arguments import file_to_write, integer_between
 from learning.commands.common import count, share
 from learning.plan import Plan
 
@@ -22,7 +22,7 @@ def add_plan(parser: argparse._ArgumentGroup | argparse.ArgumentParser, default:
     parser.add_argument("--pictures-per-epoch", type=count, metavar="N", help=text("pictures_per_epoch"))
     parser.add_argument("--paste", type=share, help=f"share put before other backgrounds {text('paste')}")
     parser.add_argument("--trained-share", type=share, help=f"how far from the published weights {text('trained_share')}")
-    parser.add_argument("--seed", type=int, help=text("seed"))
+    parser.add_argument("--seed", type=integer_between(0, 2**32 - 1), help=text("seed"))
     parser.add_argument("--resume", type=file_to_write, metavar="FILE", help="keep each epoch there, and go on from what is there")
 
 

@@ -2,8 +2,8 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
+from adapters.arguments import file_to_write
 from contracts.ports import Classifier
 from learning.commands.common import add_data, add_model, add_version, ask, model_path, samples_of, say, version_of, write_model
 from learning.datasets import DatasetInvalid, Sample, Split
@@ -21,7 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_data(parser, "of which those to train measure the activations and those of val the loss")
     add_version(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the model to write")
+    parser.add_argument("--out", type=file_to_write, required=True, metavar="FILE", help="the model to write")
 
 
 def run(options: argparse.Namespace, tools: Tools) -> int:

@@ -13,6 +13,7 @@ from learning.commands.plan import PLAN_OPTIONS, plan_of
 from learning.datasets import Split
 from learning.evaluate import Evaluation, headline_of
 from learning.experiments import export_run
+from learning.files import write_whole
 from learning.report import plain
 from learning.tools import Tools
 from learning.tracking import MODEL, Run
@@ -58,11 +59,9 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def leave_record(
-    run: Run, options: argparse.Namespace, tools: Tools, trained: Trained, evaluation: Evaluation, record: dict[str, Any]
-) -> None:
+def leave_record(run: Run, tools: Tools, trained: Trained, evaluation: Evaluation, record: dict[str, Any]) -> None:
     """Write the record into the folder of a run, and copy it to a server if there is one; raises OSError."""
-    run.keep(options.out, MODEL)
+    write_whole(trained.model.SerializeToString(), run.folder / MODEL)  # not what another run may have put there meanwhile
     try:
         from learning.plots import draw_all
     except ImportError:

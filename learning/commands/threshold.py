@@ -6,6 +6,7 @@ from pathlib import Path
 
 import onnx
 
+from adapters.arguments import file_to_write
 from contracts.errors import SettingsInvalid
 from learning.commands.common import (
     FEW,
@@ -37,7 +38,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     wish.add_argument("--error", type=share, metavar="E", help="at most this share of the decided may be wrong")
     wish.add_argument("--review-share", type=share, metavar="S", help="people can look at this share of the pictures")
     add_version(parser, "with --out: what predictions call the model with the new threshold")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the model with the new threshold there")
+    parser.add_argument("--out", type=file_to_write, metavar="FILE", help="write the model with the new threshold there")
 
 
 def run(options: argparse.Namespace, tools: Tools) -> int:
@@ -46,6 +47,8 @@ def run(options: argparse.Namespace, tools: Tools) -> int:
         raise SettingsInvalid("--out needs --version: two models of one name cannot be told apart afterwards")
     split, path = _split(options), model_path(options, tools)
     classifier = tools.open_classifier(path)
+    if options.out and (options.version == classifier.version or (options.out.exists() and options.out.samefile(path))):
+        raise SettingsInvalid(f"--out and --version have to be others than the model's own, {path} and {classifier.version}")
     with samples_of(options, tools, FOR_TESTING, 0.0) as samples:
         chosen = [sample for sample in samples if sample.split is split and sample.category is not None]
         if not chosen:
@@ -57,7 +60,7 @@ def run(options: argparse.Namespace, tools: Tools) -> int:
         choice = for_error(answers.belief, answers.correct, options.error)
     else:
         choice = for_review(answers.belief, answers.correct, options.review_share)
-    threshold = math.floor(choice.threshold * 1e6) / 1e6  # rounded up, it would leave out the picture that it comes from
+    threshold = _short(choice.threshold, answers)
     say(_told(answers, threshold))
     if options.out:
         say(f"{options.out}: sha256 {_rewrite(path, options.out, options.version, threshold)}")
@@ -68,9 +71,20 @@ def _told(answers: Answers, threshold: float) -> str:
     decided = answers.belief >= threshold
     wrong = Share.of(~answers.correct[decided])
     return (
-        f"threshold {threshold:.6f}: {decided.mean():.1%} of {len(decided)} pictures decided alone,"
+        f"threshold {_told_threshold(threshold)}: {decided.mean():.1%} of {len(decided)} pictures decided alone,"
         f" {wrong.value:.2%} of them wrong [{wrong.low:.2%} {wrong.high:.2%}]"
     )
+
+
+def _short(threshold: float, answers: Answers) -> float:
+    """Return it with six digits where that decides the same pictures, else as it is."""
+    rounded = math.floor(threshold * 1e6) / 1e6  # rounded up, it would leave out the picture that it comes from
+    between = (answers.belief >= rounded) & (answers.belief < threshold)
+    return threshold if between.any() else rounded
+
+
+def _told_threshold(threshold: float) -> str:
+    return f"{threshold:.6f}" if round(threshold, 6) == threshold else repr(threshold)
 
 
 def _split(options: argparse.Namespace) -> Split:

@@ -57,7 +57,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backbone", metavar="FILE", help=f"with --head: the model whose backbone is kept (default: {SHIPPED})")
     add_version(parser)
     parser.add_argument("--threshold", type=share, default=0.75, help="the confidence from which it is believed (default: 0.75)")
-    parser.add_argument("--drop-near-duplicates", action="store_true", help="leave out copies that train, or calibrate beside a test")
+    parser.add_argument(
+        "--drop-near-duplicates", action="store_true", help="leave out copies that train, or calibrate beside a test"
+    )
     parser.add_argument(
         "--heads-only",
         action="append",
@@ -86,6 +88,7 @@ def run(options: argparse.Namespace, tools: Tools) -> int:
     """Train, say what it gave, leave a record, write the model."""
     _refuse_what_would_be_ignored(options)
     version, finetune, began = version_of(options), _finetuning(options), datetime.now(UTC)
+    options.runs.mkdir(parents=True, exist_ok=True)  # before an hour of training, not after it
     if options.smoke:
         _make_tiny(options)
     with samples_of(options, tools, FOR_TRAINING, 0.0) as found:
@@ -98,7 +101,7 @@ def run(options: argparse.Namespace, tools: Tools) -> int:
         evaluation = evaluate(trained.answers.where(trained.judging), headline=split, spoiled=spoiled)
         say(*to_lines(evaluation), "", f"{options.out}: sha256 {digest}, temperature {trained.card.temperature:.3f}")
         record = record_of(options, tools, trained, evaluation, digest, began)
-        leave_record(Run.begin(options.runs, version, began), options, tools, trained, evaluation, record)
+        leave_record(Run.begin(options.runs, version, began), tools, trained, evaluation, record)
     return 0
 
 

@@ -270,15 +270,13 @@ def test_pictures_of_none_of_the_five_teach_a_model_to_doubt(rendered, tmp_path)
 
 
 def test_a_full_disk_leaves_no_half_written_model(rendered, tmp_path, monkeypatch):
-    def full(self, data):
-        with self.open("wb") as file:
-            file.write(data[:1000])
+    def full(_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(SettingsInvalid, match="No space left"):
         main(["train", "--data", str(rendered), "--no-cache", "--out", str(tmp_path / "m.onnx"), "--runs", str(tmp_path / "runs")])
-    assert list(tmp_path.iterdir()) == []
+    assert [one.name for one in tmp_path.rglob("*")] == ["runs"]
 
 
 @pytest.mark.filterwarnings("ignore")  # MLflow's own
@@ -314,3 +312,20 @@ def test_a_source_can_be_left_out_and_one_that_is_not_there_is_said(rendered, tm
     with pytest.raises(SettingsInvalid, match="no pictures"):
         main([*command, "--without", "rendered"])
     assert not (tmp_path / "m.onnx").exists()
+
+
+def test_a_threshold_between_the_sixth_digits_is_written_as_it_is(rendered, tmp_path):
+    from learning.commands.threshold import _short
+    from learning.evaluate import Answers
+
+    probabilities = np.array([[0.9999999, 1e-7, 0, 0, 0]] * 25 + [[0.9999991, 9e-7, 0, 0, 0]] * 10)
+    answers = Answers(tuple([None] * 35), probabilities, None, 0.75, None)
+    assert _short(0.9999999, answers) == 0.9999999
+    assert _short(0.9999991, answers) == 0.999999
+
+
+def test_a_threshold_is_not_written_over_the_model_that_it_was_chosen_on(rendered, tmp_path):
+    file = trained(rendered, tmp_path)
+    wish = ["threshold", str(file), "--data", str(rendered), "--split", "train", "--review-share", "0.9"]
+    with pytest.raises(SettingsInvalid, match="others than the model's own"):
+        main([*wish, "--out", str(file), "--version", "other"])
