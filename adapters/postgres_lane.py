@@ -35,6 +35,8 @@ SELECT {returned} FROM leased r ORDER BY r.place
 """
 _ORDERS = {Order.INFORMATIVE: "r.informativeness DESC, r.event_id", Order.OLDEST: "r.decided_at, r.event_id"}
 _ALIKE = "(SELECT sum(abs((r.scores->>s.key)::real - s.value::real)) FROM jsonb_each_text(%(scores)s) s), r.event_id"
+# The nearest of all that is open would cost half a second behind a backlog of 200,000.
+_CANDIDATES = "SELECT r.event_id FROM review_items r WHERE r.state = 'open' AND {which} AND {free} ORDER BY {order} LIMIT 500"
 _RENEW = """
 UPDATE review_items SET lease_until = now() + make_interval(secs => %s)
 WHERE event_id = ANY(%s) AND lease_desk = %s AND lease_account = %s RETURNING event_id
@@ -69,6 +71,7 @@ class PostgresReviewLane:
         if wish.alike:
             values["scores"] = self._scores_of_the_first(holder, which, values, order)
             which += " AND r.category = (SELECT key FROM jsonb_each_text(%(scores)s) ORDER BY value::real DESC LIMIT 1)"
+            which = f"r.event_id IN ({_CANDIDATES.format(which=which, free=_FREE, order=order)})"
             order = _ALIKE
         return self._take(holder, "", f"r.state = 'open' AND {which}", order, count, values)
 

@@ -372,3 +372,71 @@ def test_a_name_that_no_manifest_can_hold_is_said_and_leaves_the_old_manifest(tm
     with pytest.raises(SettingsInvalid, match="rename the file"):
         main(["manifest", str(tmp_path), "--force", "--two-labels"])
     assert (tmp_path / "manifest.csv").read_text() == "old"
+
+
+def test_two_who_write_the_same_file_at_once_leave_one_of_theirs_whole(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from learning.files import write_whole
+
+    path, bodies = tmp_path / "m.onnx", [bytes([n]) * 300_000 for n in range(4)]
+    write_whole(bodies[0], path)
+
+    def read(_):
+        return path.read_bytes() in bodies
+
+    with ThreadPoolExecutor(6) as threads:
+        written = [threads.submit(write_whole, bodies[n % 4], path) for n in range(100)]
+        assert all(threads.map(read, range(200)))
+        for job in written:
+            job.result()
+    assert [one.name for one in tmp_path.iterdir()] == ["m.onnx"]
+
+
+def test_a_name_that_no_manifest_can_hold_is_said_and_leaves_the_old_manifest(tmp_path, capsys):
+    import os
+
+    for category in ("glass", "metal"):
+        (tmp_path / category).mkdir()
+        for number in range(3):
+            Image.fromarray(np.random.default_rng(number).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(
+                tmp_path / category / f"{category}{number}.png"
+            )
+    (tmp_path / "glass" / "glass0.png").rename(os.fsdecode(os.fsencode(tmp_path / "glass") + b"/gl\xff.png"))
+    (tmp_path / "manifest.csv").write_text("old")
+    with pytest.raises(SettingsInvalid, match="rename the file"):
+        main(["manifest", str(tmp_path), "--force", "--two-labels"])
+    assert (tmp_path / "manifest.csv").read_text() == "old"
+
+
+def test_two_who_write_the_same_file_at_once_leave_one_of_theirs_whole(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from learning.files import write_whole
+
+    path, bodies = tmp_path / "m.onnx", [bytes([n]) * 300_000 for n in range(4)]
+    write_whole(bodies[0], path)
+
+    def read(_):
+        return path.read_bytes() in bodies
+
+    with ThreadPoolExecutor(6) as threads:
+        written = [threads.submit(write_whole, bodies[n % 4], path) for n in range(100)]
+        assert all(threads.map(read, range(200)))
+        for job in written:
+            job.result()
+    assert [one.name for one in tmp_path.iterdir()] == ["m.onnx"]
+
+
+def test_a_name_that_no_manifest_can_hold_is_said_and_leaves_the_old_manifest(tmp_path, capsys):
+    import os
+
+    for category in ("glass", "metal"):
+        (tmp_path / category).mkdir()
+        for number in range(3):
+            Image.fromarray(np.random.default_rng(number).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(tmp_path / category / f"{category}{number}.png")
+    (tmp_path / "glass" / "glass0.png").rename(os.fsdecode(os.fsencode(tmp_path / "glass") + b"/gl\xff.png"))
+    (tmp_path / "manifest.csv").write_text("old")
+    with pytest.raises(SettingsInvalid, match="rename the file"):
+        main(["manifest", str(tmp_path), "--force", "--two-labels"])
+    assert (tmp_path / "manifest.csv").read_text() == "old"
