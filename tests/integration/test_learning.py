@@ -329,37 +329,3 @@ def test_a_threshold_is_not_written_over_the_model_that_it_was_chosen_on(rendere
     wish = ["threshold", str(file), "--data", str(rendered), "--split", "train", "--review-share", "0.9"]
     with pytest.raises(SettingsInvalid, match="others than the model's own"):
         main([*wish, "--out", str(file), "--version", "other"])
-
-
-def test_a_threshold_between_the_sixth_digits_is_written_as_it_is(rendered, tmp_path):
-    from learning.commands.threshold import _short
-    from learning.evaluate import Answers
-
-    probabilities = np.array([[0.9999999, 1e-7, 0, 0, 0]] * 25 + [[0.9999991, 9e-7, 0, 0, 0]] * 10)
-    answers = Answers(tuple([None] * 35), probabilities, None, 0.75, None)
-    assert _short(0.9999999, answers) == 0.9999999
-    assert _short(0.9999991, answers) == 0.999999
-
-
-def test_a_threshold_is_not_written_over_the_model_that_it_was_chosen_on(rendered, tmp_path):
-    file = trained(rendered, tmp_path)
-    wish = ["threshold", str(file), "--data", str(rendered), "--split", "train", "--review-share", "0.9"]
-    with pytest.raises(SettingsInvalid, match="others than the model's own"):
-        main([*wish, "--out", str(file), "--version", "other"])
-
-
-def test_a_threshold_between_the_sixth_digits_is_written_as_it_is(rendered, tmp_path):
-    from learning.commands.threshold import _short
-    from learning.evaluate import Answers
-
-    probabilities = np.array([[0.9999999, 1e-7, 0, 0, 0]] * 25 + [[0.9999991, 9e-7, 0, 0, 0]] * 10)
-    answers = Answers(tuple([None] * 35), probabilities, None, 0.75, None)
-    assert _short(0.9999999, answers) == 0.9999999
-    assert _short(0.9999991, answers) == 0.999999
-
-
-def test_a_threshold_is_not_written_over_the_model_that_it_was_chosen_on(rendered, tmp_path):
-    file = trained(rendered, tmp_path)
-    wish = ["threshold", str(file), "--data", str(rendered), "--split", "train", "--review-share", "0.9"]
-    with pytest.raises(SettingsInvalid, match="others than the model's own"):
-        main([*wish, "--out", str(file), "--version", "other"])
