@@ -17,7 +17,7 @@ from contracts.errors import ImageSourceDown, ImageTooLarge, ImageUnreadable
 from contracts.limits import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE_PX
 from contracts.ports import ImageSource
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 10.0
 _QUALITY = 85
 _AT_ONCE = 4
 

@@ -14,23 +14,28 @@ from contracts.labels import Choice, Effect, NewLabel, Purpose, resolve
 
 _ITEM = """
 SELECT state, wanted, model_version, category, confidence, resolved,
-    EXISTS (SELECT FROM gold g WHERE g.event_id = r.event_id) AS gold
+    (SELECT choice FROM gold g WHERE g.event_id = r.event_id) AS gold
 FROM review_items r WHERE event_id = %s FOR UPDATE OF r
 """
 _KNOWN = "SELECT EXISTS (SELECT FROM events WHERE event_id = %s) OR EXISTS (SELECT FROM outcomes WHERE event_id = %s)"
 _STANDING = "SELECT label_id, account_id, choice, purpose FROM standing_labels WHERE event_id = %s ORDER BY labelled_at, label_id"
 _INSERT = """
 INSERT INTO labels (label_id, event_id, account_id, choice, replaces, purpose, origin, labelled_at, took_ms, model_version,
-    shown_category, shown_confidence)
-VALUES (%s, %s, %s, %s, %s, %s, %s, coalesce(%s, clock_timestamp()), %s, %s, %s, %s)
+    shown_category, shown_confidence, known)
+VALUES (%s, %s, %s, %s, %s, %s, %s, least(%s, clock_timestamp()), %s, %s, %s, %s, %s)
 """
-# The item goes to whoever comes next, but for one that was taken back: that stays with the page that did.
 _SETTLE = """
-UPDATE review_items SET state = %(state)s, resolved = %(answer)s, wanted = %(wanted)s,
-    closed_at = CASE WHEN %(answer)s::text IS NULL THEN NULL ELSE coalesce(closed_at, now()) END,
-    lease_account = NULL, lease_desk = NULL, lease_until = NULL
+UPDATE review_items SET state = %(state)s, resolved = %(answer)s,
+    closed_at = CASE WHEN %(answer)s::text IS NULL THEN NULL ELSE coalesce(closed_at, now()) END
 WHERE event_id = %(event)s
 """
+# Another's lease stays: whoever looks at the picture may go on.
+_LET_GO = """
+UPDATE review_items SET lease_account = NULL, lease_desk = NULL, lease_until = NULL WHERE event_id = %s AND lease_account = %s
+"""
+_UNFILED = (
+    "SELECT 1 FROM unnest(%s::uuid[]) u (event_id) WHERE NOT EXISTS (SELECT FROM review_items r WHERE r.event_id = u.event_id)"
+)
 _COUNTS = frozenset({Purpose.REVIEW, Purpose.EARLY})
 
 
@@ -55,6 +60,10 @@ class PostgresLabels:
         """
         effects: dict[UUID, Effect] = {}
         with connected(self._pool) as connection, connection.transaction():
+            if connection.execute(_UNFILED, ([label.event_id for label in labels],)).fetchone():
+                # Before any row is locked, as filing does it. Kept to the end: filing, which shares it, comes wholly
+                # before these labels or after.
+                connection.execute(f"SELECT pg_advisory_xact_lock({EARLY_LABELS})")
             for label in sorted(labels, key=lambda label: label.event_id):  # one order, so that nobody waits in a ring
                 effects[label.label_id] = _add(connection, label)
         return [effects[label.label_id] for label in labels]
@@ -62,7 +71,7 @@ class PostgresLabels:
 
 def _add(connection: Connection[TupleRow], label: NewLabel) -> Effect:
     item = _locked_item(connection, label.event_id)
-    if connection.execute("SELECT FROM labels WHERE label_id = %s", (label.label_id,)).fetchone():
+    if connection.execute("SELECT 1 FROM labels WHERE label_id = %s", (label.label_id,)).fetchone():
         return Effect.REPEATED
     standing = [_Standing(*row) for row in connection.execute(_STANDING, (label.event_id,))]
     own = next((one for one in standing if one.account_id == label.account_id), None)
@@ -74,8 +83,10 @@ def _add(connection: Connection[TupleRow], label: NewLabel) -> Effect:
         raise LabelRefused("replaces", f"{label.replaces} is no standing label of this person on item {label.event_id}")
     purpose = Purpose(own.purpose) if own else _purpose(item)
     shown = (item["model_version"], item["category"], item["confidence"]) if item else (None, None, None)
+    known = item["gold"] if item and purpose == Purpose.GOLD else None
     values = (label.label_id, label.event_id, label.account_id, label.choice, label.replaces, purpose, label.origin)
-    connection.execute(_INSERT, (*values, label.labelled_at, label.took_ms, *shown))
+    connection.execute(_INSERT, (*values, label.labelled_at, label.took_ms, *shown, known))
+    connection.execute(_LET_GO, (label.event_id, label.account_id))
     if item is None or purpose == Purpose.GOLD:
         return Effect.COUNTED
     return _settle(connection, label.event_id, item, was_closed=item["state"] != "open")
@@ -88,9 +99,7 @@ def _locked_item(connection: Connection[TupleRow], event_id: UUID) -> dict[str, 
         known = connection.execute(_KNOWN, (event_id, event_id)).fetchone()
         if not known or not known[0]:
             raise LabelRefused("event_id", f"{event_id} is not known here")
-        # Not filed yet. The lock is kept to the end: filing, which shares it, comes wholly before this label or after.
-        connection.execute(f"SELECT pg_advisory_xact_lock({EARLY_LABELS})")
-        return cursor.execute(_ITEM, (event_id,)).fetchone()
+        return None
 
 
 def _purpose(item: dict[str, Any] | None) -> Purpose:
@@ -109,7 +118,7 @@ def _settle(connection: Connection[TupleRow], event_id: UUID, item: dict[str, An
     if was_closed and found.answer == item["resolved"]:
         return Effect.KEPT
     state = "labelled" if found.answer else "open"
-    connection.execute(_SETTLE, {"state": state, "answer": found.answer, "wanted": found.wanted, "event": event_id})
+    connection.execute(_SETTLE, {"state": state, "answer": found.answer, "event": event_id})
     if found.answer:
         return Effect.CLOSED
     return Effect.REOPENED if was_closed else Effect.COUNTED

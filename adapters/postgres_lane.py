@@ -6,7 +6,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from adapters.postgres import Pool, connected
-from contracts.review import LEASE_S, Holder, Order, ReviewItem, Wish
+from contracts.review import LEASE_S, MOST_HELD, Holder, Order, ReviewItem, Wish
 
 _ITEM = ", ".join(
     f"r.{name}"
@@ -37,6 +37,7 @@ _ORDERS = {Order.INFORMATIVE: "r.informativeness DESC, r.event_id", Order.OLDEST
 _ALIKE = "(SELECT sum(abs((r.scores->>s.key)::real - s.value::real)) FROM jsonb_each_text(%(scores)s) s), r.event_id"
 # The nearest of all that is open would cost half a second behind a backlog of 200,000.
 _CANDIDATES = "SELECT r.event_id FROM review_items r WHERE r.state = 'open' AND {which} AND {free} ORDER BY {order} LIMIT 500"
+_HELD = "SELECT count(*) FROM review_items WHERE lease_desk IS NOT NULL AND lease_account = %s AND lease_until > now()"
 _RENEW = """
 UPDATE review_items SET lease_until = now() + make_interval(secs => %s)
 WHERE event_id = ANY(%s) AND lease_desk = %s AND lease_account = %s RETURNING event_id
@@ -107,8 +108,10 @@ class PostgresReviewLane:
     def _take(self, holder: Holder, joined: str, which: str, order: str, count: int, values: dict[str, object]) -> list[ReviewItem]:
         returned = _ITEM
         query = _TAKE.format(joined=joined, which=which, free=_FREE, unseen=_UNSEEN, order=order, item=_ITEM, returned=returned)
-        values |= {"account": holder.account_id, "desk": holder.desk, "count": count, "lease_s": LEASE_S}
         with connected(self._pool) as connection, connection.cursor(row_factory=class_row(ReviewItem)) as cursor:
+            held = connection.execute(_HELD, (holder.account_id,)).fetchone()
+            count = min(count, MOST_HELD - (int(held[0]) if held else 0))
+            values |= {"account": holder.account_id, "desk": holder.desk, "count": max(0, count), "lease_s": LEASE_S}
             return cursor.execute(query, values).fetchall()
 
     def _scores_of_the_first(self, holder: Holder, which: str, values: dict[str, object], order: str) -> str:

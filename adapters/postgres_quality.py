@@ -7,6 +7,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from adapters.postgres import Pool, connected
+from adapters.postgres_review import await_early_labels, close_labelled
 from contracts.categories import CATEGORIES
 from contracts.labels import Choice
 from contracts.names import AUDIT_SAMPLE
@@ -26,15 +27,16 @@ WITH span AS (
     WHERE (hashtextextended(p.event_id::text, span.salt) & 9223372036854775807) < %(share)s * 9223372036854775808.0
 ), sampled AS (
     INSERT INTO review_items (event_id, reason, sensor_id, image_url, captured_at, category, confidence, scores, model_version,
-        outlier_score, decided_at, sampling_probability, informativeness)
+        outlier_score, decided_at, sampling_probability, informativeness, wanted)
     SELECT event_id, '{AUDIT_SAMPLE}', sensor_id, image_url, captured_at, category, confidence,
         jsonb_build_object({", ".join(f"'{category}', {category}" for category in CATEGORIES)}), model_version, outlier_score,
-        decided_at, %(share)s, place / %(share)s
-    FROM chosen ON CONFLICT (event_id) DO NOTHING RETURNING event_id
+        decided_at, %(share)s, place / %(share)s,
+        1 + ((hashtextextended(event_id::text, salt + 1) & 9223372036854775807) < %(second)s * 9223372036854775808.0)::int
+    FROM chosen ON CONFLICT (event_id) DO NOTHING RETURNING event_id, wanted
 ), moved AS (
     UPDATE audit_sampling a SET seen_through = greatest(a.seen_through, span.until) FROM span RETURNING a.seen_through
 )
-SELECT (SELECT count(*) FROM sampled)::int, (SELECT count(*) FROM moved)
+SELECT event_id, wanted FROM sampled
 """  # noqa: S608 - the only insertions are names of this project
 _HISTORY = """
 SELECT l.label_id, l.event_id, l.choice, l.labelled_at, l.took_ms, r.sensor_id, r.category, r.confidence,
@@ -52,8 +54,8 @@ _SPEED = """
 SELECT a.name AS reviewer, count(*)::int AS labels,
     (percentile_cont(0.5) WITHIN GROUP (ORDER BY l.took_ms) / 1000.0)::float8 AS median_s,
     count(*) FILTER (WHERE l.purpose = 'gold')::int AS gold,
-    count(*) FILTER (WHERE l.purpose = 'gold' AND l.choice = g.choice)::int AS gold_right
-FROM standing_labels l JOIN accounts a USING (account_id) LEFT JOIN gold g USING (event_id)
+    count(*) FILTER (WHERE l.purpose = 'gold' AND l.choice = l.known)::int AS gold_right
+FROM standing_labels l JOIN accounts a USING (account_id)
 WHERE l.labelled_at > %(since)s GROUP BY 1 ORDER BY 2 DESC
 """
 _AUDIT = """
@@ -72,20 +74,24 @@ ON CONFLICT (event_id) DO UPDATE SET choice = excluded.choice, set_by = excluded
 class PostgresQuality:
     """Implements `contracts.review_ports.Quality`. Rows are dicts, for people and JSON."""
 
-    def __init__(self, pool: Pool) -> None:
-        """Work on connections of `pool`."""
+    def __init__(self, pool: Pool, *, second_opinion_share: float = 0.0) -> None:
+        """Work on connections of `pool`; this share of the audit sample, in [0, 1], is shown to two people."""
         self._pool = pool
+        self._second_opinion_share = second_opinion_share
 
     def sample(self, share: float) -> int:
         """Put this share of the confident predictions since the last call up for review; return how many.
 
         A call looks at an hour of predictions at most; the next one goes on from there.
         """
-        if share <= 0:
-            return 0
-        with connected(self._pool) as connection:
-            row = connection.execute(_SAMPLE, {"share": share}).fetchone()
-        return int(row[0]) if row else 0
+        with connected(self._pool) as connection, connection.transaction():
+            if share <= 0:
+                connection.execute("UPDATE audit_sampling SET seen_through = now()")
+                return 0
+            await_early_labels(connection)
+            wanted = dict(connection.execute(_SAMPLE, {"share": share, "second": self._second_opinion_share}).fetchall())
+            close_labelled(connection, wanted)
+        return len(wanted)
 
     def set_gold(self, event_id: UUID, choice: Choice, account_id: UUID) -> bool:
         """Keep a closed item as one whose answer is known; False if there is no such item."""

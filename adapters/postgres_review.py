@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -41,11 +41,12 @@ WHERE f.state <> 'open' AND f.decided_at <> excluded.decided_at
 """
 _EARLY = "SELECT event_id, choice FROM standing_labels WHERE event_id = ANY(%s) ORDER BY labelled_at"
 _CLOSE = """
-UPDATE review_items SET state = 'labelled', resolved = %s, closed_at = now(), wanted = %s WHERE event_id = %s AND state = 'open'
+UPDATE review_items SET state = 'labelled', resolved = %s, closed_at = now() WHERE event_id = %s AND state = 'open'
 """
 _LOST = """
 SELECT o.dead_letter FROM outcomes o
-WHERE o.kind = ANY(%(kinds)s) AND o.dead_letter IS NOT NULL AND o.decided_at < now() - make_interval(secs => %(grace_s)s)
+WHERE o.kind IN ('review', 'failure') AND o.dead_letter IS NOT NULL
+    AND o.decided_at BETWEEN now() - make_interval(secs => %(since_s)s) AND now() - make_interval(secs => %(grace_s)s)
     AND NOT EXISTS (SELECT FROM review_items r WHERE r.event_id = o.event_id)
     AND NOT EXISTS (SELECT FROM failure_rounds f WHERE f.event_id = o.event_id
         AND f.decided_at = (o.dead_letter->>'decided_at')::timestamptz)
@@ -66,39 +67,48 @@ class PostgresReviewDesk:
 
         An item that was labelled before it came is closed at once.
         """
+        letters = sorted(letters, key=lambda letter: letter.event_id)  # one order, so that nobody waits in a ring
         reviews = [letter for letter in letters if letter.kind == OutcomeKind.REVIEW]
         failures = [letter for letter in letters if letter.kind == OutcomeKind.FAILURE]
         with connected(self._pool) as connection, connection.transaction():
             return self._file_reviews(connection, reviews) + _file_failures(connection, failures)
 
-    def lost(self, limit: int, grace_s: float) -> list[DeadLetter]:
-        """Return dead letters that the ledger recorded at least `grace_s` ago and that are in no lane."""
-        kinds = [OutcomeKind.REVIEW.value, OutcomeKind.FAILURE.value]
+    def lost(self, limit: int, grace_s: float, since_s: float) -> list[DeadLetter]:
+        """Return dead letters that the ledger recorded between `since_s` and `grace_s` ago and that are in no lane."""
         with connected(self._pool) as connection:
-            rows = connection.execute(_LOST, {"kinds": kinds, "grace_s": grace_s, "limit": limit}).fetchall()
+            rows = connection.execute(_LOST, {"grace_s": grace_s, "since_s": since_s, "limit": limit}).fetchall()
         return [DeadLetter.model_validate(letter) for (letter,) in rows]
 
     def _file_reviews(self, connection: Connection[TupleRow], letters: Sequence[DeadLetter]) -> int:
         if not letters:
             return 0
-        connection.execute(f"SELECT pg_advisory_xact_lock_shared({EARLY_LABELS})")
+        await_early_labels(connection)
         wanted = {letter.event_id: self._wanted(letter.event_id) for letter in letters}
         with connection.cursor() as cursor:
             cursor.executemany(_FILE_REVIEW, [_review_row(letter, wanted[letter.event_id]) for letter in letters])
             new = cursor.rowcount
-        said: dict[UUID, list[Choice]] = defaultdict(list)
-        for event_id, choice in connection.execute(_EARLY, (list(wanted),)):
-            said[event_id].append(Choice(choice))
-        for event_id, choices in said.items():
-            found = resolve(choices, wanted[event_id])
-            if found.answer:
-                connection.execute(_CLOSE, (found.answer, found.wanted, event_id))
+        close_labelled(connection, wanted)
         return new
 
     def _wanted(self, event_id: UUID) -> int:
         # By a digest, so that a letter that comes again says the same.
         place = int.from_bytes(hashlib.sha256(b"second opinion" + event_id.bytes).digest()[:8], "big") / 2**64
         return 2 if place < self._second_opinion_share else 1
+
+
+def await_early_labels(connection: Connection[TupleRow]) -> None:
+    """Have labels of what is not filed yet come wholly before this transaction or after it."""
+    connection.execute(f"SELECT pg_advisory_xact_lock_shared({EARLY_LABELS})")
+
+
+def close_labelled(connection: Connection[TupleRow], wanted: Mapping[UUID, int]) -> None:
+    """Close those of the new items, by the number of labels that each wants, that were labelled before they came."""
+    said: dict[UUID, list[Choice]] = defaultdict(list)
+    for event_id, choice in connection.execute(_EARLY, (list(wanted),)):
+        said[event_id].append(Choice(choice))
+    for event_id, choices in said.items():
+        if answer := resolve(choices, wanted[event_id]).answer:
+            connection.execute(_CLOSE, (answer, event_id))
 
 
 def _file_failures(connection: Connection[TupleRow], letters: Sequence[DeadLetter]) -> int:

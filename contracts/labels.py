@@ -81,7 +81,7 @@ class NewLabel:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What an item's labels amount to: the answer that closes it, or None while it wants more; and how many it wants."""
+    """What an item's labels amount to: the answer that closes it, or None while it wants more; and how many it now wants."""
 
     answer: Choice | None
     wanted: int

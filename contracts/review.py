@@ -13,6 +13,8 @@ from contracts.outcomes import DeadLetter
 
 LEASE_S = 90.0
 """How long a page that says nothing more holds its items."""
+MOST_HELD = 100
+"""How many items one person may hold, on all pages together."""
 MOST_AT_ONCE = 10_000
 """How many items one action may touch."""
 

@@ -21,8 +21,8 @@ Row: TypeAlias = dict[str, Any]
 class LostLetters(Protocol):
     """What the ledger recorded for people and no lane has."""
 
-    def lost(self, limit: int, grace_s: float) -> list[DeadLetter]:
-        """Return dead letters that were recorded at least `grace_s` ago and are in no lane."""
+    def lost(self, limit: int, grace_s: float, since_s: float) -> list[DeadLetter]:
+        """Return dead letters that were recorded between `since_s` and `grace_s` ago and are in no lane."""
 
     def file(self, letters: Sequence[DeadLetter]) -> int:
         """Put dead letters into their lane, each once; return how many were new."""

@@ -101,7 +101,7 @@ def _desk(settings: ReviewSettings, pool: Pool, **more: object) -> Desk:
         "browser": PostgresBrowser(pool),
         "failures": PostgresFailureLane(pool),
         "accounts": PostgresAccounts(pool),
-        "quality": PostgresQuality(pool),
+        "quality": PostgresQuality(pool, second_opinion_share=settings.second_opinion_share),
         "backlog": PostgresBacklog(pool),
         "letters": PostgresReviewDesk(pool, second_opinion_share=settings.second_opinion_share),
         "edge_queue": open_edge_queue(settings),
@@ -160,7 +160,6 @@ def _serve(_: argparse.Namespace, settings: ServeSettings, pool: Pool) -> int:
         forwarded_allow_ips=list(settings.review_proxies),
         timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
-        limit_concurrency=512,
     )
     uvicorn.Server(config).run()
     stop_serving()

@@ -10,6 +10,8 @@ from dlq_review.reconcile import reconcile
 
 _SAMPLE_EVERY_S = 10.0
 _RECONCILE_EVERY_S = 300.0
+_LOOKED_BACK_S = 2 * 86_400.0
+"""What was lost longer ago `waste dlq reconcile` finds: it reads all outcomes there ever were."""
 
 
 class WithChores:
@@ -33,5 +35,5 @@ class WithChores:
                 self._telemetry.emit(AuditSampled(sampled))
         if now >= self._reconcile_at:
             self._reconcile_at = now + _RECONCILE_EVERY_S
-            reconcile(self._letters, self._telemetry)
+            reconcile(self._letters, self._telemetry, since_s=_LOOKED_BACK_S)
         return found

@@ -77,7 +77,8 @@ class Desk:
             # Sent, then noted: a crash in between sends twice, which the ledger sees through.
             self.edge_queue.publish([message for _, message in messages])
         sent = self.failures.sent_again([event_id for event_id, _ in messages], actor) if messages else []
-        return Redriven(reopened, sent, [one for one in event_ids if one not in {*reopened, *sent}])
+        moved = {*reopened, *sent}
+        return Redriven(reopened, sent, [one for one in event_ids if one not in moved])
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class DeadLetterDrain:
                 kind=OutcomeKind.FAILURE,
                 reason=UNDECODABLE,
                 detail=error.detail[:500],
-                decided_at=self._clock(),
+                decided_at=received.enqueued_at,  # the same at each delivery, which makes it the same failure
                 raw=raw_text(received.message.body[:_MAX_RAW_BYTES]),
             )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 from contracts.errors import RequestRefused
 from contracts.labels import Choice
@@ -19,14 +19,15 @@ LABELLING_CONFIG = (
     + "</Choices></View>"
 )
 _MOST_TASKS = 10_000
+_FIRST_YEAR, _LAST_YEAR = 2000, 2200
 
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A label as a task carries it. `label_id` is made of the annotation's own id: importing twice changes nothing."""
+    """A label as a task carries it. `identity` is the annotation's own: importing twice changes nothing."""
 
     event_id: UUID
-    label_id: UUID
+    identity: str
     choice: Choice
     took_ms: int | None
     labelled_at: datetime | None
@@ -79,10 +80,10 @@ def _read_annotation(event_id: UUID, annotation: Mapping[str, Any], where: str) 
         choice = Choice(str(chosen[0][0]).strip().lower().replace(" ", "_"))
     except ValueError:
         raise RequestRefused(f"{where}.result", f"holds the choice {chosen[0][0]!r:.60}; there is " + ", ".join(Choice)) from None
-    identity = annotation.get("label_id") or f"label-studio:{event_id}:{annotation.get('id', choice.value)}"
+    identity = f"{event_id}:{annotation.get('id')}:{choice.value}"
     lead_s = annotation.get("lead_time")
     took = int(lead_s * 1000) if isinstance(lead_s, int | float) and 0 <= lead_s < 1e6 else None
-    return Annotation(event_id, _identity(identity), choice, took, _time(annotation.get("created_at"), where))
+    return Annotation(event_id, identity, choice, took, _time(annotation.get("created_at"), where))
 
 
 def _is_choice(result: object) -> bool:
@@ -92,13 +93,6 @@ def _is_choice(result: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("choices"), list)
 
 
-def _identity(text: object) -> UUID:
-    try:
-        return UUID(str(text))
-    except ValueError:
-        return uuid5(NAMESPACE_URL, str(text))
-
-
 def _time(value: object, where: str) -> datetime | None:
     if value is None:
         return None
@@ -106,6 +100,8 @@ def _time(value: object, where: str) -> datetime | None:
         moment = datetime.fromisoformat(str(value))
     except ValueError:
         raise RequestRefused(f"{where}.created_at", "is not an ISO 8601 time") from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise RequestRefused(f"{where}.created_at", f"is not between {_FIRST_YEAR} and {_LAST_YEAR}")
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -7,14 +7,14 @@ from contracts.errors import RequestRefused
 from dlq_review.desk import Desk
 
 LINK_S = 24 * 3600.0
-_NAME = re.compile(r"[^\W_][\w.@+ -]{0,98}[\w.@+-]?")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,98}")
 
 
 def create_account(desk: Desk, name: str, role: Role) -> Account:
     """Make an account; raises RequestRefused for a name that is taken or that could not be told from another on a page."""
     name = name.strip()
     if not _NAME.fullmatch(name):
-        raise RequestRefused("name", "is not 1 to 100 letters, digits, spaces and ._@+-, a letter or digit first")
+        raise RequestRefused("name", "is not 1 to 99 letters from A to Z, digits and ._@+-, a letter or digit first")
     return desk.accounts.create(name, role)
 
 

@@ -9,10 +9,16 @@ GRACE_S = 60.0
 """How old a letter must be to count as lost: it may be on its way."""
 
 
-def reconcile(letters: LostLetters, telemetry: Telemetry, grace_s: float = GRACE_S) -> int:
-    """File what is in the ledger and in no lane; return how many. Raises LedgerUnavailable, and may be repeated."""
+EVER_S = 1e10
+
+
+def reconcile(letters: LostLetters, telemetry: Telemetry, grace_s: float = GRACE_S, since_s: float = EVER_S) -> int:
+    """File what the ledger recorded since `since_s` ago and no lane has; return how many.
+
+    Raises LedgerUnavailable, and may be repeated.
+    """
     filed = 0
-    while batch := letters.lost(_BATCH, grace_s):
+    while batch := letters.lost(_BATCH, grace_s, since_s):
         new = letters.file(batch)
         telemetry.emit(DeadLettersFiled(len(batch), new))
         filed += new

@@ -175,6 +175,7 @@ CREATE INDEX failures_by_claimed_id ON failures ((claimed->>'event_id')) WHERE c
 CREATE TABLE events_default PARTITION OF events DEFAULT WITH (fillfactor = 70);
 CREATE TABLE outcomes_default PARTITION OF outcomes DEFAULT;
 CREATE TABLE predictions_default PARTITION OF predictions DEFAULT;
+CREATE INDEX outcomes_failures_by_age ON outcomes (decided_at) WHERE kind = 'failure';
 
 CREATE FUNCTION first_event_id(moment timestamptz) RETURNS uuid
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -284,10 +285,12 @@ CREATE TABLE labels (
     took_ms          integer     CHECK (took_ms >= 0),
     model_version    text,
     shown_category   text,
-    shown_confidence real
+    shown_confidence real,
+    known            text
 );
 COMMENT ON TABLE labels IS 'what people said; only ever added to: a correction is a row that replaces another, one without a choice takes it back';
 COMMENT ON COLUMN labels.purpose IS 'gold: of an item whose answer is known; late: the item was closed; early: it was not filed yet';
+COMMENT ON COLUMN labels.known IS 'the answer of a gold item when it was shown: a later one does not judge it';
 CREATE INDEX labels_by_event ON labels (event_id);
 CREATE INDEX labels_by_account ON labels (account_id, labelled_at DESC);
 CREATE INDEX labels_by_time ON labels (labelled_at);

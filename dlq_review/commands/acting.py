@@ -23,6 +23,7 @@ def label(options: argparse.Namespace, desk: Desk) -> int:
     """Label an item."""
     account = _account(desk, options.account)
     (effect,) = desk.labels.add([NewLabel(uuid4(), options.event_id, account.account_id, options.choice, Origin.CLI)])
+    desk.failures.note(actor(), "label", str(options.event_id), account=account.name)
     _say(options, {"effect": effect.value}, f"{effect.value}")
     return 0
 
@@ -36,6 +37,7 @@ def import_tasks(options: argparse.Namespace, desk: Desk) -> int:
     except (OSError, ValueError, RecursionError) as error:
         raise RequestRefused(options.file, f"cannot be read: {error}") from None
     effects, refused = import_labels(desk.labels, read_tasks(tasks), account.account_id)
+    desk.failures.note(actor(), "import labels", options.file[-200:], account=account.name, effects=effects)
     for one in refused:
         note(f"refused: {one}")
     said = ", ".join(f"{count} {effect}" for effect, count in effects.items()) or "no labels"
@@ -63,6 +65,7 @@ def discard(options: argparse.Namespace, desk: Desk) -> int:
 def reconcile(options: argparse.Namespace, desk: Desk) -> int:
     """File what the ledger has for people and no lane has."""
     filed = bring_back(desk.letters, desk.telemetry, options.older_than)
+    desk.failures.note(actor(), "reconcile", filed=filed)
     _say(options, {"filed": filed}, f"{filed} brought back")
     return 0
 

@@ -16,8 +16,9 @@ from dlq_review.desk import Desk
 from dlq_review.importing import import_labels
 from dlq_review.label_studio import read_tasks, to_task
 from dlq_review.text import jsonable, plain
-from dlq_review.web.looking import backlog_of, picture
-from dlq_review.web.visitors import NotAllowed, Ops, Reviewer, TheDesk
+from dlq_review.web.looking import backlog_of, picture, seen_by, shown_to
+from dlq_review.web.reviewing import blind
+from dlq_review.web.visitors import Ops, Reviewer, TheDesk
 from dlq_review.web.wishes import FilterFields, FilterQuery
 
 router = APIRouter(prefix="/api/v1")
@@ -64,11 +65,9 @@ def items(
     after: Annotated[str | None, Query(max_length=100, description="`next` of the page before")] = None,
 ) -> Any:
     """List items of a lane, the oldest first."""
-    if fields.lane is Lane.FAILURES and not visitor.may_ops:
-        raise NotAllowed
-    rows = desk.browser.page(fields.filter(), limit, _after(after))
+    rows = desk.browser.page(seen_by(visitor, fields), limit, _after(after))
     last = f"{rows[-1]['decided_at'].isoformat()}/{rows[-1]['event_id']}" if len(rows) == limit else None
-    return JSONResponse({"items": jsonable(rows), "next": last})
+    return JSONResponse({"items": jsonable([shown_to(visitor, row) for row in rows]), "next": last})
 
 
 @router.get("/items/{event_id}")
@@ -81,9 +80,9 @@ def item(desk: TheDesk, _: Ops, event_id: UUID) -> Any:
 
 
 @router.get("/items/{event_id}/picture", response_class=Response)
-def item_picture(desk: TheDesk, visitor: Reviewer, event_id: UUID) -> Response:
+async def item_picture(desk: TheDesk, visitor: Reviewer, event_id: UUID) -> Response:
     """Send an item's picture as JPEG."""
-    return picture(desk, visitor, event_id, "large")
+    return await picture(desk, visitor, event_id, "large")
 
 
 @router.post("/items/{event_id}/labels")
@@ -94,7 +93,7 @@ def label(desk: TheDesk, visitor: Reviewer, event_id: UUID, body: LabelBody) -> 
         label_id, event_id, visitor.account.account_id, body.choice, Origin.API, replaces=body.replaces, took_ms=body.took_ms
     )
     (effect,) = desk.labels.add([new])
-    return JSONResponse({"label_id": str(label_id), "effect": effect})
+    return JSONResponse({"label_id": str(label_id), "effect": effect if visitor.may_ops else blind(effect)})
 
 
 @router.post("/failures/redrive")

@@ -1,5 +1,6 @@
 """The application: routes, what every answer carries, and what errors look like to people and to programs."""
 
+import time
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,7 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from contracts.errors import EventInvalid, Infrastructure, RequestRefused
+from contracts.errors import EventInvalid, FleetError, Infrastructure, LoginRefused, LoginsTooMany, RequestRefused
 from contracts.facts import DependencyLost, PolicyViolated
 from dlq_review.desk import Desk
 from dlq_review.text import plain
@@ -22,6 +23,7 @@ from dlq_review.web.pulse import Pulse
 from dlq_review.web.visitors import Doors, NotAllowed, NotMeant, NotSignedIn
 
 _MOST_REPORT = 2000
+_MOST_REPORTS_A_MINUTE = 60
 _MOST_BYTES = 8 * 2**20
 
 
@@ -48,6 +50,11 @@ def create_app(desk: Desk, doors: Doors, *, hosts: list[str], pulse: Pulse | Non
 
 async def _report(request: Request) -> Response:
     body = (await request.body())[:_MOST_REPORT]
+    minute = int(time.monotonic() // 60)
+    counted, told = getattr(request.app.state, "reports", (minute, 0))
+    request.app.state.reports = (minute, told + 1 if counted == minute else 1)
+    if request.app.state.reports[1] > _MOST_REPORTS_A_MINUTE:
+        return Response(status_code=429)
     request.app.state.desk.telemetry.emit(PolicyViolated(plain(body.decode(errors="replace"), _MOST_REPORT)))
     return Response(status_code=204)
 
@@ -84,6 +91,11 @@ def _refused(request: Request, error: Exception) -> Response:
     return _say(request, 422, "That cannot be stored", str(error))
 
 
+def _not_known(request: Request, error: Exception) -> Response:
+    said = error.detail if isinstance(error, FleetError) else ""
+    return _say(request, 429 if isinstance(error, LoginsTooMany) else 403, "That is not right", said)
+
+
 def _away(request: Request, error: Exception) -> Response:
     fault: Any = error
     request.app.state.desk.telemetry.emit(DependencyLost(fault.reason, fault.detail))
@@ -111,6 +123,8 @@ _HANDLERS: dict[type[Exception], Any] = {
     NotAllowed: _not_allowed,
     NotMeant: _not_meant,
     RequestRefused: _refused,
+    LoginRefused: _not_known,
+    LoginsTooMany: _not_known,
     EventInvalid: _refused,
     Infrastructure: _away,
     RequestValidationError: _invalid,

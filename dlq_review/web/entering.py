@@ -9,7 +9,7 @@ from contracts.accounts import Account, Actor
 from contracts.errors import LoginRefused, LoginsTooMany
 from dlq_review.desk import Desk
 from dlq_review.web.pages import render
-from dlq_review.web.visitors import SESSION_S, Doors, Reviewer, TheDesk, address_of, check_origin
+from dlq_review.web.visitors import SESSION_S, Doors, NotAllowed, Reviewer, TheDesk, address_of, check_origin
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,8 +30,10 @@ def sign_in(
 ) -> Response:
     """Sign in by password; what is wrong is said in the same words whether there is such an account or not."""
     check_origin(request)
+    if request.app.state.doors.by_proxy:
+        raise NotAllowed
     try:
-        account = _check(desk, name, password, address_of(request))
+        account = check_password(desk, name, password, address_of(request))
     except (LoginRefused, LoginsTooMany) as error:
         status = 429 if isinstance(error, LoginsTooMany) else 401
         return render(request, "enter.html", status=status, next=_local(next), problem=error.detail, name=name)
@@ -65,7 +67,8 @@ def leave(request: Request, desk: TheDesk, _: Reviewer) -> Response:
     return answer
 
 
-def _check(desk: Desk, name: str, password: str, address: str) -> Account:
+def check_password(desk: Desk, name: str, password: str, address: str) -> Account:
+    """Return whose password it is; raises LoginRefused or LoginsTooMany."""
     if not desk.accounts.may_try(name, address):
         raise LoginsTooMany("Too many failed logins. Wait a quarter of an hour, or ask an admin for a one-time link.")
     found = desk.accounts.find(name)

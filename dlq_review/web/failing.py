@@ -48,7 +48,7 @@ def redrive(
     visitor: Ops,
     events: Annotated[list[UUID], Form()] = [],  # noqa: B006 - FastAPI copies it
     all_of: Annotated[str, Form(max_length=2000)] = "",
-    expected: Annotated[int | None, Form()] = None,
+    expected: Annotated[int | None, Form(ge=0)] = None,
 ) -> Response:
     """Open events again: those that were chosen, or all that the page's filter means."""
     done = desk.redrive(_meant(desk, events, all_of, expected), visitor.actor)
@@ -63,7 +63,7 @@ def discard(
     reason: Annotated[str, Form(max_length=500)],
     events: Annotated[list[UUID], Form()] = [],  # noqa: B006 - FastAPI copies it
     all_of: Annotated[str, Form(max_length=2000)] = "",
-    expected: Annotated[int | None, Form()] = None,
+    expected: Annotated[int | None, Form(ge=0)] = None,
 ) -> Response:
     """Put failures away, with a reason."""
     if not reason.strip():
@@ -95,7 +95,10 @@ def _meant(desk: Desk, events: list[UUID], all_of: str, expected: int | None) ->
 
 
 def _pairs(query: str) -> dict[str, str]:
-    return dict(parse_qsl(query, max_num_fields=20))
+    try:
+        return dict(parse_qsl(query, max_num_fields=20))
+    except ValueError:
+        raise RequestRefused("all_of", "is no filter of this page") from None
 
 
 def _query(fields: FilterFields) -> str:

@@ -1,27 +1,33 @@
 """Search, one item, one's own answers, pictures, the backlog and the quality of labels."""
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from contracts.errors import FleetError, RequestRefused
 from contracts.labels import Choice, NewLabel, Origin
-from contracts.review import Lane
+from contracts.review import Filter, Lane
 from dlq_review.agreement import by_answer, by_reviewer
 from dlq_review.desk import Desk
 from dlq_review.forecast import fitting, hours_until_empty, loads
 from dlq_review.web.pages import render
 from dlq_review.web.visitors import Admin, NotAllowed, Ops, Reviewer, TheDesk, Visitor
-from dlq_review.web.wishes import FilterQuery
+from dlq_review.web.wishes import FilterFields, FilterQuery
 
 _PAGE = 50
 _SIZES = {"small": 320, "large": 1280}
 _DEFAULT_LABELS_AN_HOUR = 600.0
+_OF_OTHERS = frozenset({"state", "resolved", "closed_at", "leased"})
+_PICTURES_AT_ONCE = 8
 router = APIRouter(include_in_schema=False)
+_LIMITER: RunVar[CapacityLimiter] = RunVar("pictures")
 
 
 @router.get("/")
@@ -33,9 +39,7 @@ def home(visitor: Reviewer) -> Response:
 @router.get("/items")
 def items(request: Request, desk: TheDesk, visitor: Reviewer, fields: FilterQuery) -> Response:
     """Search a lane; the failures are for ops."""
-    if fields.lane is Lane.FAILURES and not visitor.may_ops:
-        raise NotAllowed
-    wanted = fields.filter()
+    wanted = seen_by(visitor, fields)
     return render(
         request, "items.html", visitor, fields=fields, rows=desk.browser.page(wanted, _PAGE), count=desk.browser.count(wanted)
     )
@@ -56,8 +60,13 @@ def item(request: Request, desk: TheDesk, visitor: Reviewer, event_id: UUID) -> 
 
 
 @router.get("/pictures/{event_id}/{size}")
-def picture(desk: TheDesk, visitor: Reviewer, event_id: UUID, size: str) -> Response:
+async def picture(desk: TheDesk, visitor: Reviewer, event_id: UUID, size: str) -> Response:
     """Send an item's picture, made anew by the server; what cannot be shown says why, as text with status 404."""
+    # Threads of their own: a store that hangs shall hold up pictures and nothing else.
+    return await to_thread.run_sync(_picture, desk, visitor, event_id, size, limiter=_limiter())
+
+
+def _picture(desk: Desk, visitor: Visitor, event_id: UUID, size: str) -> Response:
     found = _visible(desk, visitor, event_id)
     if found is None or size not in _SIZES or not found["image_url"] or desk.pictures is None:
         return Response("there is no such picture\n", 404, media_type="text/plain")
@@ -127,8 +136,25 @@ def gold(desk: TheDesk, visitor: Admin, event_id: UUID, choice: Annotated[Choice
     return RedirectResponse(f"/items/{event_id}", 303)
 
 
+def seen_by(visitor: Visitor, fields: FilterFields) -> Filter:
+    """Return what a visitor may search for; raises NotAllowed.
+
+    Reviewers search the review lane, closed or not, and by no answer: a gold item is a closed one, and looks like any other.
+    """
+    if visitor.may_ops:
+        return fields.filter()
+    if fields.lane is Lane.FAILURES or fields.answer is not None:
+        raise NotAllowed
+    return replace(fields.filter(), state=None)
+
+
+def shown_to(visitor: Visitor, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row without what would tell a reviewer the answers of others."""
+    return row if visitor.may_ops else {name: value for name, value in row.items() if name not in _OF_OTHERS}
+
+
 def backlog_of(desk: Desk, hours_a_day: float, labels_an_hour: float | None) -> dict[str, Any]:
-    """Return what the backlog page and the API say; hours and labels an hour are of all reviewers together."""
+    """Return what the backlog page and the API say; the hours are of all reviewers together, the labels those of one in an hour."""
     now = desk.backlog.now()
     histogram, each = desk.backlog.confidences()
     days = max((row["span_s"] for row in histogram), default=86_400.0) / 86_400
@@ -145,6 +171,15 @@ def backlog_of(desk: Desk, hours_a_day: float, labels_an_hour: float | None) -> 
         "days": days,
         "decisions": sum(row["decisions"] for row in histogram) * each,
     }
+
+
+def _limiter() -> CapacityLimiter:
+    try:
+        return _LIMITER.get()
+    except LookupError:
+        limiter = CapacityLimiter(_PICTURES_AT_ONCE)
+        _LIMITER.set(limiter)
+        return limiter
 
 
 def _speed(desk: Desk) -> float:

@@ -9,8 +9,9 @@ from contracts.accounts import Role
 from contracts.errors import RequestRefused
 from dlq_review.people import create_account, login_link
 from dlq_review.text import plain
+from dlq_review.web.entering import check_password
 from dlq_review.web.pages import render
-from dlq_review.web.visitors import Admin, Doors, Reviewer, TheDesk
+from dlq_review.web.visitors import Admin, Doors, NotAllowed, Reviewer, TheDesk
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,8 +43,8 @@ def change(
     """Change a role, lock an account or let it in again, or make a link for one who forgot the password."""
     if name.lower() == visitor.account.name.lower():
         raise RequestRefused("name", "is your own: another admin has to do that")
-    desk.failures.note(visitor.actor, f"account: {what}", plain(name, 100))
     if what == "link":
+        desk.failures.note(visitor.actor, "account: link", plain(name, 100))
         return _with_link(request, desk, visitor, name)
     if isinstance(what, Role):
         changed = desk.accounts.change(name, role=what)
@@ -51,6 +52,7 @@ def change(
         changed = desk.accounts.change(name, disabled=what == "disable")
     if changed is None:
         raise RequestRefused("name", f"{name!r} has no account")
+    desk.failures.note(visitor.actor, f"account: {what}", changed.name)
     return RedirectResponse("/people", 303)
 
 
@@ -61,10 +63,22 @@ def account(request: Request, visitor: Reviewer, said: str = "") -> Response:
 
 
 @router.post("/account/password")
-def password(request: Request, desk: TheDesk, visitor: Reviewer, new: Annotated[str, Form(max_length=1000)]) -> Response:
-    """Set one's own password; all that was open is closed, this page too."""
-    if desk.passwords is None:
+def password(
+    request: Request,
+    desk: TheDesk,
+    visitor: Reviewer,
+    new: Annotated[str, Form(max_length=1000)],
+    old: Annotated[str, Form(max_length=1000)] = "",
+) -> Response:
+    """Set one's own password; who has one has to say it. All that was open is closed, this page too."""
+    doors: Doors = request.app.state.doors
+    if desk.passwords is None or doors.by_proxy:
         raise RequestRefused("password", "is not used here")
+    found = desk.accounts.find(visitor.account.name)
+    if not visitor.csrf:  # a program's token is not the person
+        raise NotAllowed
+    if found and found[1] is not None:
+        check_password(desk, visitor.account.name, old, visitor.address)
     desk.accounts.change(visitor.account.name, password_hash=desk.passwords.hash(new, visitor.account.name))
     desk.failures.note(visitor.actor, "set password", visitor.account.name)
     return render(request, "enter.html", next="/", by_proxy=False, done="The password is set. Sign in with it.")

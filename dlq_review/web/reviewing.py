@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from contracts.errors import RequestRefused
+from contracts.errors import EventInvalid, RequestRefused
 from contracts.labels import Choice, Effect, NewLabel, Origin
 from contracts.review import Holder, ReviewItem
 from dlq_review.desk import Desk
@@ -182,11 +182,16 @@ def undo(
     return RedirectResponse(target, 303)
 
 
+def blind(effect: Effect) -> str:
+    """Return what a reviewer may know of an effect: more would tell gold items, and what others answered."""
+    return effect.value if effect in {Effect.REPEATED, Effect.REOPENED} else "taken"
+
+
 def _result(desk: Desk, holder: Holder, action: Action) -> dict[str, Any]:
     try:
         effect, item = _do(desk, holder, action, Origin.DESK)
-    except RequestRefused as error:
-        return {"error": f"{error.field} {error.problem}"}
+    except (RequestRefused, EventInvalid) as error:
+        return {"error": error.detail}
     return {"effect": effect, "item": _shown(item) if item else None}
 
 
@@ -210,7 +215,7 @@ def _do(desk: Desk, holder: Holder, action: Action, origin: Origin) -> tuple[str
     )
     (effect,) = desk.labels.add([label])
     back = action.choice is None and effect != Effect.REPEATED
-    return effect.value, desk.lane.retake(holder, action.event_id) if back else None
+    return blind(effect), desk.lane.retake(holder, action.event_id) if back else None
 
 
 def _shown(item: ReviewItem) -> dict[str, Any]:

@@ -126,12 +126,12 @@ def check_origin(request: Request) -> None:
 
 def _find(request: Request) -> tuple[Visitor, bool] | None:
     desk, doors, address = desk_of(request), request.app.state.doors, address_of(request)
+    if doors.by_proxy and (proxied := _by_proxy(request, doors, desk)):
+        return Visitor(proxied, _mac(str(doors.proxy_secret), proxied.name), address), False
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         account = desk.accounts.account_of("api", token)
         return (Visitor(account, "", address), True) if account else None
-    if doors.by_proxy and (proxied := _by_proxy(request, doors, desk)):
-        return Visitor(proxied, _mac(str(doors.proxy_secret), proxied.name), address), False
     session = request.cookies.get(doors.cookie, "")
     account = desk.accounts.account_of("session", session) if session else None
     return (Visitor(account, _mac(session, "csrf"), address), False) if account else None

@@ -73,10 +73,12 @@ CREATE TABLE labels (
     took_ms          integer     CHECK (took_ms >= 0),
     model_version    text,
     shown_category   text,
-    shown_confidence real
+    shown_confidence real,
+    known            text
 );
 COMMENT ON TABLE labels IS 'what people said; only ever added to: a correction is a row that replaces another, one without a choice takes it back';
 COMMENT ON COLUMN labels.purpose IS 'gold: of an item whose answer is known; late: the item was closed; early: it was not filed yet';
+COMMENT ON COLUMN labels.known IS 'the answer of a gold item when it was shown: a later one does not judge it';
 CREATE INDEX labels_by_event ON labels (event_id);
 CREATE INDEX labels_by_account ON labels (account_id, labelled_at DESC);
 CREATE INDEX labels_by_time ON labels (labelled_at);
@@ -108,6 +110,7 @@ CREATE TABLE audit_sampling (
 );
 COMMENT ON TABLE audit_sampling IS 'salt: event ids are made by devices, and none of them shall choose whether it is sampled';
 INSERT INTO audit_sampling DEFAULT VALUES;
+CREATE INDEX outcomes_failures_by_age ON outcomes (decided_at) WHERE kind = 'failure';
 CREATE INDEX predictions_by_time ON predictions USING brin (predicted_at) WITH (autosummarize = true);
 
 ALTER TABLE failures

@@ -24,6 +24,77 @@ def says(house, name, event_id, choice, **more):
     return effect, label.label_id
 
 
+def test_who_takes_a_label_back_does_not_take_the_item_from_who_looks_at_it(house):
+    (event_id,) = house.file()
+    house.sql.execute("UPDATE review_items SET wanted = 2")
+    _, label_id = says(house, "rolf", event_id, Choice.GLASS)
+    rita = house.holder("rita")
+    assert [item.event_id for item in house.desk.take(rita, Wish(), 1)] == [event_id]
+    says(house, "rolf", event_id, None, replaces=label_id)
+    assert house.desk.lane.retake(house.holder("rolf"), event_id) is None
+    assert house.desk.lane.renew(rita, [event_id]) == [event_id]
+    says(house, "rosa", event_id, Choice.GLASS)
+    assert house.desk.take(house.holder("rolf"), Wish(), 1) == []
+
+
+def test_a_slip_that_is_corrected_calls_no_third_person(house):
+    (event_id,) = house.file()
+    house.sql.execute("UPDATE review_items SET wanted = 2")
+    says(house, "rita", event_id, Choice.PLASTIC)
+    _, slip = says(house, "rolf", event_id, Choice.GLASS)
+    assert house.state(event_id) == ("open", None)
+    assert says(house, "rolf", event_id, Choice.PLASTIC, replaces=slip)[0] == Effect.CLOSED
+    assert house.state(event_id) == ("labelled", "plastic")
+
+
+def test_an_audited_item_that_was_labelled_before_is_closed_and_some_want_two_opinions(house):
+    events = [house.event() for _ in range(200)]
+    says(house, "rita", events[0].event_id, Choice.GLASS)
+    house.worker.record([an_outcome(event) for event in events], uuid4())
+    house.sql.execute("UPDATE audit_sampling SET seen_through = now() - interval '1 min'")
+    quality = type(house.desk.quality)(house.pools["review"], second_opinion_share=0.5)
+    assert quality.sample(1.0) == 200
+    (row,) = house.sql.execute("SELECT count(*) FILTER (WHERE wanted = 2) FROM review_items")
+    assert 57 < row[0] < 143  # 100 and six standard deviations
+    (row,) = house.sql.execute("SELECT wanted, state FROM review_items WHERE event_id = %s", (events[0].event_id,))
+    assert row[1] == ("labelled" if row[0] == 1 else "open")
+
+
+def test_what_came_while_nothing_was_audited_is_not_sampled_later(house):
+    house.worker.record([an_outcome(house.event())], uuid4())
+    house.sql.execute("UPDATE audit_sampling SET seen_through = now() - interval '5 hours'")
+    assert house.desk.quality.sample(0.0) == 0
+    house.sql.execute("UPDATE predictions SET predicted_at = predicted_at - interval '2 hours'")
+    assert house.desk.quality.sample(1.0) == 0
+
+
+def test_one_person_holds_no_more_than_a_hundred_items(house):
+    house.file(130)
+    taken = [len(house.desk.take(house.holder("rita"), Wish(), 10)) for _ in range(13)]
+    assert sum(taken) == 100
+    assert len(house.desk.take(house.holder("rolf"), Wish(), 10)) == 10
+
+
+def test_grids_and_filing_at_the_same_time_do_not_wait_for_each_other_in_a_ring(house):
+    events = [house.event() for _ in range(60)]
+    filed = house.file(60)
+    for name in ("rita", "rolf", "rosa"):
+        house.holder(name)
+
+    def grid(name):
+        account = house.desk.accounts.find(name)[0].account_id
+        ids = [*filed[:30], *(event.event_id for event in events[:30])]
+        ids = ids if name == "rita" else ids[::-1]
+        house.desk.labels.add([NewLabel(uuid4(), one, account, Choice.GLASS, Origin.GRID) for one in ids])
+
+    letters = [house.letter(event) for event in events]
+    with ThreadPoolExecutor(6) as threads:
+        jobs = [threads.submit(grid, name) for name in ("rita", "rolf", "rosa")]
+        jobs += [threads.submit(house.desk.letters.file, order) for order in (letters, letters[::-1], letters)]
+        for job in jobs:
+            job.result()
+
+
 def test_two_reviewers_never_hold_the_same_item(house):
     house.file(60)
     pages = [house.holder(name) for name in ("rita", "rolf", "rosa")] + [house.holder("rita")]
@@ -213,6 +284,9 @@ def test_gold_comes_unmarked_judges_the_reviewer_and_changes_no_answer(house):
     (row,) = [row for row in desk.quality.reviewers(datetime(2000, 1, 1, tzinfo=UTC)) if row["reviewer"] == "rita"]
     assert (row["gold"], row["gold_right"]) == (1, 0)
     assert gold not in [item.event_id for item in desk.take(house.holder("rita"), Wish(), 3)]
+    house.desk.quality.retire_gold(gold)
+    (row,) = [row for row in desk.quality.reviewers(datetime(2000, 1, 1, tzinfo=UTC)) if row["reviewer"] == "rita"]
+    assert (row["gold"], row["gold_right"]) == (1, 0)
 
 
 def test_an_empty_backlog_looks_empty_even_where_gold_is(house):

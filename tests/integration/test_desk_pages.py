@@ -234,8 +234,9 @@ def test_no_page_has_a_script_or_a_style_of_its_own(house):
 def test_a_label_for_an_item_that_is_closed_and_other_wrong_things_are_said(house):
     (event_id,) = house.file()
     rita, rolf = house.client("rita"), house.client("rolf")
-    assert rita.post(f"/api/v1/items/{event_id}/labels", json={"choice": "glass"}).json()["effect"] == "closed"
-    assert rolf.post(f"/api/v1/items/{event_id}/labels", json={"choice": "metal"}).json()["effect"] == "kept"
+    assert rita.post(f"/api/v1/items/{event_id}/labels", json={"choice": "glass"}).json()["effect"] == "taken"
+    assert rolf.post(f"/api/v1/items/{event_id}/labels", json={"choice": "metal"}).json()["effect"] == "taken"
+    assert house.state(event_id) == ("labelled", "glass")
     wrong = rita.post(f"/api/v1/items/{event_id}/labels", json={"choice": "gold"})
     assert wrong.status_code == 422
     assert "choice" in wrong.json()["error"]
@@ -344,3 +345,122 @@ def test_the_backlog_says_when_it_is_empty_and_which_threshold_fits(house):
     assert "never, at this rate" in page.text
     assert house.client("rita").get("/api/v1/backlog").json()["open"] == 3
     assert house.desk.take(house.holder("rita"), Wish(), 3)
+
+
+def test_telling_the_same_actions_twice_changes_nothing_and_a_bad_one_holds_up_no_other(house):
+    first, second = house.file(2)
+    rita = house.client("rita")
+    ids = [str(uuid4()) for _ in range(3)]
+    batch = {
+        "desk": str(uuid4()),
+        "actions": [
+            {"kind": "label", "event_id": str(first), "label_id": ids[0], "choice": "glass"},
+            {"kind": "label", "event_id": str(first), "label_id": ids[1], "replaces": ids[0]},
+            {"kind": "label", "event_id": str(first), "label_id": ids[2], "choice": "metal"},
+            {"kind": "label", "event_id": str(second), "label_id": str(uuid4()), "choice": "paper", "replaces": ids[0]},
+        ],
+    }
+    once = rita.post("/review/actions", json=batch).json()["results"]
+    assert [result.get("effect", "error") for result in once] == ["taken", "reopened", "taken", "error"]
+    twice = rita.post("/review/actions", json=batch).json()["results"]
+    assert [result.get("effect", "error") for result in twice] == ["repeated", "repeated", "repeated", "error"]
+    correction = {"choice": "paper", "label_id": str(uuid4()), "replaces": ids[2]}
+    for effect in ("taken", "repeated"):
+        assert rita.post(f"/api/v1/items/{first}/labels", json=correction).json()["effect"] == effect
+    assert house.state(first) == ("labelled", "paper")
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "yesterday"])
+def test_a_label_of_no_time_of_this_fleet_is_refused_and_one_of_the_future_is_of_now(house, moment):
+    (event_id,) = house.file()
+    rita = house.client("rita")
+    result = {"from_name": "category", "value": {"choices": ["glass"]}}
+    task = {"data": {"event_id": str(event_id)}, "annotations": [{"created_at": moment, "result": [result]}]}
+    assert rita.post("/api/v1/label-studio/tasks", json=[task]).status_code == 422
+    task["annotations"][0]["created_at"] = "2090-01-01T00:00:00Z"
+    assert rita.post("/api/v1/label-studio/tasks", json=[task]).json()["effects"] == {"closed": 1}
+    (row,) = house.sql.execute("SELECT labelled_at <= now() FROM labels")
+    assert row == (True,)
+
+
+def test_a_reviewer_cannot_look_up_which_items_are_closed_and_what_others_said(house):
+    closed, waiting = house.file(2)
+    house.client("olga", Role.OPS).post(f"/api/v1/items/{closed}/labels", json={"choice": "glass"})
+    rita = house.client("rita")
+    for state in ("open", "labelled", "any"):
+        found = rita.get("/api/v1/items", params={"state": state}).json()["items"]
+        assert {item["event_id"] for item in found} == {str(closed), str(waiting)}
+        assert not {"state", "resolved", "closed_at", "leased"} & set(found[0])
+    assert rita.get("/api/v1/items?answer=glass").status_code == 403
+    assert rita.get("/items?answer=glass").status_code == 403
+
+    def alike(event_id):
+        page = rita.get(f"/items/{event_id}").text.replace(str(event_id), "ID")
+        return re.sub(r'datetime="[^"]*"|title="[^"]*"|\d+\xa0s ago', "", page)
+
+    assert alike(closed) == alike(waiting)
+
+
+def test_slow_pictures_hold_up_nothing_but_pictures(house):
+    import threading
+    import time
+    from dataclasses import replace
+
+    class Slow:
+        def jpeg(self, image_url, longest_px):
+            time.sleep(1.0)
+            return b""
+
+    (event_id,) = house.file()
+    house.desk = replace(house.desk, pictures=Slow())
+    client = house.client("rita")
+    with client:  # one loop for all
+        jobs = [threading.Thread(target=client.get, args=(f"/pictures/{event_id}/large",)) for _ in range(60)]
+        for job in jobs:
+            job.start()
+        time.sleep(0.3)
+        began = time.monotonic()
+        assert client.get("/enter").status_code == 200
+        assert time.monotonic() - began < 1.0
+        for job in jobs:
+            job.join()
+
+
+def test_a_programs_token_sets_no_password_and_who_has_one_has_to_say_it(house):
+    account = house.account("rita")
+    token = house.desk.accounts.issue("api", account.account_id, 600)
+    taken = house.client().post("/account/password", data={"new": PASSWORD}, headers={"authorization": f"Bearer {token}"})
+    assert taken.status_code == 403
+    house.desk.accounts.change("rita", password_hash=house.desk.passwords.hash(PASSWORD, "rita"))
+    rita = house.client("rita")
+    csrf = {"csrf": rita.headers["x-csrf-token"]}
+    assert rita.post("/account/password", data=csrf | {"new": "another horse battery", "old": "wrong"}).status_code == 403
+    assert rita.post("/account/password", data=csrf | {"new": "another horse battery", "old": PASSWORD}).status_code == 200
+
+
+def test_guesses_from_elsewhere_lock_nobody_out_and_refused_ones_are_many(house):
+    for number in range(60):
+        house.desk.accounts.may_try("rita", f"10.0.0.{number}")
+    assert house.desk.accounts.may_try("rita", "10.0.1.1")
+    assert [house.desk.accounts.may_try(f"name{n}", "10.9.9.9") for n in range(40)].count(True) == 30
+
+
+def test_behind_a_proxy_nobody_enters_by_password(house):
+    house.account("rita")
+    house.desk.accounts.change("rita", password_hash=house.desk.passwords.hash(PASSWORD, "rita"))
+    client = house.client(proxy_user_header="X-User", proxy_secret="s" * 20)
+    assert client.post("/enter", data={"name": "rita", "password": PASSWORD}).status_code == 403
+
+
+@pytest.mark.parametrize("name", ["rita\u3164", "r\u0456ta", "a  b", "", "-x", "a" * 100])
+def test_a_name_that_could_be_taken_for_another_is_refused(house, name):
+    from contracts.errors import RequestRefused
+
+    with pytest.raises(RequestRefused, match="name"):
+        house.account(name)
+
+
+def test_a_filter_that_no_page_made_is_refused(house):
+    olga = house.client("olga", Role.OPS)
+    form = {"csrf": olga.headers["x-csrf-token"], "all_of": "&".join(f"a{n}=1" for n in range(30))}
+    assert olga.post("/failures/redrive", data=form).status_code == 422

@@ -37,11 +37,13 @@ export class Outbox {
     this.keep();
   }
   keep() {
+    this.kept = true;
     try {
       if (this.actions.length) localStorage.setItem(this.name, JSON.stringify(this.actions));
       else localStorage.removeItem(this.name);
     } catch {
-      // A full or forbidden storage: what is in memory is told all the same.
+      this.kept = false; // a full or forbidden storage: what is in memory is told all the same
+      return;
     }
   }
   add(action) {

@@ -14,6 +14,7 @@ const EMPTY_MS = 10_000;
 const wish = Object.fromEntries(["order", "sensor", "category", "reason"].map((name) => [name, document.querySelector(`.filters [name=${name}]`).value]));
 const reasons = Object.fromEntries([...document.querySelectorAll(".filters [name=reason] option")].filter((one) => one.value).map((one) => [one.value, one.textContent]));
 const queue = []; // shown next, each with its decoded picture
+const answered = new Set(); // not to be shown again to who has answered
 const done = []; // the last answers, to be taken back
 let current = null;
 let shownAt = 0;
@@ -37,7 +38,7 @@ class Refused extends Error {
 const outbox = new Outbox(`waste-desk-${main.dataset.account}`, desk, async (actions) => (await call("/review/actions", { actions })).results);
 outbox.onchange = () => {
   if (outbox.fault instanceof SignedOut) say(`You are signed out. ${outbox.size} answers are kept in this browser and will be saved when you sign in again.`, "/enter?next=/review");
-  else if (outbox.fault) say(`No connection. ${outbox.size} ${outbox.size === 1 ? "answer is" : "answers are"} kept in this browser; trying again.`);
+  else if (outbox.fault) say(`No connection. ${outbox.size} ${outbox.size === 1 ? "answer is" : "answers are"} ${outbox.kept ? "kept in this browser" : "kept in this page alone, do not close it"}; trying again.`);
   else if (outbox.refused.length) say(`Not taken: ${outbox.refused.splice(0).join("; ")}`);
   else quiet();
 };
@@ -83,7 +84,7 @@ async function refill() {
   taking = true;
   try {
     const said = await call("/review/take", { ...wish, count: AHEAD - queue.length });
-    const known = new Set([current, ...queue].filter(Boolean).map((item) => item.event_id));
+    const known = new Set([...[current, ...queue].filter(Boolean).map((item) => item.event_id), ...answered]);
     for (const item of said.items) if (!known.has(item.event_id)) queue.push(load(item));
     at("waiting").textContent = `${said.waiting.toLocaleString("en")} left`;
     if (!current && queue.length) next();
@@ -167,6 +168,7 @@ function answer(choice) {
     choice === "skip"
       ? { kind: "skip", event_id: item.event_id }
       : { kind: "label", event_id: item.event_id, label_id: uuid(), choice, took_ms: Math.round(performance.now() - shownAt) };
+  answered.add(item.event_id);
   remember({ item, action });
   next(); // first what the person waits for
   outbox.add(action);
@@ -181,6 +183,7 @@ function undo() {
   at("undo").disabled = !done.length;
   if (!last) return;
   const { item, action } = last;
+  answered.delete(item.event_id);
   if (current) queue.unshift(current);
   show(item);
   outbox.add(
