@@ -39,12 +39,16 @@ _ALIKE = "(SELECT sum(abs((r.scores->>s.key)::real - s.value::real)) FROM jsonb_
 _CANDIDATES = "SELECT r.event_id FROM review_items r WHERE r.state = 'open' AND {which} AND {free} ORDER BY {order} LIMIT 500"
 _HELD = "SELECT count(*) FROM review_items WHERE lease_desk IS NOT NULL AND lease_account = %s AND lease_until > now()"
 _RENEW = """
-UPDATE review_items SET lease_until = now() + make_interval(secs => %s)
-WHERE event_id = ANY(%s) AND lease_desk = %s AND lease_account = %s RETURNING event_id
+UPDATE review_items SET lease_until = now() + make_interval(secs => %s) WHERE event_id IN (
+    SELECT event_id FROM review_items WHERE event_id = ANY(%s) AND lease_desk = %s AND lease_account = %s
+    ORDER BY event_id FOR UPDATE
+) RETURNING event_id
 """
 _GIVE_BACK = """
-UPDATE review_items SET lease_account = NULL, lease_desk = NULL, lease_until = NULL
-WHERE lease_desk = %s AND lease_account = %s AND (%s::uuid[] IS NULL OR event_id = ANY(%s))
+UPDATE review_items SET lease_account = NULL, lease_desk = NULL, lease_until = NULL WHERE event_id IN (
+    SELECT event_id FROM review_items WHERE lease_desk = %s AND lease_account = %s AND (%s::uuid[] IS NULL OR event_id = ANY(%s))
+    ORDER BY event_id FOR UPDATE
+)
 """
 _SKIP = """
 INSERT INTO skips (event_id, account_id) SELECT event_id, %s FROM review_items WHERE event_id = %s

@@ -106,7 +106,7 @@ def close_labelled(connection: Connection[TupleRow], wanted: Mapping[UUID, int])
     said: dict[UUID, list[Choice]] = defaultdict(list)
     for event_id, choice in connection.execute(_EARLY, (list(wanted),)):
         said[event_id].append(Choice(choice))
-    for event_id, choices in said.items():
+    for event_id, choices in sorted(said.items()):  # one order, so that nobody waits in a ring
         if answer := resolve(choices, wanted[event_id]).answer:
             connection.execute(_CLOSE, (answer, event_id))
 

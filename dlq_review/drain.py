@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from contracts.errors import EventInvalid, FleetError, Infrastructure
 from contracts.facts import DeadLettersFiled
-from contracts.ids import uuid7
+from contracts.ids import made_at, uuid7
 from contracts.messages import Received
 from contracts.names import OutcomeKind
 from contracts.outcomes import DeadLetter, raw_text
@@ -60,12 +60,13 @@ class DeadLetterDrain:
             return DeadLetter.decode(received.message.body)
         except EventInvalid as error:
             digest = hashlib.sha256(received.message.body).digest()
+            event_id = uuid7(received.enqueued_at, digest)
             return DeadLetter(
-                event_id=uuid7(received.enqueued_at, digest),
+                event_id=event_id,
                 kind=OutcomeKind.FAILURE,
                 reason=UNDECODABLE,
                 detail=error.detail[:500],
-                decided_at=received.enqueued_at,  # the same at each delivery, which makes it the same failure
+                decided_at=made_at(event_id),  # the same at each delivery, which makes it the same failure
                 raw=raw_text(received.message.body[:_MAX_RAW_BYTES]),
             )
 

@@ -7,10 +7,13 @@ from uuid import uuid4
 
 import pytest
 
+from adapters.memory_queue import MemoryMessageQueue
 from contracts.accounts import Actor
 from contracts.errors import RequestRefused
+from contracts.messages import Message
 from contracts.names import OutcomeKind
 from contracts.review import Filter, Lane
+from dlq_review.drain import DeadLetterDrain
 from tests.desk_house import ago
 from tests.makers import an_outcome
 
@@ -151,3 +154,18 @@ def test_failures_are_grouped_and_found_by_all_that_a_filter_can_say(house):
     assert found(since=ago(minutes=5)) == 4
     assert found(until=ago(minutes=5)) == 0
     assert sum(row["items"] for row in house.desk.browser.failures_in_time(Filter(Lane.FAILURES), timedelta(hours=1))) == 4
+
+
+def test_a_letter_that_cannot_be_read_and_comes_again_stays_put_away(house):
+    class Unacked(MemoryMessageQueue):
+        def ack(self, receipts):
+            self.release(receipts)
+
+    queue = Unacked()
+    queue.publish([Message(b"rubbish")])
+    drain = DeadLetterDrain(queue, house.desk.letters, house.desk.clock, house.telemetry)
+    assert drain.take_one(0)
+    (event_id,) = house.sql.execute("SELECT event_id FROM failures").fetchone()
+    house.desk.failures.discard([event_id], OPS, "rubbish")
+    assert drain.take_one(0)
+    assert house.sql.execute("SELECT state, rounds FROM failures").fetchall() == [("discarded", 1)]
