@@ -64,8 +64,8 @@ class PostgresBrowser:
         )
         return self._rows(query, values | {"limit": limit})
 
-    def show(self, event_id: UUID) -> dict[str, Any] | None:
-        """Return everything known of an item, from whichever lane holds it open, else from the one that did."""
+    def find(self, event_id: UUID) -> dict[str, Any] | None:
+        """Return an item's own row, from whichever lane holds it open, else from the one that did."""
         found = []
         for lane, table in _TABLES.items():
             query = f"SELECT * FROM {table} WHERE event_id = %(id)s"  # noqa: S608
@@ -76,8 +76,12 @@ class PostgresBrowser:
             found = [{"lane": Lane.FAILURES.value} | row for row in self._rows(query, {"id": str(event_id)})]
         if not found:
             return None
-        item = min(found, key=lambda row: row["state"] != "open")
-        return item | {"labels": self._labels(item["event_id"]), "timeline": self.timeline(item["event_id"])}
+        return min(found, key=lambda row: row["state"] != "open")
+
+    def show(self, event_id: UUID) -> dict[str, Any] | None:
+        """Return everything known of an item: its row, with `labels` and `timeline`."""
+        item = self.find(event_id)
+        return item and item | {"labels": self._labels(item["event_id"]), "timeline": self.timeline(item["event_id"])}
 
     def timeline(self, event_id: UUID) -> list[dict[str, Any]]:
         """Return what happened to an event, in order: rows of `at`, `what` and `detail`."""

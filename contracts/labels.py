@@ -76,7 +76,6 @@ class NewLabel:
     replaces: UUID | None = None
     took_ms: int | None = None
     labelled_at: datetime | None = None
-    desk: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

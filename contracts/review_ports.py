@@ -63,8 +63,11 @@ class Browser(Protocol):
     def page(self, wanted: Filter, limit: int, after: tuple[datetime, UUID] | None = None) -> list[Row]:
         """Return items of a lane, the oldest first, from beyond `after` (decided_at and id of the last one seen)."""
 
+    def find(self, event_id: UUID) -> Row | None:
+        """Return an item's own row, from whichever lane holds it open, else from the one that did."""
+
     def show(self, event_id: UUID) -> Row | None:
-        """Return everything known of an item."""
+        """Return everything known of an item: its row, with `labels` and `timeline`."""
 
     def neighbours(self, sensor_id: str, at: datetime, event_id: UUID, each: int = 3) -> list[Row]:
         """Return what the same sensor photographed just before and after."""

@@ -48,7 +48,7 @@ def items(request: Request, desk: TheDesk, visitor: Reviewer, fields: FilterQuer
 @router.get("/items/{event_id}")
 def item(request: Request, desk: TheDesk, visitor: Reviewer, event_id: UUID) -> Response:
     """Show all that is known of one item."""
-    found = _visible(desk, visitor, event_id)
+    found = _visible(desk.browser.show(event_id), visitor)
     if found is None:
         return render(
             request, "problem.html", visitor, 404, title="Not here", problem=f"There is no item {event_id} in either lane."
@@ -67,7 +67,7 @@ async def picture(desk: TheDesk, visitor: Reviewer, event_id: UUID, size: str) -
 
 
 def _picture(desk: Desk, visitor: Visitor, event_id: UUID, size: str) -> Response:
-    found = _visible(desk, visitor, event_id)
+    found = _visible(desk.browser.find(event_id), visitor)
     if found is None or size not in _SIZES or not found["image_url"] or desk.pictures is None:
         return Response("there is no such picture\n", 404, media_type="text/plain")
     try:
@@ -188,8 +188,7 @@ def _speed(desk: Desk) -> float:
     return 3600 / (sum(medians) / len(medians) or math.inf) if medians else _DEFAULT_LABELS_AN_HOUR
 
 
-def _visible(desk: Desk, visitor: Visitor, event_id: UUID) -> dict[str, Any] | None:
-    found = desk.browser.show(event_id)
+def _visible(found: dict[str, Any] | None, visitor: Visitor) -> dict[str, Any] | None:
     if found and found["lane"] == Lane.FAILURES.value and not visitor.may_ops:
         return None
     return found

@@ -125,7 +125,7 @@ def leave(desk: TheDesk, visitor: Reviewer, page: Annotated[UUID, Form()]) -> Re
 @router.get("/review/around/{event_id}")
 def around(request: Request, desk: TheDesk, visitor: Reviewer, event_id: UUID) -> Response:
     """Show what the same sensor photographed just before and after."""
-    found = desk.browser.show(event_id)
+    found = desk.browser.find(event_id)
     items = desk.browser.neighbours(found["sensor_id"], found["captured_at"], event_id) if found and found["sensor_id"] else []
     return render(request, "_neighbours.html", visitor, neighbours=items)
 
@@ -155,9 +155,7 @@ def answer_grid(
     holder = Holder(visitor.account.account_id, page)
     pairs = _pairs(labels)
     took_ms = min(max(0, _now_ms() - shown_at), _LONGEST_LOOK_MS) // max(1, len(pairs)) if shown_at else None
-    desk.labels.add(
-        [NewLabel(label, event, holder.account_id, choice, Origin.GRID, took_ms=took_ms, desk=page) for event, label in pairs]
-    )
+    desk.labels.add([NewLabel(label, event, holder.account_id, choice, Origin.GRID, took_ms=took_ms) for event, label in pairs])
     desk.lane.give_back(holder)
     done = ",".join(f"{event}/{label}" for event, label in pairs)
     kept = f"&{back}" if back and back.isprintable() and back.isascii() else ""
@@ -211,7 +209,6 @@ def _do(desk: Desk, holder: Holder, action: Action, origin: Origin) -> tuple[str
         origin=origin,
         replaces=action.replaces,
         took_ms=None if action.took_ms is None else min(action.took_ms, _LONGEST_LOOK_MS),
-        desk=holder.desk,
     )
     (effect,) = desk.labels.add([label])
     back = action.choice is None and effect != Effect.REPEATED
