@@ -17,13 +17,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from adapters.images import decode
+from adapters.images import PREPROCESSING, decode, flatten_whole
 from learning.commands.plan import add_plan, plan_of
 from learning.datasets import MANIFEST, PART, Sample, Split, read_manifests
 from learning.evaluate import Share
 from learning.finetune import train_network
 from learning.network import Lite0, planes
 from learning.plan import Plan
+from learning.preprocessing import Preprocessing
 
 CLASSES = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
 _SOURCE = "trashnet"
@@ -36,7 +37,7 @@ def main() -> int:
     options = _parser().parse_args()
     samples, classes = read_trashnet(options.data)
     plan = plan_of(options, _DEFAULT)
-    network = train_network(samples, decode, plan, classes)
+    network = train_network(samples, Preprocessing(PREPROCESSING, decode, flatten_whole), plan, classes)
     right = _judge(network, samples, classes)
     sys.stdout.write(
         f"TrashNet, six classes, its own test split: {right.value:.1%} [{right.low:.1%} {right.high:.1%}] of {right.count}\n"

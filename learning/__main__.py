@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from adapters.images import PREPROCESSING, decode
+from adapters.images import PREPROCESSING, decode, flatten_whole
 from adapters.onnx_model import OnnxClassifier, OnnxFeatures
 from contracts.categories import Category
 from contracts.errors import SettingsInvalid
 from learning.commands import evaluate, manifest, quantize, render, threshold, train
 from learning.datasets import DatasetInvalid
 from learning.features import Extract
+from learning.preprocessing import Preprocessing
 from learning.tools import Tools
 from models import shipped_model
 
@@ -32,8 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command of the learning side; raises `SettingsInvalid` or another `FleetError` that says what is wrong."""
     options = _parser().parse_args(argv)
     tools = Tools(
-        decode=decode,
-        preprocessing=PREPROCESSING,
+        preprocessing=Preprocessing(PREPROCESSING, decode, flatten_whole),
         open_classifier=lambda path: OnnxClassifier.load(path, _sha256(path)),
         open_features=_open_features,
         render=_render,

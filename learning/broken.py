@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from learning.datasets import DatasetInvalid, Sample, Split
-from learning.features import Decode, Extract
+from learning.features import Extract
 from learning.graph import SIDE_PX
+from learning.preprocessing import Decode
 from learning.progress import bar
 
 Pixels = NDArray[np.uint8]

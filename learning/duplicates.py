@@ -9,7 +9,7 @@ Files of the same bytes are copies whatever they show.
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from PIL import Image
 
 from contracts.errors import FleetError
 from learning.datasets import NONE_OF_THE_FIVE, DatasetInvalid, Sample, Split
+from learning.preprocessing import Decode
 from learning.progress import bar
 
 ALIKE_FROM = 0.87
@@ -28,8 +29,6 @@ _SAVED_AGAIN = 150.0
 """How far, in the same grey levels, a picture of little contrast may be from its copy."""
 _ROWS_AT_ONCE = 512
 _SHOWN = 5
-
-Decode = Callable[[bytes], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)

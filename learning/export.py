@@ -18,8 +18,6 @@ from learning.outliers import OutlierHead
 
 _HEAD = "head."
 """Prefix of every node and constant that is replaced when a new head is attached."""
-PREPROCESSING = "rgb-224-bilinear-1"
-"""`adapters.images.PREPROCESSING`, which this room does not see: a backbone of another one would get pictures it never saw."""
 _UNREADABLE = (OSError, ValueError, RuntimeError, DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError)
 
 
@@ -50,17 +48,17 @@ class ModelCard:
         } | outliers
 
 
-def read_backbone(path: Path) -> onnx.ModelProto:
+def read_backbone(path: Path, preprocessing: str) -> onnx.ModelProto:
     """Return the graph at `path` from `image` to its output `features`, without a head.
 
-    Raises `DatasetInvalid` with the file's name if it is none, was trained with another preprocessing, has another program's
+    Raises `DatasetInvalid` with the file's name if it is none, was trained with another `preprocessing`, has another program's
     head, or holds weights that are no numbers.
     """
     try:
         model = onnx.load(path)
-        preprocessing = {entry.key: entry.value for entry in model.metadata_props}.get("preprocessing", PREPROCESSING)
-        if preprocessing != PREPROCESSING:
-            raise DatasetInvalid(f"trained with preprocessing {preprocessing[:100]!r}, not {PREPROCESSING}")
+        named = {entry.key: entry.value for entry in model.metadata_props}.get("preprocessing", preprocessing)
+        if named != preprocessing:
+            raise DatasetInvalid(f"trained with preprocessing {named[:100]!r}, not {preprocessing}")
         _remove_heads(model)
         onnx.checker.check_model(model, full_check=True)
         _check_backbone(model.graph)

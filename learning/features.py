@@ -14,10 +14,9 @@ from contracts.errors import FleetError
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.feature_cache import FeatureCache
 from learning.graph import WIDTH
+from learning.preprocessing import Decode
 from learning.progress import bar
 
-Decode = Callable[[bytes], NDArray[np.uint8]]
-"""Bytes of an image file to uint8 [224, 224, 3] RGB; the same function as in serving."""
 Extract = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """uint8 [n, 224, 224, 3] to float32 [n, 1280]."""
 NO_LABEL = -1

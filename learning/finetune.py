@@ -20,10 +20,11 @@ from contracts.categories import CATEGORIES
 from learning.backbone import build
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.epoch import Epoch
-from learning.features import Decode, labels_of
+from learning.features import labels_of
 from learning.head import Head, balance, fit
 from learning.network import Lite0, between, load_imagenet_weights, planes
 from learning.plan import Plan
+from learning.preprocessing import Decode, Preprocessing
 from learning.rendered import RENDERED
 from learning.scenes import load_scenes, make_augmenter
 from learning.steps import State, judge, keep_freed_memory, read_checkpoint, restore, run_epoch, save
@@ -32,12 +33,12 @@ _RENDERED_CREDIT = 0.25
 """What a rendered picture counts for: at 0.6 a quarter of an epoch was drawn, and photographs came short."""
 
 
-def finetune(samples: Sequence[Sample], decode: Decode, plan: Plan) -> onnx.ModelProto:
+def finetune(samples: Sequence[Sample], preprocessing: Preprocessing, plan: Plan) -> onnx.ModelProto:
     """Train on the split `train`, stop by `val`; returns the backbone's graph, from pixels to features.
 
     Raises `DatasetInvalid` for an empty split or category, a loss that is no number, and a checkpoint of another run.
     """
-    backbone, _ = export(train_network(samples, decode, plan))
+    backbone, _ = export(train_network(samples, preprocessing, plan))
     return backbone
 
 
@@ -47,8 +48,11 @@ def export(network: Lite0) -> tuple[onnx.ModelProto, Head]:
     return build(weights), Head(weights["head.weight"].astype(np.float32), weights["head.bias"].astype(np.float32))
 
 
-def train_network(samples: Sequence[Sample], decode: Decode, plan: Plan, classes: NDArray[np.int64] | None = None) -> Lite0:
+def train_network(
+    samples: Sequence[Sample], preprocessing: Preprocessing, plan: Plan, classes: NDArray[np.int64] | None = None
+) -> Lite0:
     """Return the trained network; `classes` [n] are other labels than the five categories, -1 for pictures to leave out."""
+    decode = preprocessing.decode
     labels = labels_of(samples) if classes is None else classes
     teaching = [i for i, sample in enumerate(samples) if sample.split is Split.TRAIN and labels[i] >= 0]
     judging = [i for i, sample in enumerate(samples) if sample.split is Split.VAL and labels[i] >= 0]
@@ -63,7 +67,7 @@ def train_network(samples: Sequence[Sample], decode: Decode, plan: Plan, classes
     state = _begin(chosen, labels[teaching], count, decode, plan)
     if kept:
         restore(state, kept)
-    scenes = load_scenes(chosen)
+    scenes = load_scenes(chosen, preprocessing.flatten)
     photographed = [i for i in judging if samples[i].source != RENDERED]
     judging = photographed or judging  # rendered pictures would hide when photographs are learned by heart
     held = _pixels([samples[i] for i in judging], decode)

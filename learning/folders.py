@@ -3,22 +3,21 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
 from contracts.categories import CATEGORIES, Category
 from learning.datasets import FIELDS, MANIFEST, NONE_OF_THE_FIVE, DatasetInvalid, Sample, Split
 from learning.duplicates import Pair, contradictions, labelled, near_duplicates, thumbprints
 from learning.files import write_whole
+from learning.preprocessing import Decode
 
 ALSO_CALLED: Mapping[str, Category] = {"cardboard": Category.PAPER}
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-Decode = Callable[[bytes], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)

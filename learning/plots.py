@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from contracts.categories import CATEGORIES
 from learning.calibrate import BINS
 from learning.evaluate import Answers, Evaluation, Share
-from learning.features import Decode
+from learning.preprocessing import Decode
 from learning.selection import risk_coverage
 
 _BLUE, _GREY, _ORANGE = "#2b6cb0", "#8a8f98", "#c05621"

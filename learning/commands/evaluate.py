@@ -11,8 +11,8 @@ from contracts.ports import Classifier
 from learning.commands.common import add_data, add_drift, add_model, ask, ask_broken, model_path, samples_of, say
 from learning.datasets import DatasetInvalid, Split
 from learning.evaluate import Answers, Evaluation, evaluate, headline_of
-from learning.features import Decode
 from learning.files import write_whole
+from learning.preprocessing import Decode
 from learning.rendered import FOR_TESTING
 from learning.report import to_json, to_lines
 from learning.tools import Tools

@@ -34,15 +34,16 @@ from learning.duplicates import contradictions, labelled, near_duplicates, refus
 from learning.evaluate import evaluate
 from learning.export import read_backbone
 from learning.feature_cache import FeatureCache, default_cache_folder
-from learning.features import Decode, Features, extract_features
+from learning.features import Features, extract_features
 from learning.plan import Plan
+from learning.preprocessing import Preprocessing
 from learning.rendered import FOR_TRAINING
 from learning.report import to_lines
 from learning.tools import Tools
 from learning.tracking import Run
 from learning.train import Recipe, Trained, train_heads
 
-Finetune = Callable[[Sequence[Sample], Decode, Plan], onnx.ModelProto]
+Finetune = Callable[[Sequence[Sample], Preprocessing, Plan], onnx.ModelProto]
 _SMOKE_PICTURES = 24
 _SHOWN = 5
 _JUDGING = (Split.VAL, Split.TEST)
@@ -157,7 +158,7 @@ def _say_what_there_is(samples: Sequence[Sample]) -> None:
 
 
 def _train(options: argparse.Namespace, tools: Tools, samples: list[Sample], version: str, finetune: Finetune | None) -> Trained:
-    recipe = Recipe(version, options.threshold, tools.preprocessing, tools.git_revision())
+    recipe = Recipe(version, options.threshold, tools.preprocessing.name, tools.git_revision())
     backbone = _backbone(options, tools, samples, finetune)
     with TemporaryDirectory() as folder, _open_cache(options, backbone, tools) as cache:
         path = Path(folder) / "backbone.onnx"
@@ -170,10 +171,11 @@ def _train(options: argparse.Namespace, tools: Tools, samples: list[Sample], ver
 
 def _backbone(options: argparse.Namespace, tools: Tools, samples: list[Sample], finetune: Finetune | None) -> onnx.ModelProto:
     if finetune is None:
-        return read_backbone(tools.shipped if options.backbone in {None, SHIPPED} else Path(options.backbone))
+        chosen = tools.shipped if options.backbone in {None, SHIPPED} else Path(options.backbone)
+        return read_backbone(chosen, tools.preprocessing.name)
     plan = plan_of(options)
     try:
-        return finetune([one for one in samples if one.source not in options.heads_only], tools.decode, plan)
+        return finetune([one for one in samples if one.source not in options.heads_only], tools.preprocessing, plan)
     except KeyboardInterrupt:
         warn("train", _what_is_kept(plan))
         raise
@@ -193,6 +195,6 @@ def _open_cache(
     if options.no_cache:
         return nullcontext()
     try:
-        return FeatureCache.open(options.cache, backbone, tools.preprocessing)
+        return FeatureCache.open(options.cache, backbone, tools.preprocessing.name)
     except sqlite3.Error as error:
         raise DatasetInvalid(f"{options.cache}: {error}; --no-cache does without") from error

@@ -6,7 +6,6 @@ import pytest
 
 from adapters.images import PREPROCESSING
 from contracts.errors import SettingsInvalid
-from learning import export
 from learning.__main__ import main
 from learning.export import read_backbone
 from models import shipped_model
@@ -83,7 +82,7 @@ def test_a_file_that_is_no_backbone_is_said_in_one_line_with_its_name(tmp_path, 
     file.write_bytes(make(shipped))
     command = ["train", "--rendered", "20", "--drop-near-duplicates", "--no-cache", "--runs", str(tmp_path / "runs")]
     with pytest.raises(ValueError, match=said) as found:
-        read_backbone(file)
+        read_backbone(file, PREPROCESSING)
     assert str(found.value).startswith(f"{file}: ")
     assert "\n" not in str(found.value)
     if said == "computes no features":
@@ -93,10 +92,6 @@ def test_a_file_that_is_no_backbone_is_said_in_one_line_with_its_name(tmp_path, 
 
 def test_the_shipped_model_is_a_backbone_and_so_is_what_is_made_of_it(tmp_path, shipped):
     (tmp_path / "m.onnx").write_bytes(shipped)
-    backbone = read_backbone(tmp_path / "m.onnx")
+    backbone = read_backbone(tmp_path / "m.onnx", PREPROCESSING)
     (tmp_path / "b.onnx").write_bytes(backbone.SerializeToString())
-    assert read_backbone(tmp_path / "b.onnx") == backbone
-
-
-def test_both_sides_name_one_preprocessing():
-    assert export.PREPROCESSING == PREPROCESSING
+    assert read_backbone(tmp_path / "b.onnx", PREPROCESSING) == backbone

@@ -5,7 +5,7 @@ import sqlite3
 import numpy as np
 import pytest
 
-from adapters.images import decode
+from adapters.images import PREPROCESSING, decode
 from contracts.categories import Category
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.export import read_backbone
@@ -17,7 +17,7 @@ from tests.makers import a_jpeg
 
 @pytest.fixture(scope="module")
 def backbone():
-    return read_backbone(shipped_model()[0])
+    return read_backbone(shipped_model()[0], PREPROCESSING)
 
 
 @pytest.fixture

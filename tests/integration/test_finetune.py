@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from adapters.images import decode
+from adapters.images import PREPROCESSING, decode, flatten_whole
 from adapters.onnx_model import OnnxClassifier, OnnxFeatures
 from contracts.errors import SettingsInvalid
 from learning.__main__ import main
@@ -20,7 +20,9 @@ import torch
 from learning.finetune import export, finetune, train_network
 from learning.network import Lite0, between, load_imagenet_weights, planes, shrunk
 from learning.plan import Plan
+from learning.preprocessing import Preprocessing
 
+OURS = Preprocessing(PREPROCESSING, decode, flatten_whole)
 PLAN = Plan(epochs=2, pictures_per_epoch=16, batch=8)
 
 
@@ -33,7 +35,7 @@ def samples(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(samples):
-    return train_network(samples, decode, PLAN)
+    return train_network(samples, OURS, PLAN)
 
 
 def test_the_smallest_run_makes_a_model_that_a_worker_loads(tmp_path, capsys):
@@ -57,9 +59,9 @@ def test_the_file_computes_what_pytorch_computes_on_the_pixels_of_serving(sample
 
 
 def test_the_same_seed_gives_the_same_model(samples, trained):
-    again = train_network(samples, decode, PLAN).state_dict()
+    again = train_network(samples, OURS, PLAN).state_dict()
     assert all(torch.equal(value, again[name]) for name, value in trained.state_dict().items())
-    other = train_network(samples, decode, replace(PLAN, seed=1)).state_dict()
+    other = train_network(samples, OURS, replace(PLAN, seed=1)).state_dict()
     assert not torch.equal(other["_conv_head.weight"], again["_conv_head.weight"])
 
 
@@ -76,12 +78,12 @@ def test_a_run_that_was_cut_off_goes_on_and_ends_as_if_it_had_not_been(samples, 
 
     monkeypatch.setattr(module, "judge", cut_off)
     with pytest.raises(KeyboardInterrupt):
-        train_network(samples, decode, plan)
+        train_network(samples, OURS, plan)
     monkeypatch.undo()
-    resumed = train_network(samples, decode, plan).state_dict()
+    resumed = train_network(samples, OURS, plan).state_dict()
     assert all(torch.equal(value, resumed[name]) for name, value in trained.state_dict().items())
     with pytest.raises(DatasetInvalid, match="other pictures or another plan"):
-        train_network(samples[:-1], decode, plan)
+        train_network(samples[:-1], OURS, plan)
 
 
 def test_what_is_no_checkpoint_or_a_part_of_one_is_said_in_one_line_before_anything_is_computed(samples, tmp_path, monkeypatch):
@@ -95,7 +97,7 @@ def test_what_is_no_checkpoint_or_a_part_of_one_is_said_in_one_line_before_anyth
     for content in contents:
         (tmp_path / "c.pt").write_bytes(content)
         with pytest.raises(DatasetInvalid, match=r"c\.pt is no checkpoint, or not a whole one") as said:
-            train_network(samples, decode, replace(PLAN, checkpoint=tmp_path / "c.pt"))
+            train_network(samples, OURS, replace(PLAN, checkpoint=tmp_path / "c.pt"))
         assert "weights_only" not in str(said.value)
 
 
@@ -110,7 +112,7 @@ def test_what_is_no_checkpoint_or_a_part_of_one_is_said_in_one_line_before_anyth
 def test_an_interrupt_says_what_is_kept_and_how(samples, tmp_path, monkeypatch, capsys, more, epochs, said):
     from learning import finetune as module
 
-    def cut_off(chosen, decode, plan):
+    def cut_off(chosen, preprocessing, plan):
         if plan.checkpoint and epochs:
             plan.checkpoint.write_bytes(b"an epoch")
         raise KeyboardInterrupt
@@ -124,15 +126,15 @@ def test_an_interrupt_says_what_is_kept_and_how(samples, tmp_path, monkeypatch, 
 
 
 def test_a_checkpoint_may_be_moved(samples, trained, tmp_path):
-    train_network(samples, decode, replace(PLAN, checkpoint=tmp_path / "c.pt"))
+    train_network(samples, OURS, replace(PLAN, checkpoint=tmp_path / "c.pt"))
     (tmp_path / "c.pt").rename(tmp_path / "d.pt")
-    again = train_network(samples, decode, replace(PLAN, checkpoint=tmp_path / "d.pt")).state_dict()
+    again = train_network(samples, OURS, replace(PLAN, checkpoint=tmp_path / "d.pt")).state_dict()
     assert all(torch.equal(value, again[name]) for name, value in trained.state_dict().items())
 
 
 def test_a_loss_that_is_no_number_ends_the_run(samples):
     with pytest.raises(DatasetInvalid, match="the loss is nan in epoch 1"):
-        finetune(samples, decode, replace(PLAN, rate=1e30, head_rate=1e30))
+        finetune(samples, OURS, replace(PLAN, rate=1e30, head_rate=1e30))
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_a_loss_that_is_no_number_ends_the_run(samples):
 )
 def test_data_without_a_part_are_refused(samples, chosen, said):
     with pytest.raises(DatasetInvalid, match=said):
-        finetune([sample for sample in samples if chosen(sample)], decode, PLAN)
+        finetune([sample for sample in samples if chosen(sample)], OURS, PLAN)
 
 
 def test_without_pytorch_it_is_said_what_is_missing(samples, tmp_path, monkeypatch):
@@ -180,7 +182,7 @@ def test_a_source_for_the_heads_alone_does_not_reach_the_layers(samples, tmp_pat
     seen = {}
     few = [replace(one, source="field") if i % 2 else one for i, one in enumerate(samples)]
     monkeypatch.setattr("learning.commands.common.read_manifests", lambda _: few)
-    monkeypatch.setattr(module, "train_network", lambda chosen, decode, plan: seen.setdefault(tuple(chosen), Lite0(zero, 5)))
+    monkeypatch.setattr(module, "train_network", lambda chosen, preprocessing, plan: seen.setdefault(tuple(chosen), Lite0(zero, 5)))
     zero = load_imagenet_weights()
     command = ["train", "--finetune", "--data", "x", "--out", str(tmp_path / "m.onnx"), "--runs", str(tmp_path), "--no-cache"]
     assert main([*command, "--heads-only", "field", "--drop-near-duplicates"]) == 0

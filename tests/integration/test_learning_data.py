@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.images import decode
+from adapters.images import PREPROCESSING, decode
 from contracts.categories import CATEGORIES, Category
 from contracts.errors import SettingsInvalid
 from learning.__main__ import main
@@ -296,7 +296,7 @@ def test_features_are_computed_once_for_a_backbone_and_again_for_another(tmp_pat
     from learning.export import read_backbone
     from models import shipped_model
 
-    backbone = read_backbone(shipped_model()[0])
+    backbone = read_backbone(shipped_model()[0], PREPROCESSING)
     samples = [a_sample(a_picture(tmp_path / f"{n}.jpg", n), Split.TRAIN) for n in range(5)]
     samples.append(replace(samples[0], path=a_picture(tmp_path / "copy.jpg", 0)))
     asked = []
