@@ -74,7 +74,7 @@ ON CONFLICT (event_id) DO UPDATE SET choice = excluded.choice, set_by = excluded
 class PostgresQuality:
     """Implements `contracts.review_ports.Quality`. Rows are dicts, for people and JSON."""
 
-    def __init__(self, pool: Pool, *, second_opinion_share: float = 0.0) -> None:
+    def __init__(self, pool: Pool, *, second_opinion_share: float) -> None:
         """Work on connections of `pool`; this share of the audit sample, in [0, 1], is shown to two people."""
         self._pool = pool
         self._second_opinion_share = second_opinion_share

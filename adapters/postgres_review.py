@@ -57,7 +57,7 @@ ORDER BY o.decided_at LIMIT %(limit)s
 class PostgresReviewDesk:
     """Implements `contracts.ports.ReviewDesk`."""
 
-    def __init__(self, pool: Pool, *, second_opinion_share: float = 0.0) -> None:
+    def __init__(self, pool: Pool, *, second_opinion_share: float) -> None:
         """Work on connections of `pool`; this share of the items, in [0, 1], is shown to two people."""
         self._pool = pool
         self._second_opinion_share = second_opinion_share

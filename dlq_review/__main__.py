@@ -96,14 +96,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def _desk(settings: ReviewSettings, pool: Pool, **more: object) -> Desk:
     values = {
-        "lane": PostgresReviewLane(pool),
-        "labels": PostgresLabels(pool),
-        "browser": PostgresBrowser(pool),
-        "failures": PostgresFailureLane(pool),
-        "accounts": PostgresAccounts(pool),
-        "quality": PostgresQuality(pool, second_opinion_share=settings.second_opinion_share),
-        "backlog": PostgresBacklog(pool),
-        "letters": PostgresReviewDesk(pool, second_opinion_share=settings.second_opinion_share),
         "edge_queue": open_edge_queue(settings),
         "dead_letters": open_dead_letter_queue(settings),
         "clock": lambda: datetime.now(UTC),
@@ -112,7 +104,21 @@ def _desk(settings: ReviewSettings, pool: Pool, **more: object) -> Desk:
         "redrive_per_second": settings.redrive_per_second,
         "public_url": settings.review_public_url,
     }
-    return Desk(**(values | more))  # type: ignore[arg-type]
+    return Desk(**(ledgers(pool, settings.second_opinion_share) | values | more))  # type: ignore[arg-type]
+
+
+def ledgers(pool: Pool, second_opinion_share: float) -> dict[str, object]:
+    """Return what a `Desk` keeps in Postgres, by the names of its fields."""
+    return {
+        "lane": PostgresReviewLane(pool),
+        "labels": PostgresLabels(pool),
+        "browser": PostgresBrowser(pool),
+        "failures": PostgresFailureLane(pool),
+        "accounts": PostgresAccounts(pool),
+        "quality": PostgresQuality(pool, second_opinion_share=second_opinion_share),
+        "backlog": PostgresBacklog(pool),
+        "letters": PostgresReviewDesk(pool, second_opinion_share=second_opinion_share),
+    }
 
 
 def _drain(options: argparse.Namespace, settings: ReviewSettings, pool: Pool) -> int:

@@ -42,12 +42,11 @@ class Pair:
 
 def thumbprints(samples: Sequence[Sample], decode: Decode) -> NDArray[np.float32]:
     """Return one row of unit length or less for each picture, float32 [n, 3072]; raises `DatasetInvalid` with the file's name."""
-    flatten = _flattening()
     with bar(samples, "thumbnails") as shown:
         rows = [_thumbnail(sample, decode) for sample in shown]
     if not rows:
         return np.zeros((0, 3 * _SIDE * _SIDE), np.float32)
-    plain = np.einsum("ij,njc->nic", flatten, np.stack(rows)).reshape(len(rows), -1)
+    plain = _flattened(np.stack(rows)).reshape(len(rows), -1)
     return np.asarray(plain / (np.linalg.norm(plain, axis=1, keepdims=True) + _QUIET), np.float32)
 
 
@@ -148,9 +147,9 @@ def _thumbnail(sample: Sample, decode: Decode) -> NDArray[np.float32]:
     return np.asarray(small, np.float32).reshape(_SIDE * _SIDE, 3)
 
 
-def _flattening() -> NDArray[np.float64]:
-    """Return the matrix that takes the best-fitting surface of second order out of a thumbnail's pixels."""
+def _flattened(pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Take the best-fitting surface of second order out of thumbnails [n, 1024, 3]."""
     across, down = np.meshgrid(np.linspace(-1, 1, _SIDE), np.linspace(-1, 1, _SIDE))
     x, y = across.ravel(), down.ravel()
     surface = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=1)
-    return np.asarray(np.eye(_SIDE * _SIDE) - surface @ np.linalg.pinv(surface))
+    return np.asarray(pixels - surface @ (np.linalg.pinv(surface) @ pixels))

@@ -15,24 +15,18 @@ from adapters.memory_queue import MemoryMessageQueue
 from adapters.passwords import Argon2Passwords
 from adapters.pictures import FleetPictures
 from adapters.postgres import open_pool
-from adapters.postgres_accounts import PostgresAccounts
-from adapters.postgres_backlog import PostgresBacklog
-from adapters.postgres_browse import PostgresBrowser
-from adapters.postgres_failures import PostgresFailureLane
 from adapters.postgres_intake import PostgresIntakeLedger
-from adapters.postgres_labels import PostgresLabels
-from adapters.postgres_lane import PostgresReviewLane
-from adapters.postgres_quality import PostgresQuality
-from adapters.postgres_review import PostgresReviewDesk
 from adapters.postgres_worker import PostgresWorkerLedger
 from adapters.s3_objects import S3Objects
 from adapters.settings import read_settings
 from adapters.sigv4 import AwsKeys
 from contracts.accounts import Role
 from contracts.categories import CATEGORIES
+from contracts.labels import NewLabel, Origin
 from contracts.names import OutcomeKind
 from contracts.outcomes import DeadLetter, raw_text
 from contracts.review import Holder
+from dlq_review.__main__ import ledgers
 from dlq_review.desk import Desk
 from dlq_review.people import create_account
 from dlq_review.web.app import create_app
@@ -42,6 +36,19 @@ from tests.makers import a_jpeg, accepted, an_event, an_outcome
 
 PASSWORD = "correct horse battery"
 URL = "http://127.0.0.1:8080"
+PAGES = {
+    Role.REVIEWER: ["/review", "/review/grid", "/items", "/history", "/backlog", "/account", "/api/v1/items", "/api/v1/backlog"],
+    Role.OPS: [
+        "/failures",
+        "/failures/export",
+        "/quality",
+        "/items?lane=failures",
+        "/api/v1/items?lane=failures",
+        "/api/v1/label-studio/tasks",
+    ],
+    Role.ADMIN: ["/people"],
+}
+"""What each role is needed for."""
 
 
 class Heard:
@@ -64,15 +71,7 @@ class House:
         pool = self.pools["review"]
         self.telemetry, self.edge_queue, self.dead_letters = Heard(), MemoryMessageQueue(), MemoryMessageQueue()
         self.intake, self.worker = PostgresIntakeLedger(self.pools["intake"]), PostgresWorkerLedger(self.pools["worker"])
-        values = {
-            "lane": PostgresReviewLane(pool),
-            "labels": PostgresLabels(pool),
-            "browser": PostgresBrowser(pool),
-            "failures": PostgresFailureLane(pool),
-            "accounts": PostgresAccounts(pool),
-            "quality": PostgresQuality(pool),
-            "backlog": PostgresBacklog(pool),
-            "letters": PostgresReviewDesk(pool),
+        values = ledgers(pool, second_opinion_share=0.0) | {
             "edge_queue": self.edge_queue,
             "dead_letters": self.dead_letters,
             "clock": lambda: datetime.now(UTC),
@@ -152,6 +151,13 @@ class House:
         )  # fmt: skip
         self.desk.letters.file([letter])
         return letter.event_id
+
+    def says(self, name, event_id, choice, **more):
+        """Somebody's label; return its effect and its id."""
+        holder = self.holder(name)
+        label = NewLabel(more.pop("label_id", uuid4()), event_id, holder.account_id, choice, Origin.DESK, **more)
+        (effect,) = self.desk.labels.add([label])
+        return effect, label.label_id
 
     def state(self, event_id):
         (row,) = self.sql.execute("SELECT state, resolved FROM review_items WHERE event_id = %s", (event_id,))

@@ -67,7 +67,7 @@ def _postgres_book(request, tmp_path):
         PostgresIntakeLedger(pools["intake"]),
         PostgresWorkerLedger(pools["worker"]),
         PostgresReconciliation(pools["intake"]),
-        PostgresReviewDesk(pools["review"]),
+        PostgresReviewDesk(pools["review"], second_opinion_share=0.0),
         age,
     )
     for pool in pools.values():
