@@ -58,7 +58,7 @@ def connected(pool: Pool) -> Iterator[Connection[TupleRow]]:
     try:
         with pool.connection() as connection:
             yield connection
-    except (psycopg.DataError, psycopg.IntegrityError) as error:
+    except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded) as error:
         raise EventInvalid("event", f"cannot be stored: {_first_line(error)}") from error
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction) as error:
         raise LedgerUnavailable(f"{_first_line(error)}; is the database on the newest shape (waste db migrate)?") from error

@@ -64,13 +64,13 @@ class PostgresBrowser:
         )
         return self._rows(query, values | {"limit": limit})
 
-    def find(self, event_id: UUID) -> dict[str, Any] | None:
-        """Return an item's own row, from whichever lane holds it open, else from the one that did."""
+    def find(self, event_id: UUID, lane: Lane | None = None) -> dict[str, Any] | None:
+        """Return an item's own row, of one lane or from whichever lane holds it open, else from the one that did."""
         found = []
-        for lane, table in _TABLES.items():
+        for own, table in _TABLES.items():
             query = f"SELECT * FROM {table} WHERE event_id = %(id)s"  # noqa: S608
-            found += [{"lane": lane.value} | row for row in self._rows(query, {"id": event_id})]
-        if not found:
+            found += [{"lane": own.value} | row for row in self._rows(query, {"id": event_id}) if lane in {None, own}]
+        if not found and lane is None:
             # A refused message has an id of its own; its sender knows the one that it claimed.
             query = "SELECT * FROM failures WHERE claimed->>'event_id' = %(id)s ORDER BY decided_at LIMIT 1"
             found = [{"lane": Lane.FAILURES.value} | row for row in self._rows(query, {"id": str(event_id)})]
@@ -78,9 +78,9 @@ class PostgresBrowser:
             return None
         return min(found, key=lambda row: row["state"] != "open")
 
-    def show(self, event_id: UUID) -> dict[str, Any] | None:
-        """Return everything known of an item: its row, with `labels` and `timeline`."""
-        item = self.find(event_id)
+    def show(self, event_id: UUID, lane: Lane | None = None) -> dict[str, Any] | None:
+        """Return everything known of an item: its row, with `labels` and `timeline`; of one lane, or as `find` chooses."""
+        item = self.find(event_id, lane)
         return item and item | {"labels": self._labels(item["event_id"]), "timeline": self.timeline(item["event_id"])}
 
     def timeline(self, event_id: UUID) -> list[dict[str, Any]]:

@@ -114,7 +114,10 @@ def _settle(connection: Connection[TupleRow], event_id: UUID, item: dict[str, An
     standing = [_Standing(*row) for row in connection.execute(_STANDING, (event_id,))]
     counted = [Choice(one.choice) for one in standing if one.purpose in _COUNTS]
     late = [Choice(one.choice) for one in standing if one.purpose == Purpose.LATE]
-    found = resolve([*counted, *late[: max(0, item["wanted"] - len(counted))]], item["wanted"])
+    found = resolve(counted, item["wanted"])
+    while found.answer is None and late:  # who answered late is not asked again: what he said counts when it is wanted
+        counted.append(late.pop(0))
+        found = resolve(counted, item["wanted"])
     if was_closed and found.answer == item["resolved"]:
         return Effect.KEPT
     state = "labelled" if found.answer else "open"

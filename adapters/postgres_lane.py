@@ -1,8 +1,10 @@
 """The review lane in Postgres: who holds which item for how long."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from uuid import UUID
 
+from psycopg import Cursor
 from psycopg.rows import class_row
 
 from adapters.postgres import Pool, connected
@@ -54,11 +56,19 @@ _SKIP = """
 INSERT INTO skips (event_id, account_id) SELECT event_id, %s FROM review_items WHERE event_id = %s
 ON CONFLICT (event_id, account_id) DO UPDATE SET skipped_at = now()
 """
+# The row stays, as proof that this person had the item before.
+_UNSKIP = "UPDATE skips SET skipped_at = '-infinity' WHERE event_id = %(event)s AND account_id = %(account)s"
+# Closed or not: that an item does not come back would tell what others said of it.
+# Whose last word on this item was to take his label back.
+_TAKEN_BACK = """
+SELECT 1 FROM labels l WHERE l.event_id = %(event)s AND l.account_id = %(account)s AND l.choice IS NULL
+    AND NOT EXISTS (SELECT FROM standing_labels s WHERE s.event_id = l.event_id AND s.account_id = l.account_id) LIMIT 1
+"""
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('waste-leases'), hashtext(%(account)s::text))"
 _RETAKE = f"""
 UPDATE review_items r SET lease_account = %(account)s, lease_desk = %(desk)s,
     lease_until = now() + make_interval(secs => %(lease_s)s)
-WHERE r.event_id = %(event)s AND (r.state = 'open' OR EXISTS (SELECT FROM gold g WHERE g.event_id = r.event_id))
-    AND ({_FREE} OR r.lease_desk = %(desk)s) RETURNING {_ITEM}
+WHERE r.event_id = %(event)s AND ({_FREE} OR r.lease_desk = %(desk)s) RETURNING {_ITEM}
 """  # noqa: S608 - the only insertions are constants of this module
 
 
@@ -103,20 +113,29 @@ class PostgresReviewLane:
             connection.execute(_GIVE_BACK, (holder.desk, holder.account_id, [event_id], [event_id]))
 
     def retake(self, holder: Holder, event_id: UUID) -> ReviewItem | None:
-        """Lease an item again that was skipped or whose label was taken back; None if somebody else has it by now."""
+        """Lease an item again that this person skipped or whose label was taken back; None if it is somebody else's by now."""
         values = {"account": holder.account_id, "desk": holder.desk, "lease_s": LEASE_S, "event": event_id}
-        with connected(self._pool) as connection, connection.cursor(row_factory=class_row(ReviewItem)) as cursor:
-            cursor.execute("DELETE FROM skips WHERE event_id = %(event)s AND account_id = %(account)s", values)
-            return cursor.execute(_RETAKE, values).fetchone()
+        with self._alone(holder) as cursor:
+            skipped = cursor.execute(_UNSKIP, values).rowcount
+            if not skipped and not cursor.connection.execute(_TAKEN_BACK, values).fetchone():
+                return None
+            return cursor.execute(_RETAKE, values).fetchone() if _room(cursor, holder) else None
 
     def _take(self, holder: Holder, joined: str, which: str, order: str, count: int, values: dict[str, object]) -> list[ReviewItem]:
         returned = _ITEM
         query = _TAKE.format(joined=joined, which=which, free=_FREE, unseen=_UNSEEN, order=order, item=_ITEM, returned=returned)
-        with connected(self._pool) as connection, connection.cursor(row_factory=class_row(ReviewItem)) as cursor:
-            held = connection.execute(_HELD, (holder.account_id,)).fetchone()
-            count = min(count, MOST_HELD - (int(held[0]) if held else 0))
-            values |= {"account": holder.account_id, "desk": holder.desk, "count": max(0, count), "lease_s": LEASE_S}
+        with self._alone(holder) as cursor:
+            count = min(count, _room(cursor, holder))
+            values |= {"account": holder.account_id, "desk": holder.desk, "count": count, "lease_s": LEASE_S}
             return cursor.execute(query, values).fetchall()
+
+    @contextmanager
+    def _alone(self, holder: Holder) -> Iterator[Cursor[ReviewItem]]:
+        """Lend a cursor in a transaction, one at a time to a person: counting what is held and taking more go together."""
+        with connected(self._pool) as connection, connection.transaction():
+            connection.execute(_ONE_AT_A_TIME, {"account": holder.account_id})
+            with connection.cursor(row_factory=class_row(ReviewItem)) as cursor:
+                yield cursor
 
     def _scores_of_the_first(self, holder: Holder, which: str, values: dict[str, object], order: str) -> str:
         query = (
@@ -126,6 +145,11 @@ class PostgresReviewLane:
         with connected(self._pool) as connection:
             row = connection.execute(query, values | {"account": holder.account_id}).fetchone()
         return str(row[0]) if row else "{}"
+
+
+def _room(cursor: Cursor[ReviewItem], holder: Holder) -> int:
+    row = cursor.connection.execute(_HELD, (holder.account_id,)).fetchone()
+    return max(0, MOST_HELD - (int(row[0]) if row else 0))
 
 
 def _which(wish: Wish) -> tuple[str, dict[str, object]]:

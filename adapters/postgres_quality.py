@@ -13,10 +13,12 @@ from contracts.labels import Choice
 from contracts.names import AUDIT_SAMPLE
 
 # Chosen by a salted digest of the id, not by a draw: a round that is repeated chooses the same. Rounds overlap by a
-# minute, since what was committed late carries an earlier time.
+# minute, since what was committed late carries an earlier time; not when the share has changed: what was looked at with
+# another one would get a second chance, and a probability that was not its own.
 _SAMPLE = f"""
 WITH span AS (
-    SELECT seen_through - interval '1 min' AS since, least(seen_through + interval '1 hour', now()) AS until, salt
+    SELECT seen_through - CASE WHEN share = %(share)s THEN interval '1 min' ELSE interval '0 s' END AS since,
+        least(seen_through + interval '1 hour', now()) AS until, salt
     FROM audit_sampling FOR UPDATE
 ), chosen AS (
     SELECT p.*, e.sensor_id, e.image_url, e.captured_at, o.decided_at, span.salt,
@@ -34,7 +36,8 @@ WITH span AS (
         1 + ((hashtextextended(event_id::text, salt + 1) & 9223372036854775807) < %(second)s * 9223372036854775808.0)::int
     FROM chosen ON CONFLICT (event_id) DO NOTHING RETURNING event_id, wanted
 ), moved AS (
-    UPDATE audit_sampling a SET seen_through = greatest(a.seen_through, span.until) FROM span RETURNING a.seen_through
+    UPDATE audit_sampling a SET seen_through = greatest(a.seen_through, span.until), share = %(share)s
+    FROM span RETURNING a.seen_through
 )
 SELECT event_id, wanted FROM sampled
 """  # noqa: S608 - the only insertions are names of this project

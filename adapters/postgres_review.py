@@ -24,7 +24,7 @@ _FILE_REVIEW = """
 INSERT INTO review_items
     (event_id, reason, sensor_id, image_url, captured_at, category, confidence, scores, model_version, outlier_score,
      decided_at, wanted, informativeness)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (event_id) DO NOTHING
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (event_id) DO NOTHING RETURNING event_id
 """
 # A letter that comes again changes nothing; one of another failure, after a redrive, opens the row again.
 _NEW_ROUND = """
@@ -39,19 +39,32 @@ ON CONFLICT (event_id) DO UPDATE SET state = 'open', reason = excluded.reason, d
     close_reason = '', rounds = f.rounds + 1
 WHERE f.state <> 'open' AND f.decided_at <> excluded.decided_at
 """
+# A redrive takes the outcome away and opens the event. If that very failure ends it once more, written by a worker that was
+# cut off meanwhile, the redrive was in vain, and people have to see it.
+_IN_VAIN = """
+f.state = 'redriven' AND EXISTS (
+    SELECT FROM outcomes o JOIN events e ON e.event_id = o.event_id
+    WHERE o.event_id = f.event_id AND e.event_id = f.event_id AND o.kind = 'failure' AND NOT e.open
+        AND (o.dead_letter->>'decided_at')::timestamptz = f.decided_at)
+"""
+_REOPEN = f"""
+UPDATE failures f SET state = 'open', filed_at = now(), closed_at = NULL, closed_by = NULL, close_reason = '', rounds = f.rounds + 1
+WHERE f.event_id = %s AND f.decided_at = %s AND {_IN_VAIN}
+"""  # noqa: S608 - the only insertion is a constant of this module
 _EARLY = "SELECT event_id, choice FROM standing_labels WHERE event_id = ANY(%s) ORDER BY labelled_at"
 _CLOSE = """
 UPDATE review_items SET state = 'labelled', resolved = %s, closed_at = now() WHERE event_id = %s AND state = 'open'
 """
-_LOST = """
+_LOST = f"""
 SELECT o.dead_letter FROM outcomes o
 WHERE o.kind IN ('review', 'failure') AND o.dead_letter IS NOT NULL
     AND o.decided_at BETWEEN now() - make_interval(secs => %(since_s)s) AND now() - make_interval(secs => %(grace_s)s)
     AND NOT EXISTS (SELECT FROM review_items r WHERE r.event_id = o.event_id)
-    AND NOT EXISTS (SELECT FROM failure_rounds f WHERE f.event_id = o.event_id
-        AND f.decided_at = (o.dead_letter->>'decided_at')::timestamptz)
+    AND (NOT EXISTS (SELECT FROM failure_rounds r WHERE r.event_id = o.event_id
+            AND r.decided_at = (o.dead_letter->>'decided_at')::timestamptz)
+        OR EXISTS (SELECT FROM failures f WHERE f.event_id = o.event_id AND {_IN_VAIN}))
 ORDER BY o.decided_at LIMIT %(limit)s
-"""
+"""  # noqa: S608 - as above
 
 
 class PostgresReviewDesk:
@@ -84,11 +97,13 @@ class PostgresReviewDesk:
             return 0
         await_early_labels(connection)
         wanted = {letter.event_id: self._wanted(letter.event_id) for letter in letters}
+        new: dict[UUID, int] = {}
         with connection.cursor() as cursor:
-            cursor.executemany(_FILE_REVIEW, [_review_row(letter, wanted[letter.event_id]) for letter in letters])
-            new = cursor.rowcount
-        close_labelled(connection, wanted)
-        return new
+            cursor.executemany(_FILE_REVIEW, [_review_row(letter, wanted[letter.event_id]) for letter in letters], returning=True)
+            for _ in cursor.results():
+                new |= {event_id: wanted[event_id] for (event_id,) in cursor}
+        close_labelled(connection, new)  # an item that was filed before has had its labels looked at
+        return len(new)
 
     def _wanted(self, event_id: UUID) -> int:
         # By a digest, so that a letter that comes again says the same.
@@ -104,7 +119,7 @@ def await_early_labels(connection: Connection[TupleRow]) -> None:
 def close_labelled(connection: Connection[TupleRow], wanted: Mapping[UUID, int]) -> None:
     """Close those of the new items, by the number of labels that each wants, that were labelled before they came."""
     said: dict[UUID, list[Choice]] = defaultdict(list)
-    for event_id, choice in connection.execute(_EARLY, (list(wanted),)):
+    for event_id, choice in connection.execute(_EARLY, (list(wanted),)) if wanted else ():
         said[event_id].append(Choice(choice))
     for event_id, choices in sorted(said.items()):  # one order, so that nobody waits in a ring
         if answer := resolve(choices, wanted[event_id]).answer:
@@ -117,6 +132,8 @@ def _file_failures(connection: Connection[TupleRow], letters: Sequence[DeadLette
         round_ = (letter.event_id, letter.decided_at, letter.reason, letter.detail, letter.attempts)
         if connection.execute(_NEW_ROUND, round_).fetchone():
             filed += connection.execute(_FILE_FAILURE, _failure_row(letter)).rowcount
+        else:
+            filed += connection.execute(_REOPEN, (letter.event_id, letter.decided_at)).rowcount
     return filed
 
 

@@ -3,11 +3,11 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal, Self
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from contracts.categories import Category
 from contracts.errors import EventInvalid
@@ -55,6 +55,16 @@ class Latencies:
         return self.fetch_ms + self.decode_ms + self.inference_ms
 
 
+Share = Annotated[float, Field(ge=0, le=1 + 1e-6, allow_inf_nan=False)]
+"""A number in [0, 1], as far as 32 bits can tell."""
+_FIRST_YEAR, _LAST_YEAR = 2000, 9000
+
+
+def storable_time(moment: datetime) -> datetime:
+    """Return an aware time, or the nearest to it that a letter may name."""
+    return min(max(moment, datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC)), datetime(_LAST_YEAR, 12, 31, tzinfo=UTC))
+
+
 class DeadLetter(BaseModel):
     """A self-contained item for people: enough to show, decide or redrive it with nothing else at hand.
 
@@ -74,10 +84,10 @@ class DeadLetter(BaseModel):
     image_url: str | None = None
     captured_at: AwareDatetime | None = None
     category: Category | None = None
-    confidence: float | None = None
-    scores: dict[Category, float] | None = None
+    confidence: Share | None = None
+    scores: dict[Category, Share] | None = None
     model_version: str | None = None
-    outlier_score: float | None = None
+    outlier_score: Share | None = None
     claimed: dict[str, str] | None = None
     raw: str | None = None
 
@@ -91,7 +101,7 @@ class DeadLetter(BaseModel):
     @field_validator("decided_at", "captured_at")
     @classmethod
     def _storable(cls, value: datetime | None) -> datetime | None:
-        if value is not None and not 2000 <= value.year <= 9000:
+        if value is not None and not _FIRST_YEAR <= value.year <= _LAST_YEAR:
             msg = "is not a time of this fleet"
             raise ValueError(msg)
         return value

@@ -95,7 +95,7 @@ def informativeness(letter: DeadLetter) -> float:
     1 minus the margin between the two best scores (Scheffer et al. 2001); for what seems to be none of the five the
     margin means nothing, and the outlier score is taken.
     """
-    first, second = sorted((letter.scores or {}).values(), reverse=True)[:2] if letter.scores else (1.0, 0.0)
+    first, second, *_ = [*sorted((letter.scores or {}).values(), reverse=True), *([] if letter.scores else [1.0]), 0.0, 0.0]
     margin = 1.0 - (first - second)
     if letter.reason == OUT_OF_DISTRIBUTION and letter.outlier_score is not None:
         margin = max(margin, letter.outlier_score)

@@ -13,7 +13,7 @@ from contracts.accounts import Account, Actor, Role
 from contracts.labels import Choice, Effect, NewLabel
 from contracts.messages import Message
 from contracts.outcomes import DeadLetter
-from contracts.review import Filter, Holder, ReviewItem, Wish
+from contracts.review import Filter, Holder, Lane, ReviewItem, Wish
 
 Row: TypeAlias = dict[str, Any]
 
@@ -63,11 +63,11 @@ class Browser(Protocol):
     def page(self, wanted: Filter, limit: int, after: tuple[datetime, UUID] | None = None) -> list[Row]:
         """Return items of a lane, the oldest first, from beyond `after` (decided_at and id of the last one seen)."""
 
-    def find(self, event_id: UUID) -> Row | None:
-        """Return an item's own row, from whichever lane holds it open, else from the one that did."""
+    def find(self, event_id: UUID, lane: Lane | None = None) -> Row | None:
+        """Return an item's own row, of one lane or from whichever lane holds it open, else from the one that did."""
 
-    def show(self, event_id: UUID) -> Row | None:
-        """Return everything known of an item: its row, with `labels` and `timeline`."""
+    def show(self, event_id: UUID, lane: Lane | None = None) -> Row | None:
+        """Return everything known of an item: its row, with `labels` and `timeline`; of one lane, or as `find` chooses."""
 
     def neighbours(self, sensor_id: str, at: datetime, event_id: UUID, each: int = 3) -> list[Row]:
         """Return what the same sensor photographed just before and after."""

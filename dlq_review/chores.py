@@ -27,7 +27,12 @@ class WithChores:
 
     def take_one(self) -> bool:
         """Go round once; returns whether there was a batch. Raises Infrastructure and loses nothing."""
-        found = self._take_one()
+        try:
+            return self._take_one()
+        finally:  # a queue that is away, or a batch that fails, keeps nothing else from being done
+            self._do_chores()
+
+    def _do_chores(self) -> None:
         now = time.monotonic()
         if now >= self._sample_at:
             self._sample_at = now + _SAMPLE_EVERY_S
@@ -36,4 +41,3 @@ class WithChores:
         if now >= self._reconcile_at:
             self._reconcile_at = now + _RECONCILE_EVERY_S
             reconcile(self._letters, self._telemetry, since_s=_LOOKED_BACK_S)
-        return found

@@ -71,12 +71,13 @@ class Desk:
 
         What did not move was not open any more, or holds nothing that could pass the door.
         """
-        reopened = self.failures.redrive(event_ids, actor, self.redrive_per_second)
         messages = self.failures.refused(event_ids)
         if messages:
-            # Sent, then noted: a crash in between sends twice, which the ledger sees through.
+            # First what a full queue could refuse: then nothing has been changed. Sent, then noted: a crash in between sends
+            # twice, which the ledger sees through.
             self.edge_queue.publish([message for _, message in messages])
         sent = self.failures.sent_again([event_id for event_id, _ in messages], actor) if messages else []
+        reopened = self.failures.redrive(event_ids, actor, self.redrive_per_second)
         moved = {*reopened, *sent}
         return Redriven(reopened, sent, [one for one in event_ids if one not in moved])
 

@@ -5,12 +5,12 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from contracts.errors import EventInvalid, FleetError, Infrastructure
+from contracts.errors import EventInvalid, Infrastructure
 from contracts.facts import DeadLettersFiled
 from contracts.ids import made_at, uuid7
 from contracts.messages import Received
 from contracts.names import OutcomeKind
-from contracts.outcomes import DeadLetter, raw_text
+from contracts.outcomes import DeadLetter, raw_text, storable_time
 from contracts.ports import Clock, MessageQueue, ReviewDesk, Telemetry
 
 BATCH = 200
@@ -38,7 +38,7 @@ class DeadLetterDrain:
         receipts = [received.receipt for received in batch]
         try:
             new = self._file([self._letter(received) for received in batch])
-        except FleetError:
+        except Exception:
             with suppress(Infrastructure):  # what was not given back comes back when its lease ends
                 self._queue.release(receipts)
             raise
@@ -49,8 +49,10 @@ class DeadLetterDrain:
     def _file(self, letters: Sequence[DeadLetter]) -> int:
         try:
             return self._desk.file(letters)
-        except EventInvalid:
-            # One of them holds what Postgres cannot store: the others must not wait behind it.
+        except Infrastructure:
+            raise
+        except Exception:  # noqa: BLE001 - alone each is tried again, and what it cannot be is said of it
+            # One of them holds what Postgres cannot store, or what nobody foresaw: the others must not wait behind it.
             if len(letters) == 1:
                 return self._desk.file([_plain(letters[0])])
             return sum(self._file([letter]) for letter in letters)
@@ -60,7 +62,7 @@ class DeadLetterDrain:
             return DeadLetter.decode(received.message.body)
         except EventInvalid as error:
             digest = hashlib.sha256(received.message.body).digest()
-            event_id = uuid7(received.enqueued_at, digest)
+            event_id = uuid7(storable_time(received.enqueued_at), digest)
             return DeadLetter(
                 event_id=event_id,
                 kind=OutcomeKind.FAILURE,

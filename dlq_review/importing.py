@@ -15,7 +15,7 @@ def import_labels(labels: Labels, annotations: Sequence[Annotation], account_id:
     refused: list[str] = []
     for one in annotations:
         label = NewLabel(
-            uuid5(account_id, one.identity),
+            one.label_id or uuid5(account_id, one.identity),
             one.event_id,
             account_id,
             one.choice,

@@ -5,6 +5,7 @@ JSON format of annotated tasks"). The labelling interface is `LABELLING_CONFIG`.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,9 +25,13 @@ _FIRST_YEAR, _LAST_YEAR = 2000, 2200
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A label as a task carries it. `identity` is the annotation's own: importing twice changes nothing."""
+    """A label as a task carries it. `identity` is the annotation's own: importing twice changes nothing.
+
+    `label_id` is there if it went out from here: it is a label that is known, whoever brings it.
+    """
 
     event_id: UUID
+    label_id: UUID | None
     identity: str
     choice: Choice
     took_ms: int | None
@@ -83,7 +88,14 @@ def _read_annotation(event_id: UUID, annotation: Mapping[str, Any], where: str) 
     identity = f"{event_id}:{annotation.get('id')}:{choice.value}"
     lead_s = annotation.get("lead_time")
     took = int(lead_s * 1000) if isinstance(lead_s, int | float) and 0 <= lead_s < 1e6 else None
-    return Annotation(event_id, identity, choice, took, _time(annotation.get("created_at"), where))
+    return Annotation(event_id, _label_id(annotation, results), identity, choice, took, _time(annotation.get("created_at"), where))
+
+
+def _label_id(annotation: Mapping[str, Any], results: list[Any]) -> UUID | None:
+    for text in (annotation.get("label_id"), *(one.get("id") for one in results if isinstance(one, dict))):
+        with suppress(ValueError):
+            return UUID(str(text))
+    return None
 
 
 def _is_choice(result: object) -> bool:
@@ -119,8 +131,8 @@ def _result(choice: str) -> dict[str, Any]:
 def _annotation(label: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "label_id": str(label["label_id"]),
-        "completed_by": label["reviewer"],
         "created_at": label["labelled_at"].isoformat(),
         "lead_time": None if label["took_ms"] is None else label["took_ms"] / 1000,
-        "result": [_result(label["choice"])],
+        # Label Studio keeps the id of a result, and refuses a completed_by that is none of its own people.
+        "result": [_result(label["choice"]) | {"id": str(label["label_id"])}],
     }

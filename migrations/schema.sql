@@ -318,9 +318,10 @@ COMMENT ON TABLE gold IS 'items whose answer is known; reviewers meet them witho
 CREATE TABLE audit_sampling (
     only_row     boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
     salt         bigint      NOT NULL DEFAULT (random() * 9e18)::bigint,
-    seen_through timestamptz NOT NULL DEFAULT now()
+    seen_through timestamptz NOT NULL DEFAULT now(),
+    share        float8      NOT NULL DEFAULT 0
 );
-COMMENT ON TABLE audit_sampling IS 'salt: event ids are made by devices, and none of them shall choose whether it is sampled';
+COMMENT ON TABLE audit_sampling IS 'salt: event ids are made by devices, and none of them shall choose whether it is sampled; share: of the last round';
 INSERT INTO audit_sampling DEFAULT VALUES;
 
 CREATE TABLE failure_rounds (
@@ -385,6 +386,6 @@ GRANT SELECT, INSERT, UPDATE ON accounts TO waste_review;
 GRANT SELECT, INSERT, UPDATE, DELETE ON credentials, login_failures, skips, gold TO waste_review;
 GRANT SELECT, INSERT ON actions, labels, failure_rounds TO waste_review;
 GRANT SELECT ON standing_labels, audit_sampling, redriven_outcomes, workers, event_conflicts TO waste_review;
-GRANT UPDATE (seen_through) ON audit_sampling TO waste_review;
+GRANT UPDATE (seen_through, share) ON audit_sampling TO waste_review;
 GRANT SELECT ON labels, standing_labels, skips, gold, audit_sampling, failure_rounds, redriven_outcomes, actions TO waste_reader;
 GRANT SELECT (account_id, name, role, created_at, disabled_at) ON accounts TO waste_reader;

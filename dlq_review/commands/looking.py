@@ -72,7 +72,7 @@ def _export_tasks(desk: Desk, wanted: Filter) -> int:
     sys.stdout.write("[")
     while sent < MOST_AT_ONCE and (rows := desk.browser.page(wanted, _PAGE, after)):
         for row in rows:
-            if item := desk.browser.show(row["event_id"]):
+            if item := desk.browser.show(row["event_id"], Lane.REVIEW):
                 task = jsonable(to_task(item, desk.public_url))
                 sys.stdout.write((",\n" if sent else "") + json.dumps(task, default=as_json))
                 sent += 1

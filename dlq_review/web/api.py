@@ -17,9 +17,9 @@ from dlq_review.importing import import_labels
 from dlq_review.label_studio import read_tasks, to_task
 from dlq_review.text import jsonable, plain
 from dlq_review.web.looking import backlog_of, picture, seen_by, shown_to
-from dlq_review.web.reviewing import blind
+from dlq_review.web.reviewing import blind, blinded
 from dlq_review.web.visitors import Ops, Reviewer, TheDesk
-from dlq_review.web.wishes import FilterFields, FilterQuery
+from dlq_review.web.wishes import FailureFilter, FilterFields, FilterQuery
 
 router = APIRouter(prefix="/api/v1")
 
@@ -41,13 +41,13 @@ class Chosen(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     events: Annotated[list[UUID], Field(max_length=MOST_AT_ONCE)] = []
-    filter: FilterFields | None = None
+    filter: FailureFilter | None = None
 
     def ids(self, desk: Desk) -> list[UUID]:
         """Return the ids that are meant; raises RequestRefused."""
         if bool(self.events) == (self.filter is not None):
             raise RequestRefused("events", "or filter: exactly one of them has to be given")
-        return self.events if self.filter is None else desk.chosen(self.filter.filter(Lane.FAILURES))
+        return self.events if self.filter is None else desk.chosen(self.filter.filter())
 
 
 class Discard(Chosen):
@@ -129,7 +129,8 @@ def export_tasks(desk: TheDesk, visitor: Ops, fields: FilterQuery) -> Response:
 def import_tasks(desk: TheDesk, visitor: Reviewer, tasks: Annotated[Any, Body()]) -> Any:
     """Take the annotations of tasks as labels of this account; importing twice changes nothing."""
     effects, refused = import_labels(desk.labels, read_tasks(tasks), visitor.account.account_id)
-    return JSONResponse({"effects": effects, "refused": refused}, 200 if not refused else 207)
+    told = effects if visitor.may_ops else blinded(effects)
+    return JSONResponse({"effects": told, "refused": refused}, 200 if not refused else 207)
 
 
 def _after(text: str | None) -> tuple[datetime, UUID] | None:
@@ -149,7 +150,7 @@ def _tasks(desk: Desk, fields: FilterFields) -> Iterator[str]:
     yield "["
     while sent < MOST_AT_ONCE and (rows := desk.browser.page(fields.filter(Lane.REVIEW), 200, after)):
         for row in rows:
-            if found := desk.browser.show(row["event_id"]):
+            if found := desk.browser.show(row["event_id"], Lane.REVIEW):
                 yield (",\n" if sent else "") + json.dumps(jsonable(to_task(found, desk.public_url)))
                 sent += 1
         after = (rows[-1]["decided_at"], rows[-1]["event_id"])

@@ -19,7 +19,7 @@ from dlq_review.desk import Desk
 from dlq_review.text import jsonable, plain
 from dlq_review.web.pages import render
 from dlq_review.web.visitors import Ops, TheDesk
-from dlq_review.web.wishes import FilterFields, FilterQuery
+from dlq_review.web.wishes import FailureFilter, FilterFields, FilterQuery
 
 _PAGE, _GROUPS, _HOURS = 50, 60, 48
 _EXPORTED = ("event_id", "reason", "sensor_id", "image_url", "captured_at", "decided_at", "state", "detail", "attempts", "rounds")
@@ -86,8 +86,7 @@ def _meant(desk: Desk, events: list[UUID], all_of: str, expected: int | None) ->
         if not events:
             raise RequestRefused("events", "are none: choose some, or all that the filter means")
         return events
-    fields = FilterFields.model_validate(_pairs(all_of))
-    ids = desk.chosen(fields.filter(Lane.FAILURES))
+    ids = desk.chosen(FailureFilter.model_validate(_pairs(all_of)).filter())
     if expected is not None and len(ids) > expected:
         # More than were on the page when the button was pressed are not what was meant.
         ids = ids[:expected]
@@ -96,7 +95,7 @@ def _meant(desk: Desk, events: list[UUID], all_of: str, expected: int | None) ->
 
 def _pairs(query: str) -> dict[str, str]:
     try:
-        return dict(parse_qsl(query, max_num_fields=20))
+        return dict(parse_qsl(query, max_num_fields=20, strict_parsing=bool(query)))
     except ValueError:
         raise RequestRefused("all_of", "is no filter of this page") from None
 

@@ -1,6 +1,8 @@
 """The review page: a form that works without scripts, and the calls with which the page's script never lets anybody wait."""
 
 import time
+from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
@@ -10,11 +12,11 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from contracts.errors import EventInvalid, RequestRefused
 from contracts.labels import Choice, Effect, NewLabel, Origin
-from contracts.review import Holder, ReviewItem
+from contracts.review import Holder, ReviewItem, Wish
 from dlq_review.desk import Desk
 from dlq_review.text import jsonable
 from dlq_review.web.pages import render
-from dlq_review.web.visitors import Reviewer, TheDesk
+from dlq_review.web.visitors import NotAllowed, Reviewer, TheDesk, Visitor
 from dlq_review.web.wishes import WishFields, WishQuery
 
 AHEAD = 10
@@ -61,7 +63,7 @@ class Held(BaseModel):
 def review(request: Request, desk: TheDesk, visitor: Reviewer, fields: WishQuery) -> Response:
     """Show the first picture; the script of the page takes the next ones."""
     page = uuid4()
-    items = desk.take(Holder(visitor.account.account_id, page), fields.wish(), 1)
+    items = desk.take(Holder(visitor.account.account_id, page), wished(visitor, fields), 1)
     told: dict[str, Any] = {
         "desk": page,
         "fields": fields,
@@ -95,7 +97,7 @@ def answer(
 @router.post("/review/take")
 def take(desk: TheDesk, visitor: Reviewer, wanted: Take) -> Response:
     """Lease more items for a page."""
-    items = desk.take(Holder(visitor.account.account_id, wanted.desk), wanted.wish(), wanted.count)
+    items = desk.take(Holder(visitor.account.account_id, wanted.desk), wished(visitor, wanted), wanted.count)
     waiting = sum(desk.browser.counts()["review"].values())
     return JSONResponse({"items": [_shown(item) for item in items], "waiting": waiting})
 
@@ -134,7 +136,7 @@ def around(request: Request, desk: TheDesk, visitor: Reviewer, event_id: UUID) -
 def grid(request: Request, desk: TheDesk, visitor: Reviewer, fields: WishQuery, done: str = "") -> Response:
     """Show twenty items that the model sees alike."""
     page = uuid4()
-    items = desk.lane.take(Holder(visitor.account.account_id, page), fields.wish(alike=True), GRID)
+    items = desk.lane.take(Holder(visitor.account.account_id, page), wished(visitor, fields, alike=True), GRID)
     labels = {item.event_id: uuid4() for item in items}
     undo = [part for part in done.split(",") if part][:GRID]
     told: dict[str, Any] = {"desk": page, "fields": fields, "shown_at": _now_ms(), "undo": undo}
@@ -180,9 +182,24 @@ def undo(
     return RedirectResponse(target, 303)
 
 
+def wished(visitor: Visitor, fields: WishFields, *, alike: bool = False) -> Wish:
+    """Return what a visitor may wish for; raises NotAllowed: whether one item can be had would tell a reviewer if it is closed."""
+    if fields.event is not None and not visitor.may_ops:
+        raise NotAllowed
+    return fields.wish(alike=alike)
+
+
 def blind(effect: Effect) -> str:
     """Return what a reviewer may know of an effect: more would tell gold items, and what others answered."""
-    return effect.value if effect in {Effect.REPEATED, Effect.REOPENED} else "taken"
+    return effect.value if effect is Effect.REPEATED else "taken"
+
+
+def blinded(effects: Mapping[str, int]) -> dict[str, int]:
+    """Return how many labels had which effect, as far as a reviewer may know."""
+    told: Counter[str] = Counter()
+    for effect, count in effects.items():
+        told[blind(Effect(effect))] += count
+    return dict(told)
 
 
 def _result(desk: Desk, holder: Holder, action: Action) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from contracts.categories import Category
+from contracts.errors import RequestRefused
 from contracts.labels import Choice
 from contracts.review import Filter, Lane, Order, Wish
 
@@ -64,6 +65,21 @@ class FilterFields(BaseModel):
         return Filter(
             lane or self.lane, state, self.reason, self.sensor, self.category, self.answer, self.since, self.until, self.text
         )
+
+
+class FailureFilter(FilterFields):
+    """Which failures are to be moved: what is not understood must not mean all of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lane: Lane = Lane.FAILURES
+
+    def filter(self, lane: Lane | None = None) -> Filter:
+        """Return the filter; raises RequestRefused for what failures do not have."""
+        foreign = {"lane": self.lane is not Lane.FAILURES, "category": self.category, "answer": self.answer}
+        if wrong := [name for name, given in foreign.items() if given]:
+            raise RequestRefused(f"filter.{wrong[0]}", "is of the review lane; failures have reason, sensor, since, until, text")
+        return super().filter(lane or Lane.FAILURES)
 
 
 WishQuery = Annotated[WishFields, Query()]

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from contracts.accounts import Role
+from contracts.labels import Choice
 
 
 def test_a_label_for_an_item_that_is_closed_and_other_wrong_things_are_said(house):
@@ -52,7 +53,7 @@ def test_labels_go_out_to_label_studio_and_come_back_once(house):
     token = house.desk.accounts.issue("api", house.account("studio").account_id, 600)
     tool = house.client()
     tool.headers["authorization"] = f"Bearer {token}"
-    assert tool.post("/api/v1/label-studio/tasks", json=tasks).json() == {"effects": {"closed": 3}, "refused": []}
+    assert tool.post("/api/v1/label-studio/tasks", json=tasks).json() == {"effects": {"taken": 3}, "refused": []}
     assert tool.post("/api/v1/label-studio/tasks", json=tasks).json()["effects"] == {"repeated": 3}
     closed = olga.get("/api/v1/label-studio/tasks?state=labelled").json()
     assert {task["annotations"][0]["result"][0]["value"]["choices"][0] for task in closed} == {"glass"}
@@ -93,7 +94,7 @@ def test_telling_the_same_actions_twice_changes_nothing_and_a_bad_one_holds_up_n
         ],
     }
     once = rita.post("/review/actions", json=batch).json()["results"]
-    assert [result.get("effect", "error") for result in once] == ["taken", "reopened", "taken", "error"]
+    assert [result.get("effect", "error") for result in once] == ["taken", "taken", "taken", "error"]
     twice = rita.post("/review/actions", json=batch).json()["results"]
     assert [result.get("effect", "error") for result in twice] == ["repeated", "repeated", "repeated", "error"]
     correction = {"choice": "paper", "label_id": str(uuid4()), "replaces": ids[2]}
@@ -110,7 +111,7 @@ def test_a_label_of_no_time_of_this_fleet_is_refused_and_one_of_the_future_is_of
     task = {"data": {"event_id": str(event_id)}, "annotations": [{"created_at": moment, "result": [result]}]}
     assert rita.post("/api/v1/label-studio/tasks", json=[task]).status_code == 422
     task["annotations"][0]["created_at"] = "2090-01-01T00:00:00Z"
-    assert rita.post("/api/v1/label-studio/tasks", json=[task]).json()["effects"] == {"closed": 1}
+    assert rita.post("/api/v1/label-studio/tasks", json=[task]).json()["effects"] == {"taken": 1}
     (row,) = house.sql.execute("SELECT labelled_at <= now() FROM labels")
     assert row == (True,)
 
@@ -131,3 +132,36 @@ def test_a_reviewer_cannot_look_up_which_items_are_closed_and_what_others_said(h
         return re.sub(r'datetime="[^"]*"|title="[^"]*"|\d+\xa0s ago', "", page)
 
     assert alike(closed) == alike(waiting)
+
+
+@pytest.mark.parametrize("wrong", [{"resaon": "poison"}, {"category": "glass"}, {"answer": "glass"}, {"lane": "review"}])
+def test_a_filter_that_is_not_understood_moves_nothing(house, wrong):
+    house.fail()
+    olga = house.client("olga", Role.OPS)
+    for call in ("redrive", "discard"):
+        more = {"reason": "old"} if call == "discard" else {}
+        answer = olga.post(f"/api/v1/failures/{call}", json={"filter": wrong} | more)
+        assert answer.status_code == 422
+        assert next(iter(wrong)) in answer.json()["error"]
+    form = {"csrf": olga.headers["x-csrf-token"], "reason": "old"}
+    for all_of in ("garbage", "&".join(f"{name}={value}" for name, value in wrong.items())):
+        assert olga.post("/failures/discard", data=form | {"all_of": all_of}).status_code == 422
+    assert house.sql.execute("SELECT state FROM failures").fetchall() == [("open",)]
+
+
+def test_what_came_of_a_reviewers_answer_tells_nothing_of_others_or_of_gold(house):
+    plain, gold, answered = house.file(3)
+    house.says("adam", gold, Choice.METAL)
+    house.desk.quality.set_gold(gold, Choice.METAL, house.holder("adam").account_id)
+    house.says("rolf", answered, Choice.GLASS)
+    rita = house.client("rita")
+    told = []
+    for event_id in (plain, gold, answered):
+        label_id = str(uuid4())
+        said = {"kind": "label", "event_id": str(event_id), "label_id": label_id, "choice": "glass"}
+        undone = {"kind": "label", "event_id": str(event_id), "label_id": str(uuid4()), "replaces": label_id}
+        results = rita.post("/review/actions", json={"desk": str(uuid4()), "actions": [said, undone]}).json()["results"]
+        told.append([(result["effect"], bool(result["item"])) for result in results])
+    assert told == [[("taken", False), ("taken", True)]] * 3
+    assert rita.get(f"/review?event={plain}").status_code == 403
+    assert house.client("olga", Role.OPS).get(f"/review?event={plain}").status_code == 200

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -9,11 +10,12 @@ import pytest
 
 from adapters.memory_queue import MemoryMessageQueue
 from contracts.accounts import Actor
-from contracts.errors import RequestRefused
+from contracts.errors import QueueFull, RequestRefused
 from contracts.messages import Message
 from contracts.names import OutcomeKind
 from contracts.review import Filter, Lane
 from dlq_review.drain import DeadLetterDrain
+from dlq_review.reconcile import reconcile
 from tests.desk_house import ago
 from tests.makers import an_outcome
 
@@ -169,3 +171,45 @@ def test_a_letter_that_cannot_be_read_and_comes_again_stays_put_away(house):
     house.desk.failures.discard([event_id], OPS, "rubbish")
     assert drain.take_one(0)
     assert house.sql.execute("SELECT state, rounds FROM failures").fetchall() == [("discarded", 1)]
+
+
+def test_a_failure_that_ends_a_redriven_event_once_more_is_before_people_again(house):
+    event = house.event()
+    late = an_outcome(event, OutcomeKind.FAILURE)
+    house.worker.record([late], uuid4())
+    house.desk.letters.file([late.dead_letter])
+    house.desk.redrive([event.event_id], OPS)
+    assert house.desk.letters.file([late.dead_letter]) == 0
+    house.worker.record([late], uuid4())  # by a worker that was cut off, and never heard that it was recorded
+    house.sql.execute("UPDATE outcomes SET decided_at = now() - interval '1 h'")
+    assert reconcile(house.desk.letters, house.telemetry) == 1
+    row = house.sql.execute("SELECT state, rounds FROM failures WHERE event_id = %s", (event.event_id,)).fetchone()
+    assert row == ("open", 2)
+    assert reconcile(house.desk.letters, house.telemetry) == 0
+    assert house.desk.redrive([event.event_id], OPS).reopened == [event.event_id]
+
+
+def test_putting_away_and_opening_again_at_the_same_time_do_not_wait_for_each_other_in_a_ring(house):
+    for _ in range(3):
+        ids = [house.fail().event_id for _ in range(150)]
+        house.sql.execute("UPDATE failures SET detail = 'moved' WHERE event_id = ANY(%s)", (sorted(ids, reverse=True),))
+        with ThreadPoolExecutor(3) as threads:
+            jobs = [
+                threads.submit(house.desk.failures.discard, list(reversed(ids)), OPS, "why"),
+                threads.submit(house.desk.failures.sent_again, ids[::2] + ids[1::2], OPS),
+                threads.submit(house.desk.redrive, ids, OPS),
+            ]
+            for job in jobs:
+                job.result()
+
+
+def test_a_queue_that_is_full_changes_nothing_in_a_mixed_redrive(house):
+    failed, refused = house.fail(), house.refused(signature="v1:1:00")
+
+    class Full(MemoryMessageQueue):
+        def publish(self, messages):
+            raise QueueFull
+
+    with pytest.raises(QueueFull):
+        replace(house.desk, edge_queue=Full()).redrive([failed.event_id, refused], OPS)
+    assert house.sql.execute("SELECT DISTINCT state FROM failures").fetchall() == [("open",)]

@@ -9,6 +9,8 @@ import pytest
 from contracts.errors import LabelRefused
 from contracts.labels import Choice, Effect
 from contracts.review import Wish
+from dlq_review.importing import import_labels
+from dlq_review.label_studio import read_tasks, to_task
 
 
 def test_who_takes_a_label_back_does_not_take_the_item_from_who_looks_at_it(house):
@@ -107,3 +109,41 @@ def test_neither_an_early_label_nor_the_filing_misses_the_other(house):
 def test_an_event_that_nobody_knows_is_refused(house):
     with pytest.raises(LabelRefused, match="event_id"):
         house.says("rita", uuid4(), Choice.GLASS)
+
+
+def test_who_answered_late_is_heard_when_a_third_opinion_is_wanted(house):
+    (event_id,) = house.file()
+    house.sql.execute("UPDATE review_items SET wanted = 2")
+    house.says("ann", event_id, Choice.PLASTIC)
+    house.says("bob", event_id, Choice.PAPER)
+    _, taken_back = house.says("cid", event_id, Choice.PLASTIC)
+    assert house.state(event_id) == ("labelled", "plastic")
+    house.says("dan", event_id, Choice.PAPER)
+    house.says("cid", event_id, None, replaces=taken_back)
+    assert house.state(event_id) == ("labelled", "paper")
+
+
+def test_a_letter_that_comes_again_overrules_nothing(house):
+    gold, twice = house.event(), house.event()
+    letters = [house.letter(gold), house.letter(twice)]
+    house.desk.letters.file(letters)
+    house.sql.execute("UPDATE review_items SET wanted = 2 WHERE event_id = %s", (twice.event_id,))
+    house.says("ann", twice.event_id, Choice.GLASS)
+    house.says("ann", gold.event_id, Choice.GLASS)
+    house.sql.execute("UPDATE review_items SET state = 'open', resolved = NULL WHERE event_id = %s", (gold.event_id,))
+    house.desk.letters.file(letters)
+    assert house.state(twice.event_id) == ("open", None)
+    assert house.state(gold.event_id) == ("open", None)
+
+
+def test_an_answer_that_went_out_and_comes_back_in_another_file_counts_once(house):
+    (event_id,) = house.file()
+    house.sql.execute("UPDATE review_items SET wanted = 2")
+    house.says("ann", event_id, Choice.GLASS)
+    task = to_task(house.desk.browser.show(event_id), "http://desk")
+    assert "completed_by" not in task["annotations"][0]
+    for forgotten in ("", "label_id"):  # another tool keeps what it knows of
+        task["annotations"][0].pop(forgotten, None)
+        brought = read_tasks([task])
+        assert import_labels(house.desk.labels, brought, house.account(f"tool{forgotten}").account_id)[0] == {"repeated": 1}
+    assert house.state(event_id) == ("open", None)

@@ -7,7 +7,7 @@ from uuid import uuid4
 from contracts.categories import Category
 from contracts.labels import Choice, NewLabel, Origin
 from contracts.names import OutcomeKind
-from contracts.review import Order, Wish
+from contracts.review import MOST_HELD, Order, Wish
 from tests.desk_house import scores_of
 from tests.makers import an_event, an_outcome
 
@@ -123,3 +123,28 @@ def test_what_the_queue_lost_comes_back(house):
     assert reconcile(house.desk.letters, house.telemetry, 0.0) == 2
     assert reconcile(house.desk.letters, house.telemetry, 0.0) == 0
     assert house.desk.browser.counts() == {"review": {"low_confidence": 2}, "failures": {"image_missing": 1}}
+
+
+def test_only_what_one_had_before_is_to_be_had_again(house):
+    first, second = house.file(2)
+    rita = house.holder("rita")
+    assert house.desk.lane.retake(rita, first) is None
+    house.desk.lane.skip(rita, first)
+    assert house.desk.lane.retake(rita, first).event_id == first
+    _, label_id = house.says("rita", second, Choice.GLASS)
+    assert house.desk.lane.retake(rita, second) is None
+    house.says("rolf", second, Choice.PAPER)
+    house.says("rita", second, None, replaces=label_id)
+    assert house.desk.lane.retake(rita, second).event_id == second  # closed or not: that would tell what rolf said
+
+
+def test_a_hundred_items_are_the_most_however_many_pages_ask_at_once(house):
+    ids = house.file(160)
+    for event_id in ids:
+        house.desk.lane.skip(house.holder("rita"), event_id)
+    pages = [house.holder("rita") for _ in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        for job in [threads.submit(house.desk.lane.retake, pages[place % 8], one) for place, one in enumerate(ids)]:
+            job.result()
+    (held,) = house.sql.execute("SELECT count(*) FROM review_items WHERE lease_until > now()").fetchone()
+    assert held == MOST_HELD

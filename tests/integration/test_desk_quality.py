@@ -109,3 +109,13 @@ def test_the_audit_sample_is_a_random_share_with_its_probability_and_repeats_not
         house.says("rita", event_id, Choice.PLASTIC)
     (audit,) = house.desk.quality.audit(datetime(2000, 1, 1, tzinfo=UTC))
     assert (audit["labels"], audit["right_ones"], audit["stands_for"]) == (10, 10, pytest.approx(10 / share))
+
+
+def test_a_share_that_rises_gives_nobody_a_second_chance(house):
+    events = [house.event() for _ in range(400)]
+    house.worker.record([an_outcome(event) for event in events], uuid4())
+    house.sql.execute("UPDATE audit_sampling SET seen_through = now() - interval '1 min'")
+    few = house.desk.quality.sample(0.1)
+    assert 15 < few < 80
+    assert house.desk.quality.sample(0.1) == 0
+    assert house.desk.quality.sample(0.9) == 0
