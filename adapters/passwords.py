@@ -8,6 +8,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from contracts.errors import PasswordTooWeak
 
 _SHORTEST, _LONGEST = 12, 512
+_SHORTEST_NAME = 4
+"""Of a shorter name nearly every password holds the letters."""
 
 
 class Argon2Passwords:
@@ -23,7 +25,8 @@ class Argon2Passwords:
         """Return the hash of a password for the account `name`; raises PasswordTooWeak."""
         if not _SHORTEST <= len(password) <= _LONGEST:
             raise PasswordTooWeak("password", f"has {len(password)} characters; {_SHORTEST} to {_LONGEST} are taken")
-        if len(set(password)) < _SHORTEST // 2 or name.lower() in password.lower():
+        named = len(name) >= _SHORTEST_NAME and name.lower() in password.lower()
+        if len(set(password)) < _SHORTEST // 2 or named:
             raise PasswordTooWeak("password", "repeats itself or holds the account's name")
         with self._turns:
             return self._hasher.hash(password)

@@ -85,7 +85,7 @@ def _read_annotation(event_id: UUID, annotation: Mapping[str, Any], where: str) 
         choice = Choice(str(chosen[0][0]).strip().lower().replace(" ", "_"))
     except ValueError:
         raise RequestRefused(f"{where}.result", f"holds the choice {chosen[0][0]!r:.60}; there is " + ", ".join(Choice)) from None
-    identity = f"{event_id}:{annotation.get('id')}:{choice.value}"
+    identity = f"{event_id}:{_own_id(annotation, where)}:{choice.value}"
     lead_s = annotation.get("lead_time")
     took = int(lead_s * 1000) if isinstance(lead_s, int | float) and 0 <= lead_s < 1e6 else None
     return Annotation(event_id, _label_id(annotation, results), identity, choice, took, _time(annotation.get("created_at"), where))
@@ -96,6 +96,15 @@ def _label_id(annotation: Mapping[str, Any], results: list[Any]) -> UUID | None:
         with suppress(ValueError):
             return UUID(str(text))
     return None
+
+
+def _own_id(annotation: Mapping[str, Any], where: str) -> str:
+    text = str(annotation.get("id"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise RequestRefused(f"{where}.id", "holds half a character") from None
+    return text
 
 
 def _is_choice(result: object) -> bool:

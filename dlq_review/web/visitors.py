@@ -150,9 +150,16 @@ async def _meant(request: Request, person: Visitor) -> None:
     check_origin(request)
     said = request.headers.get("x-csrf-token")
     if said is None and request.headers.get("content-type", "").startswith(_FORMS):
-        said = str((await request.form()).get("csrf", ""))
-    if not hmac.compare_digest((said or "").encode(), person.csrf.encode()):
+        said = await _said_in_form(request)
+    if not hmac.compare_digest((said or "").encode(errors="replace"), person.csrf.encode()):
         raise NotMeant
+
+
+async def _said_in_form(request: Request) -> str:
+    try:
+        return str((await request.form()).get("csrf", ""))
+    except UnicodeError:  # the form names its own charset, and may name one that decodes nothing
+        raise NotMeant from None
 
 
 def _mac(key: str, text: str) -> str:

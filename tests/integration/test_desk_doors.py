@@ -147,5 +147,14 @@ def test_a_request_that_no_page_of_the_desk_made_changes_nothing(house):
     assert row == (1,)
 
 
+@pytest.mark.parametrize(("charset", "said"), [("unicode_escape", r"\ud800"), ("utf-7", "+2AA-"), ("undefined", "x")])
+def test_a_form_in_a_charset_that_decodes_to_no_text_is_not_meant(house, charset, said):
+    client = house.client("rita")
+    del client.headers["x-csrf-token"]
+    form = f'--b\r\ncontent-disposition: form-data; name="csrf"\r\n\r\n{said}\r\n--b--\r\n'
+    kind = {"content-type": f"multipart/form-data; boundary=b; charset={charset}"}
+    assert client.post("/leave", content=form, headers=kind).status_code == 403
+
+
 def test_another_name_for_this_server_is_refused(house):
     assert house.client("rita").get("/review", headers={"host": "evil.example"}).status_code == 400

@@ -7,12 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
+from adapters.passwords import Argon2Passwords
+from contracts.errors import PasswordTooWeak, RequestRefused
 from contracts.labels import Choice, resolve
 from dlq_review.agreement import by_answer, by_reviewer, cohens_kappa
 from dlq_review.forecast import fitting, hours_until_empty, loads
 from dlq_review.label_studio import read_tasks
 from dlq_review.text import plain
 
+HALF_A_CHARACTER = {"id": "\ud800", "result": [{"value": {"choices": ["paper"]}}]}
 ANSWERS = st.sampled_from(["glass", "metal", "paper"])
 
 
@@ -93,11 +96,20 @@ def test_strangers_text_is_one_line_without_marks_that_turn_it(text):
             "tasks[0].annotations[0].result",
         ),
         ([{"data": {"event_id": "0199b5a0-0000-7000-8000-000000000001"}, "annotations": [3]}], "tasks[0].annotations[0]"),
+        (
+            [{"data": {"event_id": "0199b5a0-0000-7000-8000-000000000001"}, "annotations": [HALF_A_CHARACTER]}],
+            "tasks[0].annotations[0].id",
+        ),
     ],
 )
 def test_a_task_that_cannot_be_read_is_named(tasks, field):
-    from contracts.errors import RequestRefused
-
     with pytest.raises(RequestRefused) as refused:
         read_tasks(tasks)
     assert refused.value.field == field
+
+
+def test_a_password_may_hold_letters_that_a_short_name_has_and_no_longer_name():
+    passwords = Argon2Passwords()
+    assert passwords.matches("correct horse battery", passwords.hash("correct horse battery", "e"))
+    with pytest.raises(PasswordTooWeak, match="name"):
+        passwords.hash("correct Rita battery", "rita")
