@@ -23,18 +23,29 @@ _USE_LINK = f"""
 WITH used AS (
     DELETE FROM credentials WHERE token_sha256 = %s AND kind = 'link' AND expires_at > now() RETURNING account_id
 )
-SELECT {_ACCOUNT} FROM used JOIN accounts USING (account_id) WHERE disabled_at IS NULL
+SELECT {_ACCOUNT}, password_hash FROM used JOIN accounts USING (account_id) WHERE disabled_at IS NULL
 """  # noqa: S608 - as above
 _ISSUE = """
 INSERT INTO credentials (token_sha256, kind, account_id, expires_at, note)
 VALUES (%s, %s, %s, now() + make_interval(secs => %s), %s)
 """
-_FORGET = "DELETE FROM credentials WHERE expires_at < now()"
-_FAILURES = """
-SELECT count(*) FILTER (WHERE name = %(name)s), count(*)
-FROM login_failures WHERE address = %(address)s AND failed_at > now() - interval '15 min'
+# A change of the account either is seen here, or waits for this and then ends the session.
+_OPEN = """
+INSERT INTO credentials (token_sha256, kind, account_id, expires_at, note)
+SELECT %s, 'session', account_id, now() + make_interval(secs => %s), %s
+FROM accounts WHERE account_id = %s AND disabled_at IS NULL AND password_hash IS NOT DISTINCT FROM %s FOR SHARE
+RETURNING true
 """
-_MOST_OF_ONE, _MOST_OF_ADDRESS = 5, 30
+_END = "DELETE FROM credentials WHERE account_id = %s"
+_FORGET = "DELETE FROM credentials WHERE expires_at < now()"
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('waste-logins'), hashtext(%(address)s))"
+_TRY = """
+INSERT INTO login_failures (name, address)
+SELECT %(name)s, %(address)s WHERE (
+    SELECT count(*) FILTER (WHERE name = %(name)s) < 5 AND count(*) < 30
+    FROM login_failures WHERE address = %(address)s AND failed_at > now() - interval '15 min'
+) RETURNING true
+"""
 
 
 class PostgresAccounts:
@@ -57,10 +68,12 @@ class PostgresAccounts:
 
     def find(self, name: str) -> tuple[Account, str | None] | None:
         """Return the account of a name that may enter, with its password's hash."""
+        if not name.isascii():  # nobody's, and Postgres may take its letters for others: i may be the lower case of İ
+            return None
         query = f"SELECT {_ACCOUNT}, password_hash FROM accounts WHERE lower(name) = lower(%s) AND disabled_at IS NULL"  # noqa: S608
         with connected(self._pool) as connection:
             row = connection.execute(query, (name,)).fetchone()
-        return (Account(row[0], row[1], Role(row[2])), row[3]) if row else None
+        return _with_hash(row)
 
     def change(
         self, name: str, *, role: Role | None = None, password_hash: str | None = None, disabled: bool | None = None
@@ -72,10 +85,14 @@ class PostgresAccounts:
                     ELSE disabled_at END
             WHERE lower(name) = lower(%(name)s) RETURNING {_ACCOUNT}
         """  # noqa: S608 - the only insertion is a constant of this module
-        query = (
-            f"WITH a AS ({query}), ended AS (DELETE FROM credentials c USING a WHERE c.account_id = a.account_id) SELECT * FROM a"  # noqa: S608
-        )
-        return self._account(query, {"name": name, "role": role, "hash": password_hash, "disabled": disabled})
+        values = {"name": name, "role": role, "hash": password_hash, "disabled": disabled}
+        with connected(self._pool) as connection, connection.transaction():
+            row = connection.execute(query, values).fetchone()
+            if row is None:
+                return None
+            # A statement of its own: it sees what was issued while the one above waited.
+            connection.execute(_END, (row[0],))
+        return _as_account(*row)
 
     def everyone(self) -> list[dict[str, Any]]:
         """Return all accounts, with when each was last seen."""
@@ -95,13 +112,23 @@ class PostgresAccounts:
             connection.execute(_ISSUE, (_digest(token), kind, account_id, lifetime_s, note[:200]))
         return token
 
+    def open_session(self, account_id: UUID, password_hash: str | None, lifetime_s: float, note: str = "") -> str | None:
+        """Return a new session's secret; None if the account is locked by now, or its password not that of `password_hash`."""
+        token = secrets.token_urlsafe(32)
+        with connected(self._pool) as connection:
+            connection.execute(_FORGET)
+            values = (_digest(token), lifetime_s, note[:200], account_id, password_hash)
+            return token if connection.execute(_OPEN, values).fetchone() else None
+
     def account_of(self, kind: str, token: str) -> Account | None:
         """Return whom a secret belongs to, if it still opens the desk."""
         return self._account(_BY_TOKEN, {"digest": _digest(token), "kind": kind})
 
-    def use_link(self, token: str) -> Account | None:
-        """Return whom a one-time link belongs to, and make it worthless."""
-        return self._account(_USE_LINK, (_digest(token),))
+    def use_link(self, token: str) -> tuple[Account, str | None] | None:
+        """Return whom a one-time link belongs to, with the password's hash, and make the link worthless."""
+        with connected(self._pool) as connection:
+            row = connection.execute(_USE_LINK, (_digest(token),)).fetchone()
+        return _with_hash(row)
 
     def revoke(self, token: str) -> None:
         """Make a secret worthless."""
@@ -109,18 +136,18 @@ class PostgresAccounts:
             connection.execute("DELETE FROM credentials WHERE token_sha256 = %s", (_digest(token),))
 
     def may_try(self, name: str, address: str) -> bool:
-        """Count an attempt to log in as failed until `succeeded`, and return whether it may be made at all.
+        """Return whether an attempt to log in may be made; one that may is counted as failed until `succeeded`.
 
-        Counted first: a thousand attempts at the same moment would otherwise all find the count at zero. By address, not by
-        name alone: whoever guesses from everywhere would lock the owner out, and learn nothing of a password of 12 letters.
+        One at a time of an address: a thousand attempts at the same moment would otherwise all find the count at zero. What may
+        not be made is not counted: it would fill the table. By address, not by name alone: whoever guesses from everywhere
+        would lock the owner out, and learn nothing of a password of 12 letters.
         """
         values = {"name": name.lower()[:100], "address": address}
         with connected(self._pool) as connection:
             connection.execute("DELETE FROM login_failures WHERE failed_at < now() - interval '1 day'")
-            connection.execute("INSERT INTO login_failures (name, address) VALUES (%(name)s, %(address)s)", values)
-            row = connection.execute(_FAILURES, values).fetchone()
-        of_name, of_address = row or (0, 0)
-        return bool(of_name <= _MOST_OF_ONE and of_address <= _MOST_OF_ADDRESS)
+            with connection.transaction():
+                connection.execute(_ONE_AT_A_TIME, values)
+                return connection.execute(_TRY, values).fetchone() is not None
 
     def succeeded(self, name: str, address: str) -> None:
         """Forget the failed logins of a name from an address."""
@@ -135,6 +162,10 @@ class PostgresAccounts:
 
 def _as_account(account_id: UUID, name: str, role: str) -> Account:
     return Account(account_id, name, Role(role))
+
+
+def _with_hash(row: tuple[Any, ...] | None) -> tuple[Account, str | None] | None:
+    return (_as_account(*row[:3]), row[3]) if row else None
 
 
 def _digest(token: str) -> bytes:

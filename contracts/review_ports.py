@@ -127,17 +127,20 @@ class Accounts(Protocol):
     def issue(self, kind: str, account_id: UUID, lifetime_s: float, note: str = "") -> str:
         """Return a new secret of a kind (session, link, api) that opens the desk for `lifetime_s`."""
 
+    def open_session(self, account_id: UUID, password_hash: str | None, lifetime_s: float, note: str = "") -> str | None:
+        """Return a new session's secret; None if the account is locked by now, or its password not that of `password_hash`."""
+
     def account_of(self, kind: str, token: str) -> Account | None:
         """Return whom a secret belongs to, if it still opens the desk."""
 
-    def use_link(self, token: str) -> Account | None:
-        """Return whom a one-time link belongs to, and make it worthless."""
+    def use_link(self, token: str) -> tuple[Account, str | None] | None:
+        """Return whom a one-time link belongs to, with the password's hash, and make the link worthless."""
 
     def revoke(self, token: str) -> None:
         """Make a secret worthless."""
 
     def may_try(self, name: str, address: str) -> bool:
-        """Count an attempt to log in as failed until `succeeded`, and return whether it may be made at all."""
+        """Return whether an attempt to log in may be made; one that may is counted as failed until `succeeded`."""
 
     def succeeded(self, name: str, address: str) -> None:
         """Forget the failed logins of a name from an address."""

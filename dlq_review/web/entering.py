@@ -33,11 +33,11 @@ def sign_in(
     if request.app.state.doors.by_proxy:
         raise NotAllowed
     try:
-        account = check_password(desk, name, password, address_of(request))
+        found = check_password(desk, name, password, address_of(request))
+        return _opened(request, desk, found, _local(next), "sign in")
     except (LoginRefused, LoginsTooMany) as error:
         status = 429 if isinstance(error, LoginsTooMany) else 401
         return render(request, "enter.html", status=status, next=_local(next), problem=error.detail, name=name)
-    return _opened(request, desk, account, _local(next), "sign in")
 
 
 @router.get("/enter/link")
@@ -50,11 +50,12 @@ def link(request: Request, token: str = "") -> Response:
 def enter_by_link(request: Request, desk: TheDesk, token: Annotated[str, Form(max_length=200)]) -> Response:
     """Enter by a one-time link."""
     check_origin(request)
-    account = desk.accounts.use_link(token)
-    if account is None:
-        problem = "This link was used before, or its time is over. Ask for another one."
-        return render(request, "enter.html", status=401, problem=problem, next="/")
-    return _opened(request, desk, account, "/", "enter by link")
+    try:
+        if (found := desk.accounts.use_link(token)) is None:
+            raise LoginRefused("This link was used before, or its time is over. Ask for another one.")
+        return _opened(request, desk, found, "/", "enter by link")
+    except LoginRefused as error:
+        return render(request, "enter.html", status=401, problem=error.detail, next="/")
 
 
 @router.post("/leave")
@@ -67,8 +68,8 @@ def leave(request: Request, desk: TheDesk, _: Reviewer) -> Response:
     return answer
 
 
-def check_password(desk: Desk, name: str, password: str, address: str) -> Account:
-    """Return whose password it is; raises LoginRefused or LoginsTooMany."""
+def check_password(desk: Desk, name: str, password: str, address: str) -> tuple[Account, str | None]:
+    """Return whose password it is, with its hash; raises LoginRefused or LoginsTooMany."""
     if not desk.accounts.may_try(name, address):
         raise LoginsTooMany("Too many failed logins. Wait a quarter of an hour, or ask an admin for a one-time link.")
     found = desk.accounts.find(name)
@@ -76,12 +77,15 @@ def check_password(desk: Desk, name: str, password: str, address: str) -> Accoun
     if desk.passwords is None or not desk.passwords.matches(password, hashed) or account is None:
         raise LoginRefused("Name or password is wrong.")
     desk.accounts.succeeded(name, address)
-    return account
+    return account, hashed
 
 
-def _opened(request: Request, desk: Desk, account: Account, target: str, action: str) -> Response:
+def _opened(request: Request, desk: Desk, found: tuple[Account, str | None], target: str, action: str) -> Response:
     doors: Doors = request.app.state.doors
-    token = desk.accounts.issue("session", account.account_id, SESSION_S, request.headers.get("user-agent", ""))
+    account, hashed = found
+    token = desk.accounts.open_session(account.account_id, hashed, SESSION_S, request.headers.get("user-agent", ""))
+    if token is None:
+        raise LoginRefused("The account was changed at this moment. Sign in again.")
     desk.failures.note(Actor(account.name, address_of(request)), action)
     answer = RedirectResponse(target, 303)
     answer.set_cookie(doors.cookie, token, int(SESSION_S), path="/", secure=doors.https, httponly=True, samesite="lax")

@@ -27,6 +27,7 @@ CREATE TABLE login_failures (
     failed_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX login_failures_by_time ON login_failures (failed_at);
+CREATE INDEX login_failures_by_address ON login_failures (address, failed_at);
 
 CREATE TABLE actions (
     action_id bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

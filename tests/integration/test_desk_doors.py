@@ -1,13 +1,16 @@
 """Who gets into the desk, as whom, and what no page of the desk asked for."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from contracts.accounts import Role
 from contracts.errors import RequestRefused
 from dlq_review.people import login_link
+from tests.conftest import wait_for
 from tests.desk_house import PAGES, PASSWORD, URL
 
 
@@ -120,6 +123,52 @@ def test_guesses_from_elsewhere_lock_nobody_out_and_refused_ones_are_many(house)
         house.desk.accounts.may_try("rita", f"10.0.0.{number}")
     assert house.desk.accounts.may_try("rita", "10.0.1.1")
     assert [house.desk.accounts.may_try(f"name{n}", "10.9.9.9") for n in range(40)].count(True) == 30
+
+
+def test_a_try_that_is_refused_leaves_nothing_behind_and_of_many_at_once_no_more_are_taken(house):
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(lambda n: house.desk.accounts.may_try(f"name{n}", "10.9.9.9"), range(100)))
+    assert taken.count(True) == 30
+    assert house.sql.execute("SELECT count(*) FROM login_failures").fetchone() == (30,)
+
+
+@pytest.mark.parametrize("name", ["r\u0130ta", "r\u0131ta"])
+def test_a_name_that_postgres_could_take_for_another_is_nobodys(house, name):
+    house.account("rita")
+    assert house.desk.accounts.find(name) is None
+
+
+@pytest.mark.parametrize("change", [{"password_hash": "another"}, {"disabled": True}])
+@pytest.mark.parametrize("way", ["password", "link"])
+def test_what_is_opened_while_its_account_changes_stays_closed(house, monkeypatch, way, change):
+    house.account("rita")
+    house.desk.accounts.change("rita", password_hash=house.desk.passwords.hash(PASSWORD, "rita"))
+    token = login_link(house.desk, "rita", URL).partition("token=")[2]
+    opens = house.desk.accounts.open_session
+
+    def changed_meanwhile(*arguments):
+        house.desk.accounts.change("rita", **change)
+        return opens(*arguments)
+
+    monkeypatch.setattr(house.desk.accounts, "open_session", changed_meanwhile)
+    client = house.client()
+    form = {"name": "rita", "password": PASSWORD} if way == "password" else {"token": token}
+    entered = client.post("/enter" if way == "password" else "/enter/link", data=form, follow_redirects=False)
+    assert entered.status_code == 401
+    house.desk.accounts.change("rita", disabled=False)
+    assert client.get("/history", follow_redirects=False).status_code == 303
+
+
+def test_a_change_that_waits_for_a_session_to_open_ends_it(house):
+    account = house.account("rita")
+    with psycopg.connect(house.urls["review"]) as slow, ThreadPoolExecutor(1) as pool:
+        slow.execute("SELECT FROM accounts FOR SHARE")
+        changed = pool.submit(house.desk.accounts.change, "rita", password_hash="another")
+        wait_for(lambda: house.sql.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() == (1,), 5, "the change")
+        session = house.desk.accounts.open_session(account.account_id, None, 600)
+        slow.rollback()
+        assert changed.result(5) == account
+    assert house.desk.accounts.account_of("session", session) is None
 
 
 @pytest.mark.parametrize("name", ["rita\u3164", "r\u0456ta", "a  b", "", "-x", "a" * 100])
