@@ -1,7 +1,5 @@
 """Passwords as Argon2id hashes (RFC 9106, its second recommended choice: 64 MiB, three passes)."""
 
-from threading import Semaphore
-
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -16,9 +14,8 @@ class Argon2Passwords:
     """Implements `contracts.review_ports.Passwords`."""
 
     def __init__(self) -> None:
-        """Take at most two at a time: each needs 64 MiB and a core, and a flood of logins shall not take all."""
+        """Hash by the library's own choice; each hash takes 64 MiB and a core for its time."""
         self._hasher = PasswordHasher()
-        self._turns = Semaphore(2)
         self._nobodys = self._hasher.hash("nobody's")
 
     def hash(self, password: str, name: str) -> str:
@@ -28,15 +25,13 @@ class Argon2Passwords:
         named = len(name) >= _SHORTEST_NAME and name.lower() in password.lower()
         if len(set(password)) < _SHORTEST // 2 or named:
             raise PasswordTooWeak("password", "repeats itself or holds the account's name")
-        with self._turns:
-            return self._hasher.hash(password)
+        return self._hasher.hash(password)
 
     def matches(self, password: str, hashed: str | None) -> bool:
         """Return whether it is the password; takes as long when there is none to compare with."""
         if len(password) > _LONGEST:
             return False
-        with self._turns:
-            try:
-                return self._hasher.verify(hashed or self._nobodys, password) and hashed is not None
-            except (VerificationError, InvalidHashError):
-                return False
+        try:
+            return self._hasher.verify(hashed or self._nobodys, password) and hashed is not None
+        except (VerificationError, InvalidHashError):
+            return False

@@ -210,7 +210,7 @@ class LoginRefused(FleetError):
 
 
 class LoginsTooMany(FleetError):
-    """There were too many failed logins."""
+    """There were too many failed logins, or there are too many at this moment."""
 
     reason = "logins_too_many"
 

@@ -147,7 +147,7 @@ class Accounts(Protocol):
 
 
 class Passwords(Protocol):
-    """Passwords as hashes."""
+    """Passwords as hashes. Both calls take long and much memory: whoever makes them sees to it that few run at a time."""
 
     def hash(self, password: str, name: str) -> str:
         """Return the hash of a password for the account `name`; raises PasswordTooWeak."""

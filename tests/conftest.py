@@ -90,6 +90,16 @@ def house(stack, database_url, sql, tmp_path):
 
 
 @pytest.fixture
+def served(house):
+    """The house's desk behind a real server."""
+    from tests.desk_house import Served
+
+    served = Served(house)
+    yield served
+    served.stop()
+
+
+@pytest.fixture
 def redis_url(stack):
     """An empty Valkey."""
     redis.Redis.from_url(stack.valkey.url).flushall()

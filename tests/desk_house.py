@@ -167,11 +167,10 @@ class House:
         """Let time pass for leases."""
         self.sql.execute("UPDATE review_items SET lease_until = lease_until - make_interval(secs => %s)", (seconds,))
 
-    def client(self, name=None, role=Role.REVIEWER, **doors):
+    def client(self, name=None, role=Role.REVIEWER, address="testclient", **doors):
         """Return a browser without scripts; signed in if a name is given."""
-        client = TestClient(
-            create_app(self.desk, Doors(public_url=URL, **doors), hosts=["127.0.0.1"]), base_url=URL, raise_server_exceptions=False
-        )
+        app = create_app(self.desk, Doors(public_url=URL, **doors), hosts=["127.0.0.1"])
+        client = TestClient(app, base_url=URL, raise_server_exceptions=False, client=(address, 50_000))
         if name:
             account = found[0] if (found := self.desk.accounts.find(name)) else self.account(name, role)
             client.cookies.set("waste-desk", self.desk.accounts.issue("session", account.account_id, 600))

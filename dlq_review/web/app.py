@@ -71,7 +71,7 @@ def _say(request: Request, status: int, title: str, problem: str) -> Response:
 
 def _not_signed_in(request: Request, _: Exception) -> Response:
     if _wants_json(request) or request.method != "GET" or request.url.path.startswith("/pictures/"):
-        return _say(request, 401, "Signed out", "Nobody is signed in. What was not saved is kept in this browser; sign in again.")
+        return _say(request, 401, "Signed out", "Nobody is signed in. Nothing was changed. Sign in, and do it once more.")
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(request.url_for("enter").include_query_params(next=target).replace(scheme="", netloc=""), 303)
 

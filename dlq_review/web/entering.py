@@ -1,6 +1,8 @@
 """Signing in by password or one-time link, and out again."""
 
-from typing import Annotated
+from collections.abc import Callable
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import Annotated, TypeVarTuple
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
@@ -9,9 +11,14 @@ from contracts.accounts import Account, Actor
 from contracts.errors import LoginRefused, LoginsTooMany
 from dlq_review.desk import Desk
 from dlq_review.web.pages import render
+from dlq_review.web.threads import Threads
 from dlq_review.web.visitors import SESSION_S, Doors, NotAllowed, Reviewer, TheDesk, address_of, check_origin
 
+_MOST_WAITING = 20
+_SITE_BITS = 64
+Arguments = TypeVarTuple("Arguments")
 router = APIRouter(include_in_schema=False)
+_THREADS = Threads("passwords", 2)  # each takes 64 MiB and a core
 
 
 @router.get("/enter")
@@ -21,7 +28,7 @@ def enter(request: Request, next: str = "/") -> Response:  # noqa: A002 - the na
 
 
 @router.post("/enter")
-def sign_in(
+async def sign_in(
     request: Request,
     desk: TheDesk,
     name: Annotated[str, Form(max_length=100)] = "",
@@ -33,11 +40,14 @@ def sign_in(
     if request.app.state.doors.by_proxy:
         raise NotAllowed
     try:
-        found = check_password(desk, name, password, address_of(request))
-        return _opened(request, desk, found, _local(next), "sign in")
+        return await hashing(_sign_in, request, desk, name, password, _local(next))
     except (LoginRefused, LoginsTooMany) as error:
         status = 429 if isinstance(error, LoginsTooMany) else 401
         return render(request, "enter.html", status=status, next=_local(next), problem=error.detail, name=name)
+
+
+def _sign_in(request: Request, desk: Desk, name: str, password: str, target: str) -> Response:
+    return _opened(request, desk, check_password(desk, name, password, address_of(request)), target, "sign in")
 
 
 @router.get("/enter/link")
@@ -68,15 +78,23 @@ def leave(request: Request, desk: TheDesk, _: Reviewer) -> Response:
     return answer
 
 
+async def hashing(work: Callable[[*Arguments], Response], *arguments: *Arguments) -> Response:
+    """Return what `work` answers that hashes passwords, two of them at a time; raises LoginsTooMany if too many wait."""
+    if _THREADS.waiting >= _MOST_WAITING:
+        raise LoginsTooMany("Too many people sign in at this moment. Try again in a few seconds.")
+    return await _THREADS.run(work, *arguments)
+
+
 def check_password(desk: Desk, name: str, password: str, address: str) -> tuple[Account, str | None]:
     """Return whose password it is, with its hash; raises LoginRefused or LoginsTooMany."""
-    if not desk.accounts.may_try(name, address):
+    site = _site_of(address)
+    if not desk.accounts.may_try(name, site):
         raise LoginsTooMany("Too many failed logins. Wait a quarter of an hour, or ask an admin for a one-time link.")
     found = desk.accounts.find(name)
     account, hashed = found or (None, None)
     if desk.passwords is None or not desk.passwords.matches(password, hashed) or account is None:
         raise LoginRefused("Name or password is wrong.")
-    desk.accounts.succeeded(name, address)
+    desk.accounts.succeeded(name, site)
     return account, hashed
 
 
@@ -90,6 +108,17 @@ def _opened(request: Request, desk: Desk, found: tuple[Account, str | None], tar
     answer = RedirectResponse(target, 303)
     answer.set_cookie(doors.cookie, token, int(SESSION_S), path="/", secure=doors.https, httponly=True, samesite="lax")
     return answer
+
+
+def _site_of(address: str) -> str:
+    # Whoever has one address of IPv6 has 2**64 of them.
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(found, IPv6Address) or found.ipv4_mapped:
+        return address
+    return str(IPv6Network((int(found), _SITE_BITS), strict=False))
 
 
 def _local(target: str) -> str:

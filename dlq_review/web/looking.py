@@ -6,8 +6,6 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
@@ -18,6 +16,7 @@ from dlq_review.agreement import by_answer, by_reviewer
 from dlq_review.desk import Desk
 from dlq_review.forecast import fitting, hours_until_empty, loads
 from dlq_review.web.pages import render
+from dlq_review.web.threads import Threads
 from dlq_review.web.visitors import Admin, NotAllowed, Ops, Reviewer, TheDesk, Visitor
 from dlq_review.web.wishes import FilterFields, FilterQuery
 
@@ -25,9 +24,8 @@ _PAGE = 50
 _SIZES = {"small": 320, "large": 1280}
 _DEFAULT_LABELS_AN_HOUR = 600.0
 _OF_OTHERS = frozenset({"state", "resolved", "closed_at", "leased"})
-_PICTURES_AT_ONCE = 8
 router = APIRouter(include_in_schema=False)
-_LIMITER: RunVar[CapacityLimiter] = RunVar("pictures")
+_THREADS = Threads("pictures", 8)
 
 
 @router.get("/")
@@ -62,8 +60,8 @@ def item(request: Request, desk: TheDesk, visitor: Reviewer, event_id: UUID) -> 
 @router.get("/pictures/{event_id}/{size}")
 async def picture(desk: TheDesk, visitor: Reviewer, event_id: UUID, size: str) -> Response:
     """Send an item's picture, made anew by the server; what cannot be shown says why, as text with status 404."""
-    # Threads of their own: a store that hangs shall hold up pictures and nothing else.
-    return await to_thread.run_sync(_picture, desk, visitor, event_id, size, limiter=_limiter())
+    # A store that hangs shall hold up pictures and nothing else.
+    return await _THREADS.run(_picture, desk, visitor, event_id, size)
 
 
 def _picture(desk: Desk, visitor: Visitor, event_id: UUID, size: str) -> Response:
@@ -171,15 +169,6 @@ def backlog_of(desk: Desk, hours_a_day: float, labels_an_hour: float | None) -> 
         "days": days,
         "decisions": sum(row["decisions"] for row in histogram) * each,
     }
-
-
-def _limiter() -> CapacityLimiter:
-    try:
-        return _LIMITER.get()
-    except LookupError:
-        limiter = CapacityLimiter(_PICTURES_AT_ONCE)
-        _LIMITER.set(limiter)
-        return limiter
 
 
 def _speed(desk: Desk) -> float:

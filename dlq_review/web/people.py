@@ -7,11 +7,12 @@ from starlette.responses import RedirectResponse, Response
 
 from contracts.accounts import Role
 from contracts.errors import RequestRefused
+from dlq_review.desk import Desk
 from dlq_review.people import create_account, login_link
 from dlq_review.text import plain
-from dlq_review.web.entering import check_password
+from dlq_review.web.entering import check_password, hashing
 from dlq_review.web.pages import render
-from dlq_review.web.visitors import Admin, Doors, NotAllowed, Reviewer, TheDesk
+from dlq_review.web.visitors import Admin, Doors, NotAllowed, Reviewer, TheDesk, Visitor
 
 router = APIRouter(include_in_schema=False)
 
@@ -63,7 +64,7 @@ def account(request: Request, visitor: Reviewer, said: str = "") -> Response:
 
 
 @router.post("/account/password")
-def password(
+async def password(
     request: Request,
     desk: TheDesk,
     visitor: Reviewer,
@@ -71,6 +72,10 @@ def password(
     old: Annotated[str, Form(max_length=1000)] = "",
 ) -> Response:
     """Set one's own password; who has one has to say it. All that was open is closed, this page too."""
+    return await hashing(_set_password, request, desk, visitor, new, old)
+
+
+def _set_password(request: Request, desk: Desk, visitor: Visitor, new: str, old: str) -> Response:
     doors: Doors = request.app.state.doors
     if desk.passwords is None or doors.by_proxy:
         raise RequestRefused("password", "is not used here")

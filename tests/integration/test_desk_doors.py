@@ -1,9 +1,11 @@
 """Who gets into the desk, as whom, and what no page of the desk asked for."""
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
+import httpx2
 import psycopg
 import pytest
 
@@ -130,6 +132,31 @@ def test_a_try_that_is_refused_leaves_nothing_behind_and_of_many_at_once_no_more
         taken = list(pool.map(lambda n: house.desk.accounts.may_try(f"name{n}", "10.9.9.9"), range(100)))
     assert taken.count(True) == 30
     assert house.sql.execute("SELECT count(*) FROM login_failures").fetchone() == (30,)
+
+
+def test_all_addresses_of_an_ipv6_site_count_as_one_and_those_of_ipv4_each_for_itself(house):
+    def guesses(address):
+        client = house.client(address=address)
+        return [client.post("/enter", data={"name": "rita", "password": "x"}).status_code for _ in range(3)]
+
+    assert guesses("2001:db8:0:1::1") + guesses("2001:db8:0:1:ffff::2") == [401] * 5 + [429]
+    assert guesses("2001:db8:0:2::1") == [401] * 3
+    assert guesses("::ffff:192.0.2.1") + guesses("::ffff:192.0.2.2") == [401] * 6
+
+
+def test_a_flood_of_logins_is_refused_and_holds_up_nobody_who_is_signed_in(house, served, monkeypatch):
+    monkeypatch.setattr(house.desk.accounts, "may_try", lambda *_: True)  # as if each came from elsewhere
+    cookies = {"waste-desk": house.client("rita").cookies["waste-desk"]}
+    guess = {"name": "rita", "password": "x" * 20}
+    with ThreadPoolExecutor(120) as pool, httpx2.Client(base_url=served.url, cookies=cookies, timeout=30) as rita:
+        flood = [pool.submit(httpx2.post, f"{served.url}/enter", data=guess, timeout=30) for _ in range(120)]
+        wait_for(lambda: any(one.done() for one in flood), 10, "the flood")
+        began = time.monotonic()
+        assert rita.get("/account").status_code == 200
+        took_s = time.monotonic() - began
+        statuses = {one.result().status_code for one in flood}
+    assert took_s < 2
+    assert statuses == {401, 429}
 
 
 @pytest.mark.parametrize("name", ["r\u0130ta", "r\u0131ta"])

@@ -10,7 +10,6 @@ from contracts.accounts import Role
 from contracts.categories import CATEGORIES
 from producer.render.scene import render
 from tests.conftest import need
-from tests.desk_house import Served
 from tests.makers import an_event
 
 CHROMIUM = shutil.which("chromium")
@@ -33,13 +32,6 @@ def browser():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=os.geteuid() != 0, args=ARGUMENTS)
         yield browser
         browser.close()
-
-
-@pytest.fixture
-def served(house):
-    served = Served(house)
-    yield served
-    served.stop()
 
 
 @pytest.fixture
