@@ -42,12 +42,6 @@ INSERT INTO outcomes (event_id, kind, sensor_id, captured_at, reason, detail, de
 SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::jsonb[])
 ON CONFLICT (event_id) DO NOTHING
 """
-_REVOKE = """
-INSERT INTO revocations AS r (sensor_id, revoked_through, note) VALUES (%s, %s, %s)
-ON CONFLICT (sensor_id) DO UPDATE SET revoked_through = greatest(r.revoked_through, excluded.revoked_through),
-    note = coalesce(nullif(excluded.note, ''), r.note)
-RETURNING revoked_through
-"""
 
 
 class PostgresIntakeLedger:
@@ -74,9 +68,9 @@ class PostgresIntakeLedger:
         )
 
     def revoked(self) -> dict[str, int]:
-        """Return the last revoked generation of each sensor that has one."""
+        """Return the last generation that is refused, of each sensor that has one."""
         with connected(self._pool) as connection:
-            return dict(connection.execute("SELECT sensor_id, revoked_through FROM revocations").fetchall())
+            return dict(connection.execute("SELECT sensor_id, through FROM refused_generations WHERE through > 0").fetchall())
 
     def live_workers(self) -> int:
         """Count the workers whose heartbeat is young."""
@@ -88,15 +82,6 @@ class PostgresIntakeLedger:
         """Note that dead letters are on their queue."""
         with connected(self._pool) as connection:
             connection.execute(MARK_PUBLISHED, (list(event_ids),))
-
-    def revoke(self, sensor_id: str, through_generation: int, note: str) -> int:
-        """Refuse this sensor's credentials up to and including a generation, and return up to which they are refused now.
-
-        A lower generation than before changes nothing, and an empty note keeps the one that is there.
-        """
-        with connected(self._pool) as connection:
-            row = connection.execute(_REVOKE, (sensor_id, through_generation, note)).fetchone()
-            return int(row[0]) if row else through_generation
 
 
 def _open(connection: Connection[TupleRow], items: Sequence[AcceptedEvent]) -> set[UUID]:

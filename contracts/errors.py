@@ -203,6 +203,12 @@ class LabelRefused(RequestRefused):
     reason = "label_refused"
 
 
+class DeviceRefused(RequestRefused):
+    """This cannot be done to the device."""
+
+    reason = "device_refused"
+
+
 class LoginRefused(FleetError):
     """The name or the password is not right."""
 

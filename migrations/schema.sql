@@ -97,11 +97,30 @@ CREATE TABLE workers (
 
 CREATE TABLE revocations (
     sensor_id       text        PRIMARY KEY,
-    revoked_through integer     NOT NULL CHECK (revoked_through >= 1),
+    revoked_through integer     NOT NULL CHECK (revoked_through >= 0),
     revoked_at      timestamptz NOT NULL DEFAULT now(),
-    note            text        NOT NULL DEFAULT ''
+    note            text        NOT NULL DEFAULT '',
+    next_through    integer     CHECK (next_through >= 1),
+    next_from       timestamptz,
+    CONSTRAINT revocations_next CHECK ((next_through IS NULL) = (next_from IS NULL))
 );
 COMMENT ON TABLE revocations IS 'credentials of this sensor up to and including this generation are refused';
+COMMENT ON COLUMN revocations.next_from IS 'from then on next_through is refused too: the overlap of a rotation ends';
+
+CREATE VIEW refused_generations AS
+    SELECT sensor_id, greatest(revoked_through, CASE WHEN next_from <= now() THEN next_through END) AS through
+    FROM revocations;
+COMMENT ON VIEW refused_generations IS 'up to which generation a sensor''s credentials are refused now';
+
+CREATE TABLE devices (
+    sensor_id  text        PRIMARY KEY,
+    site       text        NOT NULL DEFAULT '',
+    generation integer     NOT NULL CHECK (generation BETWEEN 1 AND 9999),
+    added_at   timestamptz NOT NULL DEFAULT now(),
+    note       text        NOT NULL DEFAULT ''
+);
+COMMENT ON COLUMN devices.site IS 'the place or fleet it belongs to';
+CREATE INDEX devices_by_site ON devices (site, sensor_id);
 
 CREATE TABLE accounts (
     account_id    uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -389,3 +408,7 @@ GRANT SELECT ON standing_labels, audit_sampling, redriven_outcomes, workers, eve
 GRANT UPDATE (seen_through, share) ON audit_sampling TO waste_review;
 GRANT SELECT ON labels, standing_labels, skips, gold, audit_sampling, failure_rounds, redriven_outcomes, actions TO waste_reader;
 GRANT SELECT (account_id, name, role, created_at, disabled_at) ON accounts TO waste_reader;
+
+GRANT SELECT, INSERT, UPDATE ON devices TO waste_intake;
+GRANT SELECT ON refused_generations TO waste_intake;
+GRANT SELECT ON devices, refused_generations TO waste_reader;
