@@ -63,6 +63,10 @@ class EventInvalid(Permanent):
         super().__init__(f"{field}: {problem}")
 
 
+class CaptureMistimed(EventInvalid):
+    """The event cannot have been captured at its time: a clock is wrong, or it comes too late."""
+
+
 class SignatureInvalid(Permanent):
     """The event was not signed by the credential of its sensor."""
 

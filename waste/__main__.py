@@ -9,6 +9,7 @@ _COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "send": ("producer.__main__", "send", "edge", "send pictures as one bin does"),
     "simulate": ("producer.__main__", "simulate", "edge,render", "a fleet of bins that photograph and send"),
     "intake": ("intake.__main__", "main", "gateway", "bring the edge queue into the ledger and keep it woken"),
+    "gateway": ("intake.gateway.__main__", "main", "gateway", "take events over HTTP"),
     "device": ("intake.devices", "main", "gateway", "a device's credential, and its revocation"),
     "worker": ("worker.__main__", "main", "worker", "classify what the fleet photographs"),
     "dlq": ("dlq_review.__main__", "main", "review", "what the model was unsure of, and what failed"),

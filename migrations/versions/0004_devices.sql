@@ -24,3 +24,11 @@ COMMENT ON VIEW refused_generations IS 'up to which generation a sensor''s crede
 GRANT SELECT, INSERT, UPDATE ON devices TO waste_intake;
 GRANT SELECT ON refused_generations TO waste_intake;
 GRANT SELECT ON devices, refused_generations TO waste_reader;
+
+DO $$
+BEGIN
+    CREATE ROLE waste_gateway NOLOGIN;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;  -- roles belong to the cluster; another database of it made this one
+END $$;
+GRANT SELECT ON events, outcomes, predictions, review_items, refused_generations TO waste_gateway;
