@@ -24,6 +24,11 @@ def _rfc3339(value: object) -> object:
     return value
 
 
+def whole(value: object) -> object:
+    """Return 5 for 5.0: to JSON, and to a device whose language knows one kind of number, they are the same."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class ItemCaptured(BaseModel):
     """A bin photographed an item. From outside it comes in through `contracts.codec.decode_event` alone.
 
@@ -33,12 +38,12 @@ class ItemCaptured(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    schema_version: int
+    schema_version: Annotated[int, BeforeValidator(whole)]
     event_id: UUID
     sensor_id: SensorId
     image_url: Annotated[str, Field(min_length=1, max_length=2048)]
     captured_at: Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_rfc3339)]
-    sequence: Annotated[int, Field(ge=0, lt=2**63)]
+    sequence: Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(whole)]
     attributes: Annotated[Mapping[str, object], Field(max_length=32)] = {}
 
     @field_validator("schema_version")

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import httpx2 as httpx
@@ -15,7 +16,6 @@ from adapters.postgres_intake import PostgresIntakeLedger
 from adapters.postgres_worker import PostgresWorkerLedger
 from adapters.queues import open_edge_queue
 from adapters.settings import QueueSettings, read_settings
-from adapters.telemetry import FleetTelemetry
 from contracts.codec import encode_event
 from contracts.image_urls import UrlRule
 from contracts.signatures import derive_credential, device_token, sign
@@ -23,6 +23,7 @@ from intake.drain import Drain
 from intake.gateway.__main__ import GatewaySettings, open_app
 from local.database import ensure_logins
 from local.ports import free_port
+from tests.desk_house import Heard
 from tests.makers import MASTER_KEY, an_event, an_outcome
 
 
@@ -56,7 +57,7 @@ class GatewayHouse:
             master_key=MASTER_KEY,
             urls=UrlRule(frozenset({addresses.s3_bucket})),
             clock=lambda: datetime.now(UTC),
-            telemetry=FleetTelemetry(),
+            telemetry=Heard(),
         )
         self._server = open_server(
             open_app(self.settings, self.pools["gateway"]), host="127.0.0.1", port=self.settings.gateway_port
@@ -79,6 +80,25 @@ class GatewayHouse:
     def decide(self, event, **how):
         """Record an event's outcome as a worker does."""
         self.worker.record([an_outcome(event, **how)], event.event_id)
+
+    @contextmanager
+    def working(self):
+        """Let intake and something like a worker decide whatever comes."""
+        stop = threading.Event()
+
+        def work():
+            while not stop.is_set():
+                if self.drain.take_one(0.05):
+                    with self.pools["worker"].connection() as connection:
+                        rows = connection.execute("SELECT event_id, sensor_id FROM events WHERE open").fetchall()
+                    for event_id, sensor_id in rows:
+                        self.decide(an_event(event_id=event_id, sensor_id=sensor_id))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        yield
+        stop.set()
+        thread.join(10)
 
     def close(self):
         self._server.should_exit = True

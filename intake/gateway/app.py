@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,12 +18,12 @@ from contracts.names import OutcomeKind
 from contracts.signatures import Credential
 from intake.gateway.documents import EventDocument, PredictAnswer, PredictWanted, UploadPlace, UploadWanted
 from intake.gateway.gateway import Gateway
-from intake.gateway.openapi import EVENTS_BODY, describe, problems
+from intake.gateway.openapi import EVENTS_BODY, PREDICTED, TAKEN, describe, problems
 from intake.gateway.problems import INVALID, MEDIA, METHOD, NOT_KNOWN, TOO_LARGE, UNFORESEEN, Problem, Refused, problem_of
 from intake.gateway.publishing import Accepted, Fate
 
 MOST_BYTES = 5 * 2**20
-_MOST_WAIT_S = 30.0
+_MOST_WAIT_S = 10.0
 _WAIT_S = 5.0
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 Seconds = Annotated[float, Query(ge=0, le=_MOST_WAIT_S, allow_inf_nan=False, description="how long to wait for the outcome")]
@@ -34,11 +35,10 @@ def create_app(gateway: Gateway, lifespan: Lifespan | None = None) -> FastAPI:
     app.state.gateway = gateway
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    taken = {202: {"description": "accepted"}, 207: {"description": "a batch of which some were not accepted"}}
-    route(app, "/v1/events", post_events, "POST", 202, problems(401, 403, 409, 413, 415, 422, 429, 503) | taken, EVENTS_BODY)
+    route(app, "/v1/events", post_events, "POST", 202, problems(401, 403, 409, 413, 415, 422, 429, 503) | TAKEN, EVENTS_BODY)
     route(app, "/v1/uploads", post_upload, "POST", 200, problems(401, 403, 413, 415, 422, 503))
     route(app, "/v1/events/{event_id}", get_event, "GET", 200, problems(401, 404, 422, 503))
-    route(app, "/predict", post_predict, "POST", 200, problems(401, 403, 413, 415, 422, 429, 503))
+    route(app, "/predict", post_predict, "POST", 200, problems(401, 403, 413, 415, 422, 429, 503) | PREDICTED)
     app.add_api_route("/health", get_health, methods=["GET"], responses=problems())
     for path, call in (("/health/live", get_live), ("/health/ready", get_ready), ("/metrics", get_metrics)):
         app.add_api_route(path, call, methods=["GET"], include_in_schema=False)
@@ -48,7 +48,9 @@ def create_app(gateway: Gateway, lifespan: Lifespan | None = None) -> FastAPI:
 
 def route(app: FastAPI, path: str, call: Any, method: str, status: int, answers: Any, extra: Any = None) -> None:
     """Add a route whose answers are all described."""
-    app.add_api_route(path, call, methods=[method], status_code=status, responses=answers, openapi_extra=extra)
+    app.add_api_route(
+        path, call, methods=[method], status_code=status, responses=answers, openapi_extra=extra, operation_id=call.__name__
+    )
 
 
 def _gateway(request: Request) -> Gateway:
@@ -89,9 +91,19 @@ def _taken(fate: Accepted) -> dict[str, object]:
 
 def _batch(fates: list[Fate]) -> Response:
     results = [_result(fate) for fate in fates]
-    waits = [fate.retry_after_s for fate in fates if isinstance(fate, Problem) and fate.retry_after_s is not None]
+    problems = [fate for fate in fates if isinstance(fate, Problem)]
+    if len(problems) == len(fates):
+        return _first(problems).response(results=results)
+    waits = [fate.retry_after_s for fate in problems if fate.retry_after_s is not None]
     headers = {"retry-after": str(max(1, -int(-max(waits) // 1)))} if waits else {}
-    return JSONResponse({"results": results}, 207 if any("problem" in result for result in results) else 202, headers)
+    return JSONResponse({"results": results}, 207 if problems else 202, headers)
+
+
+def _first(problems: list[Problem]) -> Problem:
+    """Return what is said of a batch of which nothing was taken."""
+    longest = max((problem.retry_after_s for problem in problems if problem.retry_after_s is not None), default=None)
+    detail = f"none of the events was taken, the first because: {problems[0].detail or problems[0].kind.title}"
+    return replace(problems[0], detail=detail, field="events", retry_after_s=longest)
 
 
 def _result(fate: Fate) -> dict[str, object]:

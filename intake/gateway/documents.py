@@ -2,17 +2,16 @@
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import UUID7, BaseModel, BeforeValidator, ConfigDict, Field
 
 from contracts.categories import CATEGORIES
-from contracts.events import SensorId
+from contracts.events import SensorId, whole
+from contracts.limits import MAX_IMAGE_BYTES
 
 ContentType = Literal["image/jpeg", "image/png", "image/webp"]
-EventId = Annotated[
-    UUID, Field(json_schema_extra={"pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"})
-]
+EVENT_ID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+EventId = Annotated[UUID7, Field(json_schema_extra={"pattern": EVENT_ID_PATTERN})]
 
 
 class UploadWanted(BaseModel):
@@ -23,7 +22,7 @@ class UploadWanted(BaseModel):
     sensor_id: SensorId
     event_id: Annotated[EventId, Field(strict=False)]
     content_type: ContentType = "image/jpeg"
-    size_bytes: Annotated[int, Field(ge=1)]
+    size_bytes: Annotated[int, Field(ge=1, le=MAX_IMAGE_BYTES), BeforeValidator(whole)]
 
 
 class UploadPlace(BaseModel):
@@ -38,9 +37,13 @@ class UploadPlace(BaseModel):
 class PredictWanted(BaseModel):
     """What the service before this one took."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"image_url": "s3://waste-images/bin-7/a.jpg", "sensor_id": "bin-7"}]},
+    )
 
-    image_url: Annotated[str, Field(min_length=1, max_length=2048)]
+    image_url: Annotated[str, Field(pattern="^(s3|https)://[!-~]+$", max_length=2048)]
     sensor_id: SensorId
 
 

@@ -3,20 +3,20 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
 from contracts.errors import FleetError, Permanent
 from contracts.events import ItemCaptured
 from contracts.gateway import EventState, Upload, Uploads
-from contracts.ids import uuid7
+from contracts.ids import made_at, uuid7
 from contracts.image_urls import UrlRule
-from contracts.limits import MAX_IMAGE_BYTES
 from contracts.names import SCHEMA_VERSION
 from contracts.ports import Clock
 from contracts.signatures import Credential
 from intake.gateway.documents import ContentType, PredictWanted, UploadWanted
-from intake.gateway.problems import INVALID, NOT_KNOWN, NOT_SIGNED, NOT_YOURS, OVERLOADED, Problem, Refused, problem_of
+from intake.gateway.problems import NOT_KNOWN, NOT_SIGNED, NOT_YOURS, OVERLOADED, Problem, Refused, problem_of
 from intake.gateway.publishing import Fate, Publisher
 from intake.gateway.speakers import Speakers
 from intake.gateway.submissions import Reader, Submission, compose, read_batch
@@ -35,6 +35,8 @@ class State(Protocol):
 
 
 UPLOAD_VALID_S = 600
+_YOUNG = timedelta(days=2)
+"""An event that nobody knows may be on the queue still; one that was made long before that is not waited for."""
 _ENDINGS: dict[ContentType, str] = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 
 
@@ -106,7 +108,8 @@ class Gateway:
 
     async def find(self, event_id: UUID, bearer: Credential, wait_s: float) -> EventState | None:
         """Return what is known of an event, None if it is still on the queue; raises Refused and LedgerUnavailable."""
-        state = await self.waiters.find(event_id, wait_s)
+        young = abs(self.clock() - made_at(event_id)) < _YOUNG if event_id.version == 7 else False
+        state = await self.waiters.find(event_id, wait_s if young else 0.0)
         if state is None and self.publisher.remembers(event_id, bearer.sensor_id):
             return None
         if state is None or state.sensor_id != bearer.sensor_id:
@@ -117,8 +120,6 @@ class Gateway:
     def place(self, wanted: UploadWanted, bearer: Credential) -> Upload:
         """Return where a picture may be put, for ten minutes; raises Refused."""
         _own(wanted.sensor_id, bearer)
-        if wanted.size_bytes > MAX_IMAGE_BYTES:
-            raise Refused(Problem(INVALID, f"is over {MAX_IMAGE_BYTES} bytes", "size_bytes"))
         ending = _ENDINGS[wanted.content_type]
         key = f"{wanted.sensor_id}/{self.clock():%Y/%m/%d}/{wanted.event_id}.{ending}"
         return self.uploads.place(key, wanted.content_type, wanted.size_bytes, UPLOAD_VALID_S)

@@ -41,7 +41,7 @@ CONFLICT = Kind("event-conflict", 409, "This event_id came before with another c
 TOO_LARGE = Kind("too-large", 413, "The body is too large")
 MEDIA = Kind("media-type", 415, "The body is not application/json")
 INVALID = Kind("invalid", 422, "The request cannot be taken as it is")
-CLOCK = Kind("clock", 422, "The time is not one at which this can have been captured")
+CLOCK = Kind("clock", 409, "The time is not one at which this can have been captured")
 TOO_FAST = Kind("too-fast", 429, "More events than agreed")
 BUSY = Kind("busy", 503, "The gateway has as many requests as it can hold")
 OVERLOADED = Kind("overloaded", 503, "The fleet has as many events as it can hold")
@@ -82,12 +82,12 @@ class Problem:
         }
         return {name: value for name, value in members.items() if value is not None}
 
-    def response(self) -> Response:
-        """Return the answer."""
+    def response(self, **more: object) -> Response:
+        """Return the answer; `more` are members of its document beside those of every problem."""
         headers = {"www-authenticate": 'Bearer realm="waste-fleet"'} if self.kind is NOT_SIGNED else {}
         if self.retry_after_s is not None:
             headers["retry-after"] = str(max(1, -int(-self.retry_after_s // 1)))
-        return JSONResponse(self.document(), self.kind.status, headers, MEDIA_TYPE)
+        return JSONResponse(self.document() | more, self.kind.status, headers, MEDIA_TYPE)
 
 
 class Refused(Exception):

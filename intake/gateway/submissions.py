@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from contracts.codec import decode_event, encode_event
+from contracts.codec import decode_event, encode_event, read_claims
 from contracts.errors import EventInvalid, FleetError, SignatureInvalid
 from contracts.events import ItemCaptured
 from contracts.image_urls import UrlRule, locate
@@ -40,10 +40,10 @@ class Reader:
     now: datetime
 
     def one(self, body: bytes, signature: str | None) -> Submission | Problem:
-        """Return the event of a body, or what is wrong with it."""
+        """Return the event of a body, or what is wrong with it; who proves no identity is told nothing else."""
         try:
+            signature = self._authenticate(body, signature)
             event = decode_event(body, self.now)
-            signature = self._authenticate(event, body, signature)
             locate(event.image_url, self.urls)
         except FleetError as error:
             return problem_of(error)
@@ -52,10 +52,10 @@ class Reader:
         message = Message(body, {SIGNATURE_HEADER: signature})
         return Submission(event.event_id, event.sensor_id, message, hashlib.sha256(body).digest())
 
-    def _authenticate(self, event: ItemCaptured, body: bytes, signature: str | None) -> str:
+    def _authenticate(self, body: bytes, signature: str | None) -> str:
         """Return the signature for the queue: the device's own, or one made for whose token came with it."""
         if signature is not None:
-            self.speakers.signed(event.sensor_id, body, signature)
+            self.speakers.signed(read_claims(body).get("sensor_id", ""), body, signature)
             return signature
         if self.bearer is None:
             raise SignatureInvalid("there is neither a Signature nor an Authorization header")
