@@ -17,6 +17,10 @@ SensorId = Annotated[str, Field(pattern=SENSOR_ID)]
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-](0\d|1[0-5]):[0-5]\d)?", re.ASCII)
 
 
+UNNUMBERED = "predict"
+"""What `attributes["via"]` says of an event that the gateway made for somebody who counts nothing."""
+
+
 def _rfc3339(value: object) -> object:
     if not isinstance(value, datetime) and not (isinstance(value, str) and _RFC3339.fullmatch(value)):
         msg = "is not an RFC 3339 time such as 2026-05-01T12:00:00.250Z"

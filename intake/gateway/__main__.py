@@ -23,6 +23,7 @@ from adapters.memory_rates import MemoryRates
 from adapters.object_store import key_source
 from adapters.postgres import Pool, open_pool
 from adapters.postgres_outcomes import PostgresOutcomes
+from adapters.postgres_sensors import PostgresSensors
 from adapters.queues import open_edge_queue, open_hints
 from adapters.redis_rates import RedisRates
 from adapters.s3_uploads import S3Uploads
@@ -88,7 +89,7 @@ def open_app(settings: GatewaySettings, pool: Pool) -> ASGIApp:
     """Return the gateway's application, with what it looks after beside its requests."""
     health, telemetry = Health(_QUEUE), FleetTelemetry()
     reads = LedgerReads(PostgresOutcomes(pool), telemetry)
-    gateway = _gateway(settings, reads, health)
+    gateway = _gateway(settings, pool, reads, health)
     watch = Watch(gateway.weather, reads, gateway.speakers, telemetry, lambda there: _heard(health, there=there))
 
     @asynccontextmanager
@@ -102,7 +103,7 @@ def open_app(settings: GatewaySettings, pool: Pool) -> ASGIApp:
     return Front(create_app(gateway, lifespan), _observe, most=settings.gateway_at_once, most_bytes=MOST_BYTES)
 
 
-def _gateway(settings: GatewaySettings, reads: LedgerReads, health: Health) -> Gateway:
+def _gateway(settings: GatewaySettings, pool: Pool, reads: LedgerReads, health: Health) -> Gateway:
     edge, hints = open_edge_queue(settings), open_hints(settings, settings.marks())
     endpoint = settings.upload_endpoint_url or settings.s3_endpoint_url
     return Gateway(
@@ -113,6 +114,7 @@ def _gateway(settings: GatewaySettings, reads: LedgerReads, health: Health) -> G
         waiters=Waiters(reads),
         weather=Weather(edge, settings.marks(), lambda: datetime.now(UTC), hints.post),
         uploads=S3Uploads(key_source(settings), endpoint_url=endpoint, region=settings.s3_region, bucket=settings.s3_bucket),
+        sensors=PostgresSensors(pool),
         health=health,
         metrics=lambda: (generate_latest(), CONTENT_TYPE_LATEST),
         version=version("waste-fleet"),

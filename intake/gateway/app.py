@@ -16,7 +16,15 @@ from contracts.errors import FleetError
 from contracts.gateway import EventState
 from contracts.names import OutcomeKind
 from contracts.signatures import Credential
-from intake.gateway.documents import EventDocument, PredictAnswer, PredictWanted, UploadPlace, UploadWanted
+from intake.gateway.documents import (
+    ContactMade,
+    ContactTaken,
+    EventDocument,
+    PredictAnswer,
+    PredictWanted,
+    UploadPlace,
+    UploadWanted,
+)
 from intake.gateway.gateway import Gateway
 from intake.gateway.openapi import EVENTS_BODY, PREDICTED, TAKEN, describe, problems
 from intake.gateway.problems import INVALID, MEDIA, METHOD, NOT_KNOWN, TOO_LARGE, UNFORESEEN, Problem, Refused, problem_of
@@ -38,6 +46,7 @@ def create_app(gateway: Gateway, lifespan: Lifespan | None = None) -> FastAPI:
     route(app, "/v1/events", post_events, "POST", 202, problems(401, 403, 409, 413, 415, 422, 429, 503) | TAKEN, EVENTS_BODY)
     route(app, "/v1/uploads", post_upload, "POST", 200, problems(401, 403, 413, 415, 422, 503))
     route(app, "/v1/events/{event_id}", get_event, "GET", 200, problems(401, 404, 422, 503))
+    route(app, "/v1/contacts", post_contact, "POST", 200, problems(401, 403, 413, 415, 422, 503))
     route(app, "/predict", post_predict, "POST", 200, problems(401, 403, 413, 415, 422, 429, 503) | PREDICTED)
     app.add_api_route("/health", get_health, methods=["GET"], responses=problems())
     for path, call in (("/health/live", get_live), ("/health/ready", get_ready), ("/metrics", get_metrics)):
@@ -116,6 +125,14 @@ async def post_upload(request: Request, bearer: Bearer, wanted: Annotated[Upload
     """Say where a device may put one picture, for ten minutes."""
     place = _gateway(request).place(wanted, bearer)
     return UploadPlace(image_url=place.image_url, url=place.url, headers=dict(place.headers), expires_at=place.expires_at)
+
+
+def post_contact(request: Request, bearer: Bearer, made: Annotated[ContactMade, Body()]) -> ContactTaken:
+    """Note that a device is there, and tell it the time and how fast it may send."""
+    gateway = _gateway(request)
+    gateway.contact(made, bearer)
+    hint = gateway.weather.hint
+    return ContactTaken(time=gateway.clock(), share=hint.share, pause_s=hint.pause_s)
 
 
 async def get_event(request: Request, bearer: Bearer, event_id: UUID, wait: Seconds = 0.0) -> EventDocument:

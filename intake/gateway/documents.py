@@ -14,6 +14,10 @@ EVENT_ID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9
 EventId = Annotated[UUID7, Field(json_schema_extra={"pattern": EVENT_ID_PATTERN})]
 
 
+FactName = Annotated[str, Field(pattern="^[a-z0-9_]{1,40}$")]
+Fact = Annotated[str, Field(max_length=200, pattern="^[^\\x00-\\x1f\\x7f]*$")] | int | float | bool | None
+
+
 class UploadWanted(BaseModel):
     """A picture that a device wants to put."""
 
@@ -23,6 +27,16 @@ class UploadWanted(BaseModel):
     event_id: Annotated[EventId, Field(strict=False)]
     content_type: ContentType = "image/jpeg"
     size_bytes: Annotated[int, Field(ge=1, le=MAX_IMAGE_BYTES), BeforeValidator(whole)]
+
+
+class ContactMade(BaseModel):
+    """What a device says of itself: the number of its next event, and free facts for ops."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    sensor_id: SensorId
+    next_sequence: Annotated[int, Field(ge=0, le=2**53), BeforeValidator(whole)]
+    report: Annotated[dict[FactName, Fact], Field(max_length=32, json_schema_extra={"additionalProperties": False})] = {}
 
 
 class UploadPlace(BaseModel):
@@ -55,6 +69,14 @@ class PredictAnswer(BaseModel):
     processing_time_ms: float
     event_id: EventId
     needs_review: bool
+
+
+class ContactTaken(BaseModel):
+    """The service's time, and how fast the device may send: at this share of its own rate, and if that is 0 after a pause."""
+
+    time: datetime
+    share: float
+    pause_s: float
 
 
 class EventTaken(BaseModel):

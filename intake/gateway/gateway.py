@@ -8,14 +8,15 @@ from typing import Protocol
 from uuid import UUID
 
 from contracts.errors import FleetError, Permanent
-from contracts.events import ItemCaptured
+from contracts.events import UNNUMBERED, ItemCaptured
 from contracts.gateway import EventState, Upload, Uploads
 from contracts.ids import made_at, uuid7
 from contracts.image_urls import UrlRule
 from contracts.names import SCHEMA_VERSION
 from contracts.ports import Clock
+from contracts.sensors import Contact, SensorBook
 from contracts.signatures import Credential
-from intake.gateway.documents import ContentType, PredictWanted, UploadWanted
+from intake.gateway.documents import ContactMade, ContentType, PredictWanted, UploadWanted
 from intake.gateway.problems import NOT_KNOWN, NOT_SIGNED, NOT_YOURS, OVERLOADED, Problem, Refused, problem_of
 from intake.gateway.publishing import Fate, Publisher
 from intake.gateway.speakers import Speakers
@@ -51,6 +52,7 @@ class Gateway:
     waiters: Waiters
     weather: Weather
     uploads: Uploads
+    sensors: SensorBook
     health: State
     metrics: Callable[[], tuple[bytes, str]]
     version: str
@@ -94,7 +96,7 @@ class Gateway:
             image_url=wanted.image_url,
             captured_at=now,
             sequence=0,
-            attributes={"via": "predict"},
+            attributes={"via": UNNUMBERED},
         )
         composed = compose(event, bearer)
         reader = Reader(self.speakers, self.urls, bearer, now)
@@ -116,6 +118,11 @@ class Gateway:
             detail = "no such event of this sensor; one that another gateway took a moment ago may still be on the queue"
             raise Refused(Problem(NOT_KNOWN, detail, "event_id"))
         return state
+
+    def contact(self, made: ContactMade, bearer: Credential) -> None:
+        """Note that a device is there; raises Refused and LedgerUnavailable."""
+        _own(made.sensor_id, bearer)
+        self.sensors.note(Contact(made.sensor_id, made.next_sequence, made.report))
 
     def place(self, wanted: UploadWanted, bearer: Credential) -> Upload:
         """Return where a picture may be put, for ten minutes; raises Refused."""

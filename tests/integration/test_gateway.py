@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime
 
 import httpx2 as httpx
 import pytest
@@ -178,6 +179,15 @@ def test_review_and_failure_are_told(gateway):
         assert (found["outcome"], found["reason"]) == (kind.value, reason)
 
 
+def test_a_device_says_that_it_is_there_and_is_told_the_time(gateway):
+    made = {"sensor_id": "bin-7", "next_sequence": 12, "report": {"spool": 3, "firmware": "1.2", "door": True}}
+    told = gateway.client().post("/v1/contacts", json=made)
+    assert (told.status_code, told.json()["share"]) == (200, 1.0)
+    assert abs((datetime.fromisoformat(told.json()["time"]) - datetime.now(UTC)).total_seconds()) < 5
+    assert gateway.client().post("/v1/contacts", json=made | {"sensor_id": "bin-8"}).status_code == 403
+    assert gateway.client().post("/v1/contacts", json=made | {"report": {"x": "a\x00"}}).status_code == 422
+
+
 def test_it_is_healthy_and_counts(gateway):
     answer = httpx.get(f"{gateway.url}/health")
     assert answer.status_code == 200
@@ -186,7 +196,7 @@ def test_it_is_healthy_and_counts(gateway):
     assert 'waste_gateway_requests_total{route="/health",status="200"}' in httpx.get(f"{gateway.url}/metrics").text
     assert httpx.get(f"{gateway.url}/docs").status_code == 200
     described = json.loads(httpx.get(f"{gateway.url}/openapi.json").text)
-    assert {"/v1/events", "/v1/uploads", "/v1/events/{event_id}", "/predict", "/health"} == set(described["paths"])
+    assert {"/v1/events", "/v1/uploads", "/v1/events/{event_id}", "/v1/contacts", "/predict", "/health"} == set(described["paths"])
     missing = httpx.get(f"{gateway.url}/nothing")
     assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
     wrong = httpx.put(f"{gateway.url}/v1/events")
