@@ -1,4 +1,4 @@
-"""The gateway on one core, under a load that the other cores make: events a second, and how long a request takes at half of the bar.
+"""The gateway on one core, under a load that the other cores make: events a second, and how long requests take at half the bar.
 
     python -m benchmarks.gateway [--seconds N] [--json FILE]
 
