@@ -71,6 +71,10 @@ class MemoryMessageQueue:
             oldest = min(self._entries.values(), key=lambda entry: entry.number, default=None)
         return max(0.0, (now - oldest.enqueued_at).total_seconds()) if oldest else None
 
+    def memory_share(self) -> float | None:
+        """Return None: it has no bound."""
+        return None
+
     def _free(self) -> list[_Entry]:
         now = self._monotonic()
         return [entry for entry in self._entries.values() if entry.leased_until <= now]

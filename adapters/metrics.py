@@ -25,4 +25,6 @@ DEAD_LETTERS = Counter("waste_dead_letters_total", "Dead letters published, in t
 DEAD_LETTERS_FILED = Counter("waste_dead_letters_filed_total", "Dead letters moved to the review desk.")
 DEPENDENCY_UP = Gauge("waste_dependency_up", "Whether what the fleet needs of its own answers.", ["reason"])
 AUDIT_SAMPLED = Counter("waste_audit_sampled_total", "Confident predictions chosen by chance for people to look at.")
+GATEWAY_REQUESTS = Counter("waste_gateway_requests_total", "Requests by route and status.", ["route", "status"])
+GATEWAY_SECONDS = Histogram("waste_gateway_request_seconds", "Time of requests by route.", ["route"], buckets=_SECONDS)
 POLICY_VIOLATIONS = Counter("waste_policy_violations_total", "Reports of browsers that a page tried what its policy forbids.")

@@ -8,6 +8,7 @@ from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from adapters.postgres import HEARTBEAT_SILENCE_S, MARK_PUBLISHED, Pool, connected
+from contracts.events import UNNUMBERED
 from contracts.ledger import Acceptance, AcceptedEvent
 from contracts.outcomes import Outcome
 
@@ -21,7 +22,41 @@ WITH input AS (
     INSERT INTO events (event_id, sensor_id, image_url, captured_at, sequence, schema_version, attributes, body_sha256)
     SELECT * FROM input ORDER BY event_id
     ON CONFLICT (event_id) DO NOTHING
-    RETURNING event_id
+    RETURNING event_id, sensor_id, captured_at, least(sequence, 9223372036854775806) AS number, attributes->>'via' AS via
+), heard AS (
+    SELECT sensor_id, max(captured_at) AS captured_at, min(number) FILTER (WHERE via IS DISTINCT FROM %s) AS first,
+        max(number) FILTER (WHERE via IS DISTINCT FROM %s) AS last,
+        range_agg(int8range(number, number, '[]')) FILTER (WHERE via IS DISTINCT FROM %s) AS numbers
+    FROM opened GROUP BY sensor_id ORDER BY sensor_id
+), counted AS (
+    INSERT INTO sensors AS s (sensor_id, first_sequence, last_sequence, missing, last_captured_at, last_event_at)
+    SELECT sensor_id, first, last,
+        coalesce(int8multirange(int8range(first, last, '[]')) - numbers, '{}'), captured_at, now()
+    FROM heard
+    ON CONFLICT (sensor_id) DO UPDATE SET (first_sequence, last_sequence, missing, given_up, restarts) = (
+        SELECT coalesce(s.first_sequence, j.first),
+            CASE WHEN j.restarted THEN j.last ELSE greatest(s.last_sequence, j.last) END,
+            newest_of(j.missing, 200),
+            s.given_up + CASE WHEN j.restarted THEN count_of(s.missing) ELSE 0 END
+                + count_of(j.missing) - count_of(newest_of(j.missing, 200)),
+            s.restarts + j.restarted::integer
+        FROM (
+            SELECT *, CASE
+                WHEN last IS NULL THEN s.missing
+                WHEN restarted OR s.last_sequence IS NULL THEN excluded.missing
+                WHEN last > s.last_sequence THEN s.missing + int8multirange(int8range(s.last_sequence, last, '(]')) - numbers
+                ELSE s.missing - numbers END AS missing
+            FROM (
+                SELECT *, coalesce(last < s.last_sequence AND NOT numbers && s.missing
+                    AND excluded.last_captured_at > s.last_captured_at, false) AS restarted
+                FROM (
+                    SELECT excluded.first_sequence AS first, excluded.last_sequence AS last,
+                        int8multirange(int8range(excluded.first_sequence, excluded.last_sequence, '[]'))
+                            - excluded.missing AS numbers
+                ) AS told
+            ) AS t
+        ) AS j
+    ), last_captured_at = greatest(s.last_captured_at, excluded.last_captured_at), last_event_at = now(), last_contact_at = now()
 )
 SELECT event_id FROM opened
 """
@@ -41,12 +76,6 @@ _REFUSE = """
 INSERT INTO outcomes (event_id, kind, sensor_id, captured_at, reason, detail, dead_letter)
 SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::jsonb[])
 ON CONFLICT (event_id) DO NOTHING
-"""
-_REVOKE = """
-INSERT INTO revocations AS r (sensor_id, revoked_through, note) VALUES (%s, %s, %s)
-ON CONFLICT (sensor_id) DO UPDATE SET revoked_through = greatest(r.revoked_through, excluded.revoked_through),
-    note = coalesce(nullif(excluded.note, ''), r.note)
-RETURNING revoked_through
 """
 
 
@@ -74,9 +103,9 @@ class PostgresIntakeLedger:
         )
 
     def revoked(self) -> dict[str, int]:
-        """Return the last revoked generation of each sensor that has one."""
+        """Return the last generation that is refused, of each sensor that has one."""
         with connected(self._pool) as connection:
-            return dict(connection.execute("SELECT sensor_id, revoked_through FROM revocations").fetchall())
+            return dict(connection.execute("SELECT sensor_id, through FROM refused_generations WHERE through > 0").fetchall())
 
     def live_workers(self) -> int:
         """Count the workers whose heartbeat is young."""
@@ -88,15 +117,6 @@ class PostgresIntakeLedger:
         """Note that dead letters are on their queue."""
         with connected(self._pool) as connection:
             connection.execute(MARK_PUBLISHED, (list(event_ids),))
-
-    def revoke(self, sensor_id: str, through_generation: int, note: str) -> int:
-        """Refuse this sensor's credentials up to and including a generation, and return up to which they are refused now.
-
-        A lower generation than before changes nothing, and an empty note keeps the one that is there.
-        """
-        with connected(self._pool) as connection:
-            row = connection.execute(_REVOKE, (sensor_id, through_generation, note)).fetchone()
-            return int(row[0]) if row else through_generation
 
 
 def _open(connection: Connection[TupleRow], items: Sequence[AcceptedEvent]) -> set[UUID]:
@@ -111,7 +131,7 @@ def _open(connection: Connection[TupleRow], items: Sequence[AcceptedEvent]) -> s
         [Jsonb(dict(event.attributes)) for event in events],
         [item.body_sha256 for item in items],
     )
-    return {event_id for (event_id,) in connection.execute(_OPEN, columns)}
+    return {event_id for (event_id,) in connection.execute(_OPEN, (*columns, UNNUMBERED, UNNUMBERED, UNNUMBERED))}
 
 
 def _note_conflicts(connection: Connection[TupleRow], items: Sequence[AcceptedEvent]) -> set[UUID]:

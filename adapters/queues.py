@@ -3,9 +3,12 @@
 from urllib.parse import unquote, urlsplit
 
 from adapters import redis_queue
+from adapters.judged_hints import JudgedHints
+from adapters.redis_hints import RedisHints
 from adapters.settings import QueueSettings
 from contracts.names import DEAD_LETTER_QUEUE, EDGE_QUEUE
 from contracts.ports import MessageQueue
+from contracts.pressure import Hints, Marks
 
 _HEADROOM = {EDGE_QUEUE: 0.2}
 """Devices may not fill what intake and workers need to empty it again."""
@@ -20,6 +23,13 @@ def open_dead_letter_queue(settings: QueueSettings) -> MessageQueue:
     """Return the dead-letter queue."""
     url = settings.dead_letter_url()
     return open_message_queue(url, DEAD_LETTER_QUEUE, lease_s=settings.queue_lease_s, region=settings.aws_region)
+
+
+def open_hints(settings: QueueSettings, marks: Marks) -> Hints:
+    """Return where devices that write to the edge queue read how fast they may."""
+    if urlsplit(settings.edge_url()).scheme == "sqs":
+        return JudgedHints(open_edge_queue(settings), marks)
+    return RedisHints(redis_queue.connect(settings.edge_url()), EDGE_QUEUE)
 
 
 def open_message_queue(url: str, name: str, *, lease_s: float, region: str) -> MessageQueue:

@@ -90,14 +90,17 @@ class RedisMessageQueue:
         if not self._headroom or time.monotonic() < self._looked_at + _LOOK_EVERY_S:
             return
         try:
-            memory = self._client.info("memory")
+            used, most = self._memory()
         except redis.exceptions.ResponseError:  # not allowed to ask
             self._headroom = 0.0
             return
-        most = int(memory["maxmemory"])
-        if most and memory["used_memory"] > most * (1 - self._headroom):
-            raise QueueFull(f"{memory['used_memory']} of {most} bytes are used")
+        if most and used > most * (1 - self._headroom):
+            raise QueueFull(f"{used} of {most} bytes are used")
         self._looked_at = time.monotonic()
+
+    def _memory(self) -> tuple[int, int]:
+        memory = self._client.info("memory")
+        return int(memory["used_memory"]), int(memory["maxmemory"])
 
     def receive(self, max_messages: int, wait_s: float) -> list[Received]:
         """Lease messages: first those whose reader let its lease pass, then new ones."""
@@ -142,6 +145,12 @@ class RedisMessageQueue:
         with redis_errors():
             first = self._client.xrange(self._name, count=1)
         return max(0.0, (now - _made_at(first[0][0])).total_seconds()) if first else None
+
+    def memory_share(self) -> float | None:
+        """Return the share of `maxmemory` that Redis uses, None if it has no bound."""
+        with redis_errors():
+            used, most = self._memory()
+        return used / most if most else None
 
     def _ensure_group(self) -> None:
         if self._has_group:

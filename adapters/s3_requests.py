@@ -1,13 +1,13 @@
 """Requests to an object store with the S3 protocol, signed: where an object lies and what its server's errors mean."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
-from adapters.sigv4 import AwsKeys, encode_path, sign_s3
+from adapters.sigv4 import AwsKeys, encode_path, presign_s3, sign_s3
 from contracts.image_urls import S3Location
 
 KeySource: TypeAlias = Callable[[], AwsKeys]
@@ -44,6 +44,12 @@ class S3Requests:
         scheme, host, path = self._address(location)
         headers = sign_s3(method, host, path, self._keys(), self._region, datetime.now(UTC), payload)
         return SignedRequest(scheme, host, path, headers | {"accept-encoding": "identity"})
+
+    def presign(self, method: str, location: S3Location, *, valid_s: int, headers: Mapping[str, str]) -> str:
+        """Return a URL that lets its holder send one such request for `valid_s` seconds, with exactly these headers."""
+        scheme, host, path = self._address(location)
+        query = presign_s3(method, host, path, self._keys(), self._region, datetime.now(UTC), valid_s=valid_s, headers=headers)
+        return f"{scheme}://{host}{path}?{query}"
 
     def _address(self, location: S3Location) -> tuple[str, str, str]:
         key = encode_path(location.key)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from contracts.errors import SettingsInvalid
 from contracts.image_urls import UrlRule
+from contracts.pressure import Marks
 from contracts.signatures import MIN_MASTER_BYTES
 
 _BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
@@ -105,6 +106,19 @@ class QueueSettings(Settings):
     def dead_letter_url(self) -> str:
         """Return the URL of the dead-letter queue."""
         return (self.dead_letter_queue_url or self.queue_url).get_secret_value()
+
+
+class PressureSettings(Settings):
+    """When the fleet takes no more events."""
+
+    most_waiting_events: Annotated[int, Field(alias="MOST_WAITING_EVENTS", ge=1)] = 100_000
+    most_waiting_s: Annotated[float, Field(alias="MOST_WAITING_S", gt=0, allow_inf_nan=False)] = 900.0
+    most_broker_memory: Annotated[float, Field(alias="MOST_BROKER_MEMORY", gt=0, le=1)] = 0.75
+    """As a share of its maxmemory."""
+
+    def marks(self) -> Marks:
+        """Return the marks."""
+        return Marks(self.most_waiting_events, self.most_waiting_s, self.most_broker_memory)
 
 
 class DatabaseSettings(Settings):

@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-s
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -48,6 +49,32 @@ def sign_s3(method: str, host: str, path: str, keys: AwsKeys, region: str, now: 
     signature = hmac.new(key, text.encode(), "sha256").hexdigest()
     headers["authorization"] = f"{_ALGORITHM} Credential={keys.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
     return headers
+
+
+def presign_s3(
+    method: str, host: str, path: str, keys: AwsKeys, region: str, now: datetime, *, valid_s: int, headers: Mapping[str, str]
+) -> str:
+    """Return the query that lets its holder send one request for `valid_s` seconds, with exactly these `headers`.
+
+    `path` is already encoded, `now` is in UTC, and the names of `headers` are in lower case; `host` is added to them.
+    """
+    stamp = now.strftime("%Y%m%dT%H%M%SZ")
+    scope = f"{stamp[:8]}/{region}/s3/aws4_request"
+    signed = dict(headers) | {"host": host}
+    names = ";".join(sorted(signed))
+    query = {
+        "X-Amz-Algorithm": _ALGORITHM,
+        "X-Amz-Credential": f"{keys.access_key}/{scope}",
+        "X-Amz-Date": stamp,
+        "X-Amz-Expires": str(valid_s),
+        "X-Amz-SignedHeaders": names,
+    } | ({"X-Amz-Security-Token": keys.token} if keys.token else {})
+    encoded = "&".join(f"{quote(name, safe='-_.~')}={quote(query[name], safe='-_.~')}" for name in sorted(query))
+    lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
+    request = f"{method}\n{path}\n{encoded}\n{lines}\n{names}\n{UNSIGNED_PAYLOAD}"
+    text = f"{_ALGORITHM}\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+    signature = hmac.new(_signing_key(keys.secret_key, stamp[:8], region), text.encode(), "sha256").hexdigest()
+    return f"{encoded}&X-Amz-Signature={signature}"
 
 
 @lru_cache(maxsize=8)

@@ -101,6 +101,10 @@ class SqsMessageQueue:
         """Return None: the age of the oldest message is a CloudWatch metric (ApproximateAgeOfOldestMessage)."""
         return None
 
+    def memory_share(self) -> float | None:
+        """Return None: SQS has no bound."""
+        return None
+
     def _url(self) -> str:
         if self._known_url is None:
             self._known_url = self._find_url()

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from contracts.errors import EventInvalid
+from contracts.errors import CaptureMistimed, EventInvalid
 from contracts.events import ItemCaptured
 
 MAX_EVENT_BYTES = 8 * 1024
@@ -101,9 +101,9 @@ def _check_text(text: str, field: str) -> None:
 
 def _check_age(captured_at: datetime, now: datetime) -> None:
     if captured_at < now - MAX_AGE:
-        raise EventInvalid("captured_at", f"is more than {MAX_AGE.days} days ago: {captured_at.isoformat()}")
+        raise CaptureMistimed("captured_at", f"is more than {MAX_AGE.days} days ago: {captured_at.isoformat()}")
     if captured_at > now + MAX_AHEAD:
-        raise EventInvalid("captured_at", f"is more than 5 minutes ahead: {captured_at.isoformat()}")
+        raise CaptureMistimed("captured_at", f"is more than 5 minutes ahead: {captured_at.isoformat()}")
 
 
 def read_claims(body: bytes) -> Mapping[str, str]:

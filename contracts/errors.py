@@ -63,6 +63,10 @@ class EventInvalid(Permanent):
         super().__init__(f"{field}: {problem}")
 
 
+class CaptureMistimed(EventInvalid):
+    """The event cannot have been captured at its time: a clock is wrong, or it comes too late."""
+
+
 class SignatureInvalid(Permanent):
     """The event was not signed by the credential of its sensor."""
 
@@ -201,6 +205,12 @@ class LabelRefused(RequestRefused):
     """The label cannot be taken."""
 
     reason = "label_refused"
+
+
+class DeviceRefused(RequestRefused):
+    """This cannot be done to the device."""
+
+    reason = "device_refused"
 
 
 class LoginRefused(FleetError):

@@ -17,11 +17,20 @@ SensorId = Annotated[str, Field(pattern=SENSOR_ID)]
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-](0\d|1[0-5]):[0-5]\d)?", re.ASCII)
 
 
+UNNUMBERED = "predict"
+"""What `attributes["via"]` says of an event that the gateway made for somebody who counts nothing."""
+
+
 def _rfc3339(value: object) -> object:
     if not isinstance(value, datetime) and not (isinstance(value, str) and _RFC3339.fullmatch(value)):
         msg = "is not an RFC 3339 time such as 2026-05-01T12:00:00.250Z"
         raise ValueError(msg)
     return value
+
+
+def whole(value: object) -> object:
+    """Return 5 for 5.0: to JSON, and to a device whose language knows one kind of number, they are the same."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class ItemCaptured(BaseModel):
@@ -33,12 +42,12 @@ class ItemCaptured(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    schema_version: int
+    schema_version: Annotated[int, BeforeValidator(whole)]
     event_id: UUID
     sensor_id: SensorId
     image_url: Annotated[str, Field(min_length=1, max_length=2048)]
     captured_at: Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_rfc3339)]
-    sequence: Annotated[int, Field(ge=0, lt=2**63)]
+    sequence: Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(whole)]
     attributes: Annotated[Mapping[str, object], Field(max_length=32)] = {}
 
     @field_validator("schema_version")

@@ -51,6 +51,9 @@ class MessageQueue(Protocol):
     def oldest_age_s(self, now: datetime) -> float | None:
         """Return the age of the oldest message in seconds, None for an empty queue or where it cannot be told."""
 
+    def memory_share(self) -> float | None:
+        """Return the share of its memory that the broker uses, None where that has no bound or cannot be told."""
+
 
 class WorkQueue(Protocol):
     """Wake-ups for workers. Losing or repeating one is harmless: the ledger knows what is open."""

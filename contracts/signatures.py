@@ -4,6 +4,8 @@ The signature travels beside the body (`v1:<generation>:<hex>`) and covers its e
 JSON has to be agreed on with whoever writes a device's firmware.
 """
 
+import base64
+import binascii
 import hmac
 from dataclasses import dataclass
 
@@ -14,6 +16,7 @@ KEY_BYTES = 32
 """Length of a credential's key."""
 _SCHEME = "v1"
 _MAX_GENERATION = 9999
+_TOKEN = b"waste-fleet device token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,35 @@ def verify(master_key: bytes, sensor_id: str, body: bytes, signature: str | None
         raise SignatureInvalid("there is none")
     scheme, _, rest = signature.partition(":")
     number, _, mac = rest.partition(":")
-    if scheme != _SCHEME or not (number.isascii() and number.isdigit() and 0 < int(number[:5]) <= _MAX_GENERATION):
+    if scheme != _SCHEME or not _is_generation(number):
         raise SignatureInvalid("its form is not v1:<generation>:<hex>")
     expected = sign(derive_credential(master_key, sensor_id, int(number)), body)
     if not hmac.compare_digest(expected.encode(), f"{scheme}:{int(number)}:{mac}".encode(errors="replace")):
         raise SignatureInvalid(f"it does not fit this body and sensor {sensor_id}")
     return int(number)
+
+
+def device_token(credential: Credential) -> str:
+    """Return what the device sends as `Authorization: Bearer` to the gateway: its name, generation and a proof of its key."""
+    name = base64.urlsafe_b64encode(f"{credential.generation}:{credential.sensor_id}".encode()).decode().rstrip("=")
+    return f"{_SCHEME}.{name}.{hmac.digest(credential.key, _TOKEN, 'sha256').hex()}"
+
+
+def read_token(master_key: bytes, token: str) -> Credential:
+    """Return the credential whose token this is; raises SignatureInvalid. The caller asks whether it is revoked."""
+    scheme, _, rest = token.partition(".")
+    name = rest.partition(".")[0]
+    try:
+        number, _, sensor_id = base64.b64decode(name + "=" * (-len(name) % 4), b"-_", validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        number, sensor_id = "", ""
+    if scheme != _SCHEME or not _is_generation(number):
+        raise SignatureInvalid("the token is none of ours")
+    credential = derive_credential(master_key, sensor_id, int(number))
+    if not hmac.compare_digest(device_token(credential).encode(), token.encode(errors="replace")):
+        raise SignatureInvalid("the token is none of ours")
+    return credential
+
+
+def _is_generation(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text[:5]) <= _MAX_GENERATION

@@ -1,46 +1,126 @@
-"""`waste device`: hand out a sensor's credential, and take it back."""
+"""`waste device`: hand out a sensor's credential, give it a new one, take it back, and say who has one."""
 
 import argparse
+import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TypeAlias
 
-from adapters.arguments import integer_between, sensor_id
+from adapters.arguments import integer_between, number_between, sensor_id
 from adapters.postgres import open_pool
-from adapters.postgres_intake import PostgresIntakeLedger
+from adapters.postgres_devices import PostgresDevices
 from adapters.settings import DatabaseSettings, MasterKeySettings, read_settings
-from contracts.signatures import derive_credential
+from contracts.devices import DeviceRegistry, RegisteredDevice
+from contracts.signatures import derive_credential, device_token
 
 _GENERATION = integer_between(1, 9999)
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - the type has no public name
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command on a device's identity."""
-    parser = argparse.ArgumentParser(prog="waste device", description="A device's credential, and its revocation.")
-    commands = parser.add_subparsers(required=True, metavar="credential|revoke")
-    credential = commands.add_parser("credential", help="print what the device needs to sign (DEVICE_MASTER_KEY)")
-    credential.add_argument("sensor", type=sensor_id)
-    credential.add_argument("--generation", type=_GENERATION, default=1)
-    credential.set_defaults(run=_credential)
-    revoke = commands.add_parser("revoke", help="refuse a sensor's credentials up to a generation (DATABASE_URL of intake)")
-    revoke.add_argument("sensor", type=sensor_id)
-    revoke.add_argument("--through", type=_GENERATION, default=1, help="the last generation that is refused (default: 1)")
-    revoke.add_argument("--note", default="")
-    revoke.set_defaults(run=_revoke)
-    options = parser.parse_args(argv)
+    options = _parser().parse_args(argv)
     return int(options.run(options))
 
 
-def _credential(options: argparse.Namespace) -> int:
-    settings = read_settings(MasterKeySettings, os.environ)
-    credential = derive_credential(settings.master_key(), options.sensor, options.generation)
-    sys.stdout.write(f"DEVICE_CREDENTIAL={credential.generation}:{credential.key.hex()}\n")
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="waste device", description="Who may speak: devices and their credentials.")
+    commands = parser.add_subparsers(required=True, metavar="add|list|rotate|revoke|credential")
+    add = _command(commands, "add", _add, "register a sensor and print its credential")
+    add.add_argument("--site", default="", help="the place or fleet that it belongs to")
+    add.add_argument("--note", default="")
+    rotate = _command(commands, "rotate", _rotate, "print a new credential; the one before is taken for a while")
+    hours = number_between(0, 24 * 365)
+    rotate.add_argument("--overlap-h", type=hours, default=24.0, help="for so many hours the one before is taken too (default: 24)")
+    revoke = _command(commands, "revoke", _revoke, "refuse a sensor's credentials")
+    revoke.add_argument("--through", type=_GENERATION, help="the last generation that is refused (default: all so far)")
+    revoke.add_argument("--note", default="")
+    credential = _command(commands, "credential", _credential, "print a credential again, registered or not")
+    credential.add_argument("--generation", type=_GENERATION, default=1)
+    credential.add_argument("--token", action="store_true", help="what the gateway takes as a bearer token, instead")
+    listing = commands.add_parser("list", help="show the registered sensors")
+    listing.add_argument("--site", help="of this place or fleet alone")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=_list)
+    return parser
+
+
+def _command(commands: _Commands, name: str, run: object, said: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=said, description=said)
+    command.add_argument("sensor", type=sensor_id)
+    command.set_defaults(run=run)
+    return command
+
+
+@contextmanager
+def _registry() -> Iterator[DeviceRegistry]:
+    settings = read_settings(DatabaseSettings, os.environ)
+    pool = open_pool(settings.database_url.get_secret_value(), name="waste-device", max_size=1)
+    try:
+        yield PostgresDevices(pool)
+    finally:
+        pool.close(timeout=3)
+
+
+def _add(options: argparse.Namespace) -> int:
+    master_key = read_settings(MasterKeySettings, os.environ).master_key()
+    with _registry() as registry:
+        device = registry.add(options.sensor, options.site, options.note)
+    _print_credential(master_key, device.sensor_id, device.generation)
     return 0
+
+
+def _rotate(options: argparse.Namespace) -> int:
+    master_key = read_settings(MasterKeySettings, os.environ).master_key()
+    with _registry() as registry:
+        device = registry.rotate(options.sensor, options.overlap_h * 3600)
+    _print_credential(master_key, device.sensor_id, device.generation)
+    until = f"until {device.overlap_until:%Y-%m-%d %H:%M} UTC" if device.overlap_until else "for 5 s at most"
+    sys.stderr.write(f"generation {device.generation - 1} of {device.sensor_id} is taken {until}\n")
+    return 0
+
+
+def _credential(options: argparse.Namespace) -> int:
+    master_key = read_settings(MasterKeySettings, os.environ).master_key()
+    if options.token:
+        sys.stdout.write(f"DEVICE_TOKEN={device_token(derive_credential(master_key, options.sensor, options.generation))}\n")
+    else:
+        _print_credential(master_key, options.sensor, options.generation)
+    return 0
+
+
+def _print_credential(master_key: bytes, sensor: str, generation: int) -> None:
+    credential = derive_credential(master_key, sensor, generation)
+    sys.stdout.write(f"DEVICE_CREDENTIAL={generation}:{credential.key.hex()}\n")
 
 
 def _revoke(options: argparse.Namespace) -> int:
-    settings = read_settings(DatabaseSettings, os.environ)
-    pool = open_pool(settings.database_url.get_secret_value(), name="waste-device", max_size=1)
-    refused_through = PostgresIntakeLedger(pool).revoke(options.sensor, options.through, options.note)
-    pool.close(timeout=3)
-    sys.stdout.write(f"credentials of {options.sensor} up to generation {refused_through} are refused within 5 s\n")
+    with _registry() as registry:
+        through = registry.revoke(options.sensor, options.through, options.note)
+    sys.stdout.write(f"credentials of {options.sensor} up to generation {through} are refused within 5 s\n")
     return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    with _registry() as registry:
+        found = registry.devices(options.site)
+    if options.json:
+        sys.stdout.write(json.dumps([asdict(device) for device in found], default=str, indent=1) + "\n")
+        return 0
+    rows = [(device.sensor_id, device.site, str(device.generation), _state(device), device.note) for device in found]
+    rows = [("SENSOR", "SITE", "GENERATION", "STATE", "NOTE"), *rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
+    return 0
+
+
+def _state(device: RegisteredDevice) -> str:
+    if device.revoked:
+        return "revoked"
+    if device.overlap_until:
+        return f"in use, with the one before until {device.overlap_until:%Y-%m-%d %H:%M}"
+    return "in use"

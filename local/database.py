@@ -13,6 +13,7 @@ from local.postgres import PostgresService
 DATABASE = "waste"
 LOGINS: Mapping[str, str] = {
     "intake": "waste_intake",
+    "gateway": "waste_gateway",
     "worker": "waste_worker",
     "review": "waste_review",
     "reader": "waste_reader",

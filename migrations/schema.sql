@@ -97,11 +97,30 @@ CREATE TABLE workers (
 
 CREATE TABLE revocations (
     sensor_id       text        PRIMARY KEY,
-    revoked_through integer     NOT NULL CHECK (revoked_through >= 1),
+    revoked_through integer     NOT NULL CHECK (revoked_through >= 0),
     revoked_at      timestamptz NOT NULL DEFAULT now(),
-    note            text        NOT NULL DEFAULT ''
+    note            text        NOT NULL DEFAULT '',
+    next_through    integer     CHECK (next_through >= 1),
+    next_from       timestamptz,
+    CONSTRAINT revocations_next CHECK ((next_through IS NULL) = (next_from IS NULL))
 );
 COMMENT ON TABLE revocations IS 'credentials of this sensor up to and including this generation are refused';
+COMMENT ON COLUMN revocations.next_from IS 'from then on next_through is refused too: the overlap of a rotation ends';
+
+CREATE VIEW refused_generations AS
+    SELECT sensor_id, greatest(revoked_through, CASE WHEN next_from <= now() THEN next_through END) AS through
+    FROM revocations;
+COMMENT ON VIEW refused_generations IS 'up to which generation a sensor''s credentials are refused now';
+
+CREATE TABLE devices (
+    sensor_id  text        PRIMARY KEY,
+    site       text        NOT NULL DEFAULT '',
+    generation integer     NOT NULL CHECK (generation BETWEEN 1 AND 9999),
+    added_at   timestamptz NOT NULL DEFAULT now(),
+    note       text        NOT NULL DEFAULT ''
+);
+COMMENT ON COLUMN devices.site IS 'the place or fleet it belongs to';
+CREATE INDEX devices_by_site ON devices (site, sensor_id);
 
 CREATE TABLE accounts (
     account_id    uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -390,3 +409,51 @@ GRANT SELECT ON standing_labels, audit_sampling, redriven_outcomes, workers, eve
 GRANT UPDATE (seen_through, share) ON audit_sampling TO waste_review;
 GRANT SELECT ON labels, standing_labels, skips, gold, audit_sampling, failure_rounds, redriven_outcomes, actions TO waste_reader;
 GRANT SELECT (account_id, name, role, created_at, disabled_at) ON accounts TO waste_reader;
+
+GRANT SELECT, INSERT, UPDATE ON devices TO waste_intake;
+GRANT SELECT ON refused_generations TO waste_intake;
+GRANT SELECT ON devices, refused_generations TO waste_reader;
+
+DO $$
+BEGIN
+    CREATE ROLE waste_gateway NOLOGIN;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;  -- roles belong to the cluster; another database of it made this one
+END $$;
+GRANT SELECT ON events, outcomes, predictions, review_items, refused_generations TO waste_gateway;
+
+CREATE TABLE sensors (
+    sensor_id        text           PRIMARY KEY,
+    first_sequence   bigint,
+    last_sequence    bigint,
+    missing          int8multirange NOT NULL DEFAULT '{}',
+    given_up         bigint         NOT NULL DEFAULT 0,
+    restarts         integer        NOT NULL DEFAULT 0,
+    last_captured_at timestamptz,
+    last_event_at    timestamptz,
+    last_contact_at  timestamptz    NOT NULL DEFAULT now(),
+    next_sequence    bigint,
+    report           jsonb          NOT NULL DEFAULT '{}',
+    CHECK ((first_sequence IS NULL) = (last_sequence IS NULL))
+) WITH (fillfactor = 70);
+COMMENT ON TABLE sensors IS 'what is known of each sensor: a bin that is silent is told from one that nobody threw anything into';
+COMMENT ON COLUMN sensors.missing IS 'numbers of events that did not come though later ones did; each goes when its event comes';
+COMMENT ON COLUMN sensors.given_up IS 'numbers that were missing when the sensor began to count anew, or when there were too many gaps to keep';
+COMMENT ON COLUMN sensors.next_sequence IS 'the number that its next event will have, as it said itself at its last contact';
+COMMENT ON COLUMN sensors.report IS 'what it said of itself at its last contact: spool, version, clock';
+CREATE INDEX sensors_by_contact ON sensors (last_contact_at);
+
+-- Numbers of a multirange.
+CREATE FUNCTION count_of(numbers int8multirange) RETURNS bigint
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (SELECT coalesce(sum(least(upper(part)::numeric - lower(part), 9e18)), 0) FROM unnest(numbers) AS part)::bigint;
+
+-- The last `most` runs of it.
+CREATE FUNCTION newest_of(numbers int8multirange, most integer) RETURNS int8multirange
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (SELECT coalesce(range_agg(part), '{}') FROM (SELECT part FROM unnest(numbers) AS part ORDER BY part DESC LIMIT most) AS kept);
+
+GRANT SELECT, INSERT, UPDATE ON sensors TO waste_intake;
+GRANT SELECT (sensor_id, next_sequence, report), INSERT (sensor_id, last_contact_at, next_sequence, report),
+    UPDATE (last_contact_at, next_sequence, report) ON sensors TO waste_gateway;
+GRANT SELECT ON sensors TO waste_reader;

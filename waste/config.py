@@ -12,6 +12,7 @@ from contracts.errors import SettingsInvalid
 _ROLES = {
     "send": ("producer.__main__", "SendSettings"),
     "simulate": ("producer.__main__", "SimulateSettings"),
+    "gateway": ("intake.gateway.__main__", "GatewaySettings"),
     "intake": ("intake.__main__", "IntakeSettings"),
     "worker": ("worker.__main__", "WorkerSettings"),
     "dlq": ("dlq_review.__main__", "ServeSettings"),

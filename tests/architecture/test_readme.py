@@ -38,7 +38,7 @@ def test_every_setting_of_the_readme_exists_and_every_other_is_left_out_on_purpo
 def test_every_command_of_the_readme_exists():
     told = set(re.findall(r"(?m)(?:^|`|/)waste ([a-z]+)", README))
     assert told <= set(_COMMANDS)
-    assert {"demo", "intake", "worker", "dlq", "send", "simulate", "db", "config", "device", "learn"} <= told
+    assert {"demo", "intake", "worker", "dlq", "send", "simulate", "db", "config", "device", "fleet", "gateway", "learn"} <= told
 
 
 @pytest.mark.parametrize("target", re.findall(r"(?m)(?:^|`)make ([a-z]+)", README))

@@ -11,7 +11,7 @@ import pytest
 from adapters.redis_queue import RedisMessageQueue, connect
 from contracts.codec import decode_event
 from contracts.names import EDGE_QUEUE, SIGNATURE_HEADER
-from contracts.signatures import derive_credential, verify
+from contracts.signatures import derive_credential, read_token, verify
 from tests.makers import MASTER_KEY, a_jpeg
 
 
@@ -112,7 +112,10 @@ def test_the_settings_in_force_are_shown_without_secrets(environment):
 def test_a_devices_credential_is_printed_as_it_is_read(environment):
     settings = environment | {"DEVICE_MASTER_KEY": MASTER_KEY.hex()}
     shown = waste(settings, "device", "credential", "bin-7", "--generation", "3").stdout
-    assert shown == f"DEVICE_CREDENTIAL=3:{derive_credential(MASTER_KEY, 'bin-7', 3).key.hex()}\n"
+    credential = derive_credential(MASTER_KEY, "bin-7", 3)
+    assert shown == f"DEVICE_CREDENTIAL=3:{credential.key.hex()}\n"
+    token = waste(settings, "device", "credential", "bin-7", "--generation", "3", "--token").stdout
+    assert read_token(MASTER_KEY, token.strip().partition("=")[2]) == credential
 
 
 def test_a_revocation_says_what_is_in_force_and_keeps_its_note(environment, database_url):

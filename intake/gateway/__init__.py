@@ -1,0 +1,1 @@
+"""The door for devices that speak HTTP: events in, places for pictures, outcomes out."""
