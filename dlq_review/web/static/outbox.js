@@ -4,6 +4,15 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
 const AT_ONCE = 50;
 
+function read(text) {
+  try {
+    const found = JSON.parse(text);
+    return Array.isArray(found) ? found : null;
+  } catch {
+    return null;
+  }
+}
+
 export class Outbox {
   // `family` is the account's, `name` this page's own: another page of the same person must not write over it.
   constructor(family, name, send) {
@@ -28,11 +37,13 @@ export class Outbox {
   adopt() {
     try {
       for (const key of Object.keys(localStorage).filter((one) => one.startsWith(`${this.family}/`))) {
-        this.actions.push(...JSON.parse(localStorage.getItem(key)));
+        const found = read(localStorage.getItem(key));
+        if (!found) continue; // what is not ours stays where it is, and holds up nothing else
+        this.actions.push(...found);
         localStorage.removeItem(key);
       }
     } catch {
-      // A forbidden storage, or one with what is not ours.
+      // A forbidden storage.
     }
     this.keep();
   }
@@ -45,6 +56,10 @@ export class Outbox {
       this.kept = false; // a full or forbidden storage: what is in memory is told all the same
       return;
     }
+  }
+  // Whether closing the page would lose something.
+  get atRisk() {
+    return this.size > 0 && !this.kept;
   }
   add(action) {
     this.actions.push(action);

@@ -3,13 +3,14 @@ import { Outbox } from "/static/outbox.js";
 
 const main = document.getElementById("main");
 const desk = main.dataset.desk;
-const csrf = main.dataset.csrf;
+let csrf = main.dataset.csrf;
 const at = (id) => document.getElementById(id);
 const form = at("answers");
 const AHEAD = 10;
 const UNDO = 10;
 const RENEW_MS = 25_000;
 const EMPTY_MS = 10_000;
+const AT_LEAVING = 100;
 
 const wish = Object.fromEntries(["order", "sensor", "category", "reason"].map((name) => [name, document.querySelector(`.filters [name=${name}]`).value]));
 const reasons = Object.fromEntries([...document.querySelectorAll(".filters [name=reason] option")].filter((one) => one.value).map((one) => [one.value, one.textContent]));
@@ -21,14 +22,27 @@ let shownAt = 0;
 let taking = false;
 let lookAgain = 0;
 
-async function call(path, body) {
+function post(path, body, more) {
   const headers = { "content-type": "application/json", "x-csrf-token": csrf };
-  const answer = await fetch(path, { method: "POST", headers, body: JSON.stringify({ desk, ...body }) });
+  return fetch(path, { method: "POST", headers, body: JSON.stringify({ desk, ...body }), ...more });
+}
+async function call(path, body) {
+  let answer = await post(path, body);
+  if (answer.status === 403 && (await cameBack())) answer = await post(path, body);
   if (answer.status === 401 || answer.status === 403) throw new SignedOut();
   if (answer.status >= 500) throw new Error(`the server says ${answer.status}`);
   const said = await answer.json();
   if (!answer.ok) throw new Refused(said.error);
   return said;
+}
+// Who signed in again in another tab has a new session, and each session its own token. Somebody else's does not count.
+async function cameBack() {
+  const answer = await fetch("/account");
+  const found = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main")?.dataset;
+  if (found?.account !== main.dataset.account) return false;
+  csrf = found.csrf;
+  for (const input of document.querySelectorAll("input[name=csrf]")) input.value = csrf;
+  return true;
 }
 class SignedOut extends Error {}
 class Refused extends Error {
@@ -37,8 +51,8 @@ class Refused extends Error {
 
 const outbox = new Outbox(`waste-desk-${main.dataset.account}`, desk, async (actions) => (await call("/review/actions", { actions })).results);
 outbox.onchange = () => {
-  if (outbox.fault instanceof SignedOut) say(`You are signed out. ${outbox.size} answers are kept in this browser and will be saved when you sign in again.`, "/enter?next=/review");
-  else if (outbox.fault) say(`No connection. ${outbox.size} ${outbox.size === 1 ? "answer is" : "answers are"} ${outbox.kept ? "kept in this browser" : "kept in this page alone, do not close it"}; trying again.`);
+  if (outbox.fault instanceof SignedOut) signedOut();
+  else if (outbox.fault) say(`No connection. ${untold()}; trying again.`);
   else if (outbox.refused.length) say(`Not taken: ${outbox.refused.splice(0).join("; ")}`);
   else quiet();
 };
@@ -46,12 +60,20 @@ outbox.onresult = (action, result) => {
   if (action.kind === "label" && action.choice === null && result.item === null && current?.event_id === action.event_id) say("Somebody else has this picture by now. Your answer was taken back.");
 };
 
+function untold() {
+  const where = outbox.kept ? "kept in this browser" : "kept in this page alone, do not close it";
+  return `${outbox.size} ${outbox.size === 1 ? "answer is" : "answers are"} ${where}`;
+}
+function signedOut() {
+  say(outbox.size ? `You are signed out. ${untold()}; saved when you sign in again.` : "You are signed out.", "/enter?next=/review");
+}
 function say(text, link) {
   const notice = at("notice");
   notice.replaceChildren(text);
   if (link) {
     const anchor = document.createElement("a");
     anchor.href = link;
+    if (outbox.atRisk) anchor.target = "_blank";
     anchor.textContent = " Sign in";
     notice.append(anchor);
   }
@@ -89,7 +111,7 @@ async function refill() {
     at("waiting").textContent = `${said.waiting.toLocaleString("en")} left`;
     if (!current && queue.length) next();
   } catch (fault) {
-    if (fault instanceof SignedOut) say("You are signed out.", "/enter?next=/review");
+    if (fault instanceof SignedOut) signedOut();
     else if (!queue.length) say("No connection. Trying again; nothing is lost.");
     setTimeout(refill, 2000);
   } finally {
@@ -209,7 +231,7 @@ async function renew() {
     if (current && !kept.has(current.event_id)) say("This picture was away too long and may be with somebody else; your answer is kept all the same.");
     refill();
   } catch (fault) {
-    if (fault instanceof SignedOut) say("You are signed out.", "/enter?next=/review");
+    if (fault instanceof SignedOut) signedOut();
   }
 }
 
@@ -235,7 +257,10 @@ at("around").addEventListener("toggle", () => at("around").open && around());
 at("picture").addEventListener("dblclick", zoom);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && renew());
 window.addEventListener("pageshow", (event) => event.persisted && location.reload());
+window.addEventListener("beforeunload", (event) => outbox.atRisk && event.preventDefault());
 window.addEventListener("pagehide", () => {
+  // What is under way may be cut off with the page: it is told once more, and at the next visit again.
+  if (outbox.size) post("/review/actions", { actions: outbox.actions.slice(0, AT_LEAVING) }, { keepalive: true }).catch(() => {});
   const leaving = new FormData();
   leaving.set("csrf", csrf);
   leaving.set("page", desk);

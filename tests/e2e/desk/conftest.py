@@ -36,17 +36,18 @@ def browser():
 
 @pytest.fixture
 def enter(browser, house, served):
-    """Return a page of somebody who is signed in; what it complains of fails the test."""
+    """Return a page of somebody who is signed in; what it complains of fails the test, and what it asks, unless `asks` takes it."""
     contexts, complaints = [], []
 
-    def enter(name="rita", role=Role.REVIEWER, **options):
+    def enter(name="rita", role=Role.REVIEWER, asks=None, **options):
         context = browser.new_context(**({"viewport": {"width": 1440, "height": 900}} | options))
         contexts.append(context)
         account = found[0] if (found := house.desk.accounts.find(name)) else house.account(name, role)
         token = house.desk.accounts.issue("session", account.account_id, 600)
         context.add_cookies([{"name": "waste-desk", "value": token, "url": served.url}])
         page = context.new_page()
-        page.on("dialog", lambda dialog: (complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        said = complaints if asks is None else asks
+        page.on("dialog", lambda dialog: (said.append(f"dialog: {dialog.type} {dialog.message}"), dialog.dismiss()))
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.base = served.url
         return page
