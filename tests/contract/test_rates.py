@@ -25,10 +25,10 @@ def open_rates(request, redis_url):
 
 
 def test_a_burst_passes_and_then_as_many_as_agreed(open_rates):
-    rates = open_rates((10.0, 5))
+    rates = open_rates((1.0, 5))
     assert rates.take([Wanted("a", 1)] * 5) == [0] * 5
     (wait_s,) = rates.take([Wanted("a", 1)])
-    assert 0.05 < wait_s <= 0.1
+    assert 0.5 < wait_s <= 1
     time.sleep(wait_s + 0.01)
     assert rates.take([Wanted("a", 1), Wanted("b", 5)]) == [0, 0]
 
@@ -36,15 +36,16 @@ def test_a_burst_passes_and_then_as_many_as_agreed(open_rates):
 def test_who_is_refused_has_taken_nothing(open_rates):
     rates = open_rates((1.0, 10))
     assert rates.take([Wanted("a", 8)]) == [0]
-    assert 4.9 < rates.take([Wanted("a", 7)])[0] <= 5.0
+    assert 4.5 < rates.take([Wanted("a", 7)])[0] <= 5.0
     assert rates.take([Wanted("a", 2)]) == [0]
 
 
 def test_all_together_have_a_bucket_too_and_whom_it_refuses_keeps_his_own(open_rates):
-    rates = open_rates((1.0, 100), (1000.0, 10))
+    rates = open_rates((0.001, 100), (10.0, 10))
     assert rates.take([Wanted("a", 6), Wanted("b", 6)])[0] == 0
-    assert 0 < rates.take([Wanted("b", 10)])[0] < 0.02
-    time.sleep(0.03)
+    (wait_s,) = rates.take([Wanted("b", 10)])
+    assert 0.3 < wait_s <= 0.6
+    time.sleep(wait_s + 0.01)
     assert rates.take([Wanted("b", 10)]) == [0]
 
 
