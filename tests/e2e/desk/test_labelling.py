@@ -101,6 +101,7 @@ def test_the_grid_labels_the_chosen_ones_at_once_and_takes_them_back(enter, hous
     page.keyboard.press("Space")
     page.keyboard.press("2")
     page.wait_for_selector("#undo-form")
+    page.wait_for_load_state()  # the keys come with the script
     assert set(labels(house).values()) == {"paper"}
     assert len(labels(house)) == 19
     assert page.locator(".tiles input").count() == 3
