@@ -8,6 +8,8 @@ from contracts.gateway import Wanted
 
 _TOTAL = ""
 _FORGET_FROM = 10_000
+_ROUNDING_S = 1e-6
+"""What sums of seconds since the machine started can be wrong by, and nobody has to wait for."""
 
 
 class MemoryRates:
@@ -39,4 +41,5 @@ class MemoryRates:
     def _look(self, name: str, count: int, limit: tuple[float, int], now: float) -> tuple[float, float]:
         rate, burst = limit
         full_at = max(now, self._full_at.get(name, 0.0)) + count / rate
-        return full_at, full_at - burst / rate - now
+        wait_s = full_at - burst / rate - now
+        return full_at, wait_s if wait_s > _ROUNDING_S else 0.0
