@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
+
 from contracts.errors import FleetError
 from contracts.gateway import Rates, Wanted
 from contracts.ports import MessageQueue
@@ -75,6 +77,7 @@ class Publisher:
             except FleetError as error:
                 fates = [[problem_of(error)] * len(job.submissions) for job in jobs]
             except Exception:  # noqa: BLE001 - a thread that ends would let every request wait for ever
+                structlog.get_logger("waste").exception("publishing_failed")
                 fates = [[Problem(UNFORESEEN)] * len(job.submissions) for job in jobs]
             _answer(jobs, fates)
 
