@@ -11,14 +11,18 @@ from adapters.postgres import Pool, connected
 from adapters.postgres_review import EARLY_LABELS
 from contracts.errors import LabelRefused
 from contracts.labels import Choice, Effect, NewLabel, Purpose, resolve
+from contracts.names import OutcomeKind
 
 _ITEM = """
 SELECT state, wanted, model_version, category, confidence, resolved,
     (SELECT choice FROM gold g WHERE g.event_id = r.event_id) AS gold
 FROM review_items r WHERE event_id = %s FOR UPDATE OF r
 """
-_KNOWN = "SELECT EXISTS (SELECT FROM events WHERE event_id = %s) OR EXISTS (SELECT FROM outcomes WHERE event_id = %s)"
+_KNOWN = """
+SELECT (SELECT kind FROM outcomes WHERE event_id = %s), EXISTS (SELECT FROM events WHERE event_id = %s)
+"""
 _STANDING = "SELECT label_id, account_id, choice, purpose FROM standing_labels WHERE event_id = %s ORDER BY labelled_at, label_id"
+_OWN = "SELECT label_id, choice FROM standing_labels WHERE event_id = %s AND account_id = %s"
 _INSERT = """
 INSERT INTO labels (label_id, event_id, account_id, choice, replaces, purpose, origin, labelled_at, took_ms, model_version,
     shown_category, shown_confidence, known)
@@ -56,7 +60,7 @@ class PostgresLabels:
     def add(self, labels: Sequence[NewLabel]) -> list[Effect]:
         """Add labels, all or none, and return what each changed, in their order.
 
-        Raises LabelRefused for an event that nobody knows, or a label that replaces none of this person's standing ones.
+        Raises LabelRefused for an event that nobody knows or that failed, or a label that replaces none of this person's standing ones.
         """
         effects: dict[UUID, Effect] = {}
         with connected(self._pool) as connection, connection.transaction():
@@ -68,6 +72,12 @@ class PostgresLabels:
                 effects[label.label_id] = _add(connection, label)
         return [effects[label.label_id] for label in labels]
 
+    def own(self, event_id: UUID, account_id: UUID) -> tuple[UUID, Choice] | None:
+        """Return the id and the answer of a person's standing label on an item."""
+        with connected(self._pool) as connection:
+            found = connection.execute(_OWN, (event_id, account_id)).fetchone()
+        return found and (found[0], Choice(found[1]))
+
 
 def _add(connection: Connection[TupleRow], label: NewLabel) -> Effect:
     item = _locked_item(connection, label.event_id)
@@ -78,7 +88,7 @@ def _add(connection: Connection[TupleRow], label: NewLabel) -> Effect:
     if label.replaces is None and label.choice is None:
         raise LabelRefused("choice", "is missing, and no label is taken back")
     if label.replaces is None and own:
-        return Effect.REPEATED
+        return Effect.REPEATED if own.choice == label.choice else Effect.DIFFERS
     if label.replaces is not None and (own is None or own.label_id != label.replaces):
         raise LabelRefused("replaces", f"{label.replaces} is no standing label of this person on item {label.event_id}")
     purpose = Purpose(own.purpose) if own else _purpose(item)
@@ -96,9 +106,11 @@ def _locked_item(connection: Connection[TupleRow], event_id: UUID) -> dict[str, 
     with connection.cursor(row_factory=dict_row) as cursor:
         if item := cursor.execute(_ITEM, (event_id,)).fetchone():
             return item
-        known = connection.execute(_KNOWN, (event_id, event_id)).fetchone()
-        if not known or not known[0]:
+        kind, accepted = connection.execute(_KNOWN, (event_id, event_id)).fetchone() or (None, False)
+        if kind is None and not accepted:
             raise LabelRefused("event_id", f"{event_id} is not known here")
+        if kind == OutcomeKind.FAILURE:
+            raise LabelRefused("event_id", f"{event_id} is a failure: it has no picture to judge; ops redrive it or put it away")
         return None
 
 

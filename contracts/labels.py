@@ -57,7 +57,20 @@ class Effect(StrEnum):
     """It stands beside the answer that closed the item before."""
     REOPENED = "reopened"
     REPEATED = "repeated"
-    """Nothing: this label, or one of this person's on this item, was there before."""
+    """Nothing: this label, or this person's same answer on this item, was there before."""
+    DIFFERS = "differs"
+    """Nothing: this person gave another answer on this item before, and a correction has to name the label it replaces."""
+
+
+SAID = {
+    Effect.CLOSED: "the item has its answer",
+    Effect.COUNTED: "the answer stands, and the item waits for another person's or has not come yet",
+    Effect.KEPT: "the item was closed before; the answer is kept beside the one that closed it",
+    Effect.REOPENED: "the item has no answer any more and waits again",
+    Effect.REPEATED: "nothing changed, the same answer was there",
+    Effect.DIFFERS: "nothing changed, another answer of this person stands",
+}
+"""What an effect means, for people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,9 @@ class Labels(Protocol):
     def add(self, labels: Sequence[NewLabel]) -> list[Effect]:
         """Add labels, all or none, and return what each changed; raises LabelRefused."""
 
+    def own(self, event_id: UUID, account_id: UUID) -> tuple[UUID, Choice] | None:
+        """Return the id and the answer of a person's standing label on an item."""
+
 
 class Browser(Protocol):
     """Looking through both lanes."""

@@ -53,6 +53,7 @@ def _add_acting(commands: Any) -> None:
     label = _add(commands, "label", "label an item", acting.label)
     label.add_argument("event_id", type=UUID)
     label.add_argument("choice", type=Choice, choices=list(Choice), metavar="|".join(Choice))
+    label.add_argument("--replace", action="store_true", help="correct the answer that this account gave before")
     brought = _add(commands, "import", "take labels from a file of Label Studio's tasks (- is stdin)", acting.import_tasks)
     brought.add_argument("file")
     for one in (label, brought):

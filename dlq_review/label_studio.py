@@ -27,12 +27,14 @@ _FIRST_YEAR, _LAST_YEAR = 2000, 2200
 class Annotation:
     """A label as a task carries it. `identity` is the annotation's own: importing twice changes nothing.
 
-    `label_id` is there if it went out from here: it is a label that is known, whoever brings it.
+    `label_id` is there if it went out from here: it is a label that is known, whoever brings it. `unique` is whether
+    `identity` names the annotation among those of all projects, so that nobody else's import of the same file adds it again.
     """
 
     event_id: UUID
     label_id: UUID | None
     identity: str
+    unique: bool
     choice: Choice
     took_ms: int | None
     labelled_at: datetime | None
@@ -85,10 +87,12 @@ def _read_annotation(event_id: UUID, annotation: Mapping[str, Any], where: str) 
         choice = Choice(str(chosen[0][0]).strip().lower().replace(" ", "_"))
     except ValueError:
         raise RequestRefused(f"{where}.result", f"holds the choice {chosen[0][0]!r:.60}; there is " + ", ".join(Choice)) from None
-    identity = f"{event_id}:{_own_id(annotation, where)}:{choice.value}"
+    unique = bool(annotation.get("unique_id"))
+    identity = f"{event_id}:{_own_id(annotation, 'unique_id' if unique else 'id', where)}:{choice.value}"
     lead_s = annotation.get("lead_time")
     took = int(lead_s * 1000) if isinstance(lead_s, int | float) and 0 <= lead_s < 1e6 else None
-    return Annotation(event_id, _label_id(annotation, results), identity, choice, took, _time(annotation.get("created_at"), where))
+    made_at = _time(annotation.get("created_at"), where)
+    return Annotation(event_id, _label_id(annotation, results), identity, unique, choice, took, made_at)
 
 
 def _label_id(annotation: Mapping[str, Any], results: list[Any]) -> UUID | None:
@@ -98,12 +102,12 @@ def _label_id(annotation: Mapping[str, Any], results: list[Any]) -> UUID | None:
     return None
 
 
-def _own_id(annotation: Mapping[str, Any], where: str) -> str:
-    text = str(annotation.get("id"))
+def _own_id(annotation: Mapping[str, Any], name: str, where: str) -> str:
+    text = str(annotation.get(name))
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise RequestRefused(f"{where}.id", "holds half a character") from None
+        raise RequestRefused(f"{where}.{name}", "holds half a character") from None
     return text
 
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from contracts.accounts import Account, Actor
 from contracts.errors import RequestRefused
-from contracts.labels import NewLabel, Origin
+from contracts.labels import SAID, Effect, NewLabel, Origin
 from contracts.review import Lane
 from dlq_review.commands.looking import filter_of
 from dlq_review.commands.output import note, print_json
@@ -22,9 +22,17 @@ from dlq_review.reconcile import reconcile as bring_back
 def label(options: argparse.Namespace, desk: Desk) -> int:
     """Label an item."""
     account = _account(desk, options.account)
-    (effect,) = desk.labels.add([NewLabel(uuid4(), options.event_id, account.account_id, options.choice, Origin.CLI)])
-    desk.failures.note(actor(), "label", str(options.event_id), account=account.name)
-    _say(options, {"effect": effect.value}, f"{effect.value}")
+    own = desk.labels.own(options.event_id, account.account_id)
+    if own and own[1] != options.choice and not options.replace:
+        raise RequestRefused("choice", f"of {account.name} for this item is {own[1]} so far; --replace corrects it")
+    replaces = own[0] if own and own[1] != options.choice else None
+    new = NewLabel(uuid4(), options.event_id, account.account_id, options.choice, Origin.CLI, replaces=replaces)
+    (effect,) = desk.labels.add([new])
+    if effect is Effect.DIFFERS:
+        raise RequestRefused("choice", f"of {account.name} for this item changed a moment ago; look at it once more")
+    if effect is not Effect.REPEATED:
+        desk.failures.note(actor(), "label", str(options.event_id), account=account.name)
+    _say(options, {"effect": effect.value}, f"{effect.value}: {SAID[effect]}")
     return 0
 
 
@@ -36,13 +44,16 @@ def import_tasks(options: argparse.Namespace, desk: Desk) -> int:
         tasks = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise RequestRefused(options.file, f"cannot be read: {error}") from None
-    effects, refused = import_labels(desk.labels, read_tasks(tasks), account.account_id)
-    desk.failures.note(actor(), "import labels", options.file[-200:], account=account.name, effects=effects)
-    for one in refused:
+    done = import_labels(desk.labels, read_tasks(tasks), account.account_id)
+    desk.failures.note(actor(), "import labels", options.file[-200:], account=account.name, effects=dict(done.effects))
+    for one in done.refused:
         note(f"refused: {one}")
-    said = ", ".join(f"{count} {effect}" for effect, count in effects.items()) or "no labels"
-    _say(options, {"effects": effects, "refused": refused}, f"{said}; {len(refused)} refused")
-    return 1 if refused else 0
+    for event_id in done.differing:
+        note(f"left out: {event_id}: {account.name} answered it otherwise before; waste dlq label --replace corrects it")
+    said = ", ".join(f"{count} {effect}" for effect, count in done.effects.items()) or "no labels"
+    told = {"effects": dict(done.effects), "refused": done.refused, "differing": [str(one) for one in done.differing]}
+    _say(options, told, f"{said}; {len(done.refused)} refused")
+    return 1 if done.refused or done.differing else 0
 
 
 def redrive(options: argparse.Namespace, desk: Desk) -> int:

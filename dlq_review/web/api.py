@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from contracts.errors import RequestRefused
-from contracts.labels import Choice, NewLabel, Origin
+from contracts.labels import Choice, Effect, NewLabel, Origin
 from contracts.review import MOST_AT_ONCE, Lane
 from dlq_review.desk import Desk
 from dlq_review.importing import import_labels
@@ -93,6 +93,8 @@ def label(desk: TheDesk, visitor: Reviewer, event_id: UUID, body: LabelBody) -> 
         label_id, event_id, visitor.account.account_id, body.choice, Origin.API, replaces=body.replaces, took_ms=body.took_ms
     )
     (effect,) = desk.labels.add([new])
+    if effect is Effect.DIFFERS:
+        return JSONResponse({"error": "choice: this account gave another answer before", "standing": _own(desk, new)}, 409)
     return JSONResponse({"label_id": str(label_id), "effect": effect if visitor.may_ops else blind(effect)})
 
 
@@ -128,9 +130,15 @@ def export_tasks(desk: TheDesk, visitor: Ops, fields: FilterQuery) -> Response:
 @router.post("/label-studio/tasks")
 def import_tasks(desk: TheDesk, visitor: Reviewer, tasks: Annotated[Any, Body()]) -> Any:
     """Take the annotations of tasks as labels of this account; importing twice changes nothing."""
-    effects, refused = import_labels(desk.labels, read_tasks(tasks), visitor.account.account_id)
-    told = effects if visitor.may_ops else blinded(effects)
-    return JSONResponse({"effects": told, "refused": refused}, 200 if not refused else 207)
+    done = import_labels(desk.labels, read_tasks(tasks), visitor.account.account_id)
+    told = dict(done.effects) if visitor.may_ops else blinded(done.effects)
+    said = {"effects": told, "refused": done.refused, "differing": jsonable(done.differing)}
+    return JSONResponse(said, 207 if done.refused or done.differing else 200)
+
+
+def _own(desk: Desk, label: NewLabel) -> Any:
+    found = desk.labels.own(label.event_id, label.account_id)
+    return found and {"label_id": str(found[0]), "choice": found[1]}
 
 
 def _after(text: str | None) -> tuple[datetime, UUID] | None:

@@ -21,6 +21,7 @@ from dlq_review.web.wishes import WishFields, WishQuery
 
 AHEAD = 10
 GRID = 20
+_OWN_AFFAIR = frozenset({Effect.REPEATED, Effect.DIFFERS})
 _LONGEST_LOOK_MS = 3_600_000
 router = APIRouter(include_in_schema=False)
 
@@ -191,7 +192,7 @@ def wished(visitor: Visitor, fields: WishFields, *, alike: bool = False) -> Wish
 
 def blind(effect: Effect) -> str:
     """Return what a reviewer may know of an effect: more would tell gold items, and what others answered."""
-    return effect.value if effect is Effect.REPEATED else "taken"
+    return effect.value if effect in _OWN_AFFAIR else "taken"
 
 
 def blinded(effects: Mapping[str, int]) -> dict[str, int]:
@@ -228,6 +229,8 @@ def _do(desk: Desk, holder: Holder, action: Action, origin: Origin) -> tuple[str
         took_ms=None if action.took_ms is None else min(action.took_ms, _LONGEST_LOOK_MS),
     )
     (effect,) = desk.labels.add([label])
+    if effect is Effect.DIFFERS:
+        raise RequestRefused("choice", "is another than your answer to this item before, which stands; My answers corrects it")
     back = action.choice is None and effect != Effect.REPEATED
     return blind(effect), desk.lane.retake(holder, action.event_id) if back else None
 

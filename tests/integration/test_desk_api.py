@@ -53,8 +53,12 @@ def test_labels_go_out_to_label_studio_and_come_back_once(house):
     token = house.desk.accounts.issue("api", house.account("studio").account_id, 600)
     tool = house.client()
     tool.headers["authorization"] = f"Bearer {token}"
-    assert tool.post("/api/v1/label-studio/tasks", json=tasks).json() == {"effects": {"taken": 3}, "refused": []}
+    assert tool.post("/api/v1/label-studio/tasks", json=tasks).json() == {"effects": {"taken": 3}, "refused": [], "differing": []}
     assert tool.post("/api/v1/label-studio/tasks", json=tasks).json()["effects"] == {"repeated": 3}
+    tasks[0]["annotations"][0]["result"] = [result | {"value": {"choices": ["paper"]}}]
+    changed = tool.post("/api/v1/label-studio/tasks", json=tasks)
+    assert (changed.status_code, changed.json()["effects"]) == (207, {"differs": 1, "repeated": 2})
+    assert changed.json()["differing"] == [tasks[0]["data"]["event_id"]]
     closed = olga.get("/api/v1/label-studio/tasks?state=labelled").json()
     assert {task["annotations"][0]["result"][0]["value"]["choices"][0] for task in closed} == {"glass"}
     tasks[1]["annotations"][0]["result"] = [result | {"value": {"choices": ["gold"]}}]
@@ -165,3 +169,27 @@ def test_what_came_of_a_reviewers_answer_tells_nothing_of_others_or_of_gold(hous
     assert told == [[("taken", False), ("taken", True)]] * 3
     assert rita.get(f"/review?event={plain}").status_code == 403
     assert house.client("olga", Role.OPS).get(f"/review?event={plain}").status_code == 200
+
+
+def test_another_answer_is_a_conflict_that_names_the_label_to_replace(house):
+    (event_id,) = house.file()
+    rita = house.client("rita")
+    first = rita.post(f"/api/v1/items/{event_id}/labels", json={"choice": "glass"}).json()["label_id"]
+    other = rita.post(f"/api/v1/items/{event_id}/labels", json={"choice": "metal"})
+    assert (other.status_code, other.json()["standing"]) == (409, {"label_id": first, "choice": "glass"})
+    assert rita.post(f"/api/v1/items/{event_id}/labels", json={"choice": "metal", "replaces": first}).json()["effect"] == "taken"
+    assert house.state(event_id) == ("labelled", "metal")
+    action = {"kind": "label", "event_id": str(event_id), "label_id": str(uuid4()), "choice": "paper"}
+    told = rita.post("/review/actions", json={"desk": str(uuid4()), "actions": [action]}).json()["results"]
+    assert "My answers corrects it" in told[0]["error"]
+
+
+def test_an_annotation_with_an_identity_of_its_own_is_one_label_whoever_imports_it(house):
+    (event_id,) = house.file()
+    house.sql.execute("UPDATE review_items SET wanted = 2")
+    result = {"from_name": "category", "value": {"choices": ["glass"]}}
+    annotations = [{"id": 5, "unique_id": "8c0b1fb7-6b1f-4b6c-9e0a-6f2f9d6f6a11", "result": [result]}]
+    tasks = [{"data": {"event_id": str(event_id)}, "annotations": annotations}]
+    for name, effect in (("rita", "taken"), ("rolf", "repeated")):
+        assert house.client(name).post("/api/v1/label-studio/tasks", json=tasks).json()["effects"] == {effect: 1}
+    assert house.state(event_id) == ("open", None)

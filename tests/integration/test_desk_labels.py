@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from contracts.accounts import Actor
 from contracts.errors import LabelRefused
 from contracts.labels import Choice, Effect
 from contracts.review import Wish
@@ -42,7 +43,7 @@ def test_a_label_closes_its_item_and_sending_it_twice_changes_nothing(house):
     assert effect == Effect.CLOSED
     assert house.state(event_id) == ("labelled", "glass")
     assert house.says("rita", event_id, Choice.PAPER, label_id=label_id)[0] == Effect.REPEATED
-    assert house.says("rita", event_id, Choice.PAPER)[0] == Effect.REPEATED
+    assert house.says("rita", event_id, Choice.PAPER)[0] == Effect.DIFFERS
     assert house.state(event_id) == ("labelled", "glass")
     (row,) = house.sql.execute("SELECT count(*), min(took_ms), min(model_version), min(shown_category) FROM labels")
     assert row == (1, 1200, "m1", "plastic")
@@ -145,5 +146,21 @@ def test_an_answer_that_went_out_and_comes_back_in_another_file_counts_once(hous
     for forgotten in ("", "label_id"):  # another tool keeps what it knows of
         task["annotations"][0].pop(forgotten, None)
         brought = read_tasks([task])
-        assert import_labels(house.desk.labels, brought, house.account(f"tool{forgotten}").account_id)[0] == {"repeated": 1}
+        assert import_labels(house.desk.labels, brought, house.account(f"tool{forgotten}").account_id).effects == {"repeated": 1}
     assert house.state(event_id) == ("open", None)
+
+
+def test_another_answer_without_the_label_that_it_replaces_changes_nothing(house):
+    (event_id,) = house.file()
+    house.says("rita", event_id, Choice.GLASS)
+    assert house.says("rita", event_id, Choice.GLASS)[0] == Effect.REPEATED
+    assert house.says("rita", event_id, Choice.METAL)[0] == Effect.DIFFERS
+    assert house.state(event_id) == ("labelled", "glass")
+
+
+def test_a_failure_is_not_labelled_until_it_is_redriven(house):
+    failed = house.fail().event_id
+    with pytest.raises(LabelRefused, match="is a failure"):
+        house.says("rita", failed, Choice.GLASS)
+    house.desk.redrive([failed], Actor("olga", ""))
+    assert house.says("rita", failed, Choice.GLASS)[0] == Effect.COUNTED

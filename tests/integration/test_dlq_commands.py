@@ -48,8 +48,8 @@ def test_items_are_listed_shown_labelled_and_exported(dlq, house):
     event_id, other = house.file(2)
     house.account("rita")
     assert {row["event_id"] for row in json.loads(dlq("list", "--json").stdout)} == {str(event_id), str(other)}
-    assert dlq("label", event_id, "glass", "--as", "rita").stdout == "closed\n"
-    assert dlq("label", event_id, "glass", "--as", "rita").stdout == "repeated\n"
+    assert dlq("label", event_id, "glass", "--as", "rita").stdout == "closed: the item has its answer\n"
+    assert dlq("label", event_id, "glass", "--as", "rita").stdout.startswith("repeated: nothing changed")
     assert "no account" in dlq("label", event_id, "glass", "--as", "nobody", code=1).stderr
     assert "not known" in dlq("label", uuid4(), "glass", "--as", "rita", code=1).stderr
     shown = json.loads(dlq("show", event_id).stdout)
@@ -59,6 +59,18 @@ def test_items_are_listed_shown_labelled_and_exported(dlq, house):
     assert {json.loads(line)["event_id"] for line in lines} == {str(event_id), str(other)}
     assert "no" not in dlq("depth").stdout.split("review")[0]
     assert "1 open: low_confidence 1" in dlq("depth").stdout
+
+
+def test_another_answer_is_refused_unless_it_replaces_the_first(dlq, house):
+    (event_id,) = house.file()
+    house.account("rita")
+    dlq("label", event_id, "glass", "--as", "rita")
+    assert "is glass so far; --replace corrects it" in dlq("label", event_id, "metal", "--as", "rita", code=1).stderr
+    assert house.state(event_id) == ("labelled", "glass")
+    assert dlq("label", event_id, "metal", "--as", "rita", "--replace").stdout.startswith("closed")
+    assert house.state(event_id) == ("labelled", "metal")
+    (row,) = house.sql.execute("SELECT count(*) FROM actions WHERE action = 'label'")
+    assert row == (2,)
 
 
 def test_label_studios_tasks_go_out_and_come_back(dlq, house, tmp_path):
@@ -76,6 +88,11 @@ def test_label_studios_tasks_go_out_and_come_back(dlq, house, tmp_path):
     assert done.stdout == "2 closed; 1 refused\n"
     assert "not known" in done.stderr
     assert dlq("import", file, "--as", "studio", code=1).stdout == "2 repeated; 1 refused\n"
+    tasks[0]["annotations"][0]["result"] = [result | {"value": {"choices": ["glass"]}}]
+    file.write_text(json.dumps(tasks[:2]))
+    changed = dlq("import", file, "--as", "studio", code=1)
+    assert changed.stdout == "1 differs, 1 repeated; 0 refused\n"
+    assert f"left out: {tasks[0]['data']['event_id']}" in changed.stderr
     file.write_text("[{")
     assert "cannot be read" in dlq("import", file, "--as", "studio", code=1).stderr
     assert "has to be review" in dlq("export", "--lane", "failures", "--format", "label-studio", code=1).stderr
