@@ -3,9 +3,15 @@
 import argparse
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
 
 from contracts.events import SENSOR_ID
+
+Member = TypeVar("Member", bound=StrEnum)
 
 
 def number_between(low: float, high: float) -> Callable[[str], float]:
@@ -30,6 +36,35 @@ def integer_between(low: int, high: int) -> Callable[[str], int]:
         return value
 
     return integer
+
+
+def member_of(kind: type[Member]) -> Callable[[str], Member]:
+    """Return a type for the values of an enumeration."""
+
+    def member(text: str) -> Member:
+        try:
+            return kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(kind)}") from None
+
+    return member
+
+
+def moment(text: str) -> datetime:
+    """Be the type of a time; without a zone it is UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time as 2026-05-01 or 2026-05-01T12:00") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def event_id(text: str) -> UUID:
+    """Be the type of an event's id."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no event's id (a UUID)") from None
 
 
 def sensor_id(text: str) -> str:

@@ -1,15 +1,19 @@
 """An ASGI server that strangers may reach: uvicorn, which cuts off who connects and does not say what he wants."""
 
 import asyncio
+import socket
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from contracts.errors import SettingsInvalid
+
 _REQUEST_S = 10.0
 """For a whole request, headers and body; also for a connection's first one to begin."""
 _CONNECTIONS = 2000
+_BACKLOG = 2048
 
 
 class ImpatientProtocol(HttpToolsProtocol):
@@ -48,6 +52,16 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def _cut(self) -> None:
         self.transport.abort()
+
+
+def serve(app: ASGIApp, *, host: str, port: int, setting: str, **options: Any) -> None:
+    """Serve until told to end; raises SettingsInvalid that names `setting` if the port cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise SettingsInvalid(f"{setting}: {port} on {host} cannot be listened on: {error.strerror or error}") from None
+    open_server(app, host=host, port=port, **options).run(sockets=[listener])
 
 
 def open_server(app: ASGIApp, *, host: str, port: int, **options: Any) -> uvicorn.Server:

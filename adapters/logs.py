@@ -98,5 +98,7 @@ def _configure_libraries(shared: list[Any], renderer: Any, level: int) -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(capture=True)
-    for noisy in ("botocore", "urllib3", "kombu", "celery.worker.strategy", "celery.app.trace", "psycopg.pool", "alembic", "boto3"):
+    for noisy in ("botocore", "urllib3", "kombu", "celery.worker.strategy", "celery.app.trace", "alembic", "boto3"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, level))
+    # Each try to connect is a warning there; whoever waited for a connection is told the last one's reason.
+    logging.getLogger("psycopg.pool").setLevel(max(logging.ERROR, level))

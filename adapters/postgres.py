@@ -42,10 +42,29 @@ def open_pool(database_url: str, *, name: str, max_size: int = 4) -> Pool:
         name=name,
         timeout=5.0,
         reconnect_timeout=5.0,
+        connection_class=_remembering(),
         kwargs=_CONNECTION | {"application_name": name},
         check=None,
         open=True,
     )
+
+
+def _remembering() -> type[Connection[TupleRow]]:
+    # A pool says that nothing came in time; why is what its last try to connect was told.
+    class Remembering(Connection[TupleRow]):
+        refusal = ""
+
+        @classmethod
+        def connect(cls, *arguments: Any, **options: Any) -> Any:
+            try:
+                made = super().connect(*arguments, **options)
+            except psycopg.Error as error:
+                Remembering.refusal = _first_line(error)
+                raise
+            Remembering.refusal = ""
+            return made
+
+    return Remembering
 
 
 @contextmanager
@@ -64,9 +83,9 @@ def connected(pool: Pool) -> Iterator[Connection[TupleRow]]:
         raise LedgerUnavailable(f"{_first_line(error)}; is the database on the newest shape (waste db migrate)?") from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise LedgerUnavailable(f"{_first_line(error)}; is this the login of the right role?") from error
-    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
-        raise LedgerUnavailable(_first_line(error)) from error
     except (PoolTimeout, PoolClosed, TooManyRequests) as error:
+        raise LedgerUnavailable(getattr(pool.connection_class, "refusal", "") or _first_line(error)) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
         raise LedgerUnavailable(_first_line(error)) from error
 
 

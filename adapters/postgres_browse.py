@@ -33,6 +33,10 @@ _HOURS = """
 SELECT reason, date_bin(%(width)s, decided_at, 'epoch') AS begins_at, count(*)::int AS items
 FROM failures WHERE {where} GROUP BY 1, 2 ORDER BY 2
 """
+_RETRYING = """
+SELECT coalesce(last_reason, 'redriven') AS reason, count(*)::int AS items, min(available_at) AS next_at
+FROM events WHERE open AND available_at > now() GROUP BY 1 ORDER BY 2 DESC
+"""
 _NEIGHBOURS = """
 SELECT e.event_id, e.captured_at, o.kind, o.reason, p.category, p.confidence, r.resolved
 FROM ((SELECT * FROM events WHERE sensor_id = %(sensor)s AND captured_at <= %(at)s AND event_id <> %(event)s
@@ -111,6 +115,10 @@ class PostgresBrowser:
             query = f"SELECT reason, count(*)::int AS items FROM {table} WHERE state = 'open' GROUP BY reason ORDER BY 2 DESC"  # noqa: S608
             counted[lane.value] = {row["reason"]: row["items"] for row in self._rows(query, {})}
         return counted
+
+    def retrying(self) -> list[dict[str, Any]]:
+        """Return what is tried again later, and is in no lane yet: rows of `reason`, `items` and `next_at`."""
+        return self._rows(_RETRYING, {})
 
     def count(self, wanted: Filter) -> int:
         """Return how many items a filter means."""

@@ -60,7 +60,8 @@ class PostgresLabels:
     def add(self, labels: Sequence[NewLabel]) -> list[Effect]:
         """Add labels, all or none, and return what each changed, in their order.
 
-        Raises LabelRefused for an event that nobody knows or that failed, or a label that replaces none of this person's standing ones.
+        Raises LabelRefused for an event that nobody knows or that failed, and a label that replaces none of this person's
+        standing ones.
         """
         effects: dict[UUID, Effect] = {}
         with connected(self._pool) as connection, connection.transaction():

@@ -191,7 +191,7 @@ class ModelUnusable(Infrastructure):
 
 
 class RequestRefused(FleetError):
-    """The request cannot be carried out as it is."""
+    """The request cannot be carried out as it is; its detail alone says all that is to be said."""
 
     reason = "request_refused"
 

@@ -78,6 +78,9 @@ class Browser(Protocol):
     def counts(self) -> dict[str, dict[str, int]]:
         """Return how many open items each lane holds, by reason."""
 
+    def retrying(self) -> list[Row]:
+        """Return what is tried again later, and is in no lane yet: rows of `reason`, `items` and `next_at`."""
+
     def count(self, wanted: Filter) -> int:
         """Return how many items a filter means."""
 

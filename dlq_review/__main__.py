@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlsplit
 
-import uvicorn
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from adapters.health import Health, serve_health
+from adapters.http_server import serve
 from adapters.image_source import SourceSettings, open_image_source
 from adapters.logs import configure_logging
 from adapters.loops import READY, run_until_stopped, stop_on_signals
@@ -125,6 +125,7 @@ def _drain(options: argparse.Namespace, settings: ReviewSettings, pool: Pool) ->
     desk = _desk(settings, pool)
     drain = DeadLetterDrain(desk.dead_letters, desk.letters, desk.clock, desk.telemetry, gather_s=_GATHER_S)
     if options.once:
+        desk.browser.counts()  # an empty queue would not show that the login is of another role
         while drain.take_one(wait_s=0):
             pass
         return 0
@@ -155,20 +156,18 @@ def _serve(_: argparse.Namespace, settings: ServeSettings, pool: Pool) -> int:
     health = Health(_DATABASE)
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
     pulse = Pulse(health.tick, lambda: ping(pool), lambda there: (health.met if there else health.lost)(_DATABASE))
-    config = uvicorn.Config(
-        create_app(desk, doors, hosts=hosts, pulse=pulse),
-        host=settings.review_host,
-        port=settings.review_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(settings.review_proxies),
-        forwarded_allow_ips=list(settings.review_proxies),
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=5,
-    )
-    uvicorn.Server(config).run()
-    stop_serving()
+    try:
+        serve(
+            create_app(desk, doors, hosts=hosts, pulse=pulse),
+            host=settings.review_host,
+            port=settings.review_port,
+            setting="REVIEW_PORT",
+            proxy_headers=bool(settings.review_proxies),
+            forwarded_allow_ips=list(settings.review_proxies),
+            timeout_keep_alive=75,
+        )
+    finally:
+        stop_serving()
     return 0
 
 

@@ -2,17 +2,17 @@
 
 import argparse
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
-from adapters.arguments import integer_between, number_between
+from adapters.arguments import event_id, integer_between, member_of, moment, number_between
 from contracts.accounts import Role
 from contracts.labels import Choice
 from contracts.review import MOST_AT_ONCE, Lane
 from dlq_review.commands import accounts, acting, looking
 
 _LONGEST_REASON = 500
+_STATES = "labelled is of the review lane; redriven and discarded are of failures (default: open)"
+_ROLES = "reviewers judge pictures, ops also mend failures, admins also make accounts (default: reviewer)"
 
 
 def parser(drain: Callable[..., int], serve: Callable[..., int]) -> argparse.ArgumentParser:
@@ -41,7 +41,7 @@ def _add_looking(commands: Any) -> None:
     listing.add_argument("--limit", type=integer_between(0, 1_000_000), default=50, help="(default: 50)")
     listing.add_argument("--json", action="store_true")
     show = _add(commands, "show", "show everything known of one item, as JSON", looking.show)
-    show.add_argument("event_id", type=UUID)
+    show.add_argument("event_id", type=event_id)
     depth = _add(commands, "depth", "count what is on the queue and in the lanes", looking.depth)
     depth.add_argument("--json", action="store_true")
     export = _add(commands, "export", "write items as lines of JSON, or as Label Studio's tasks", looking.export)
@@ -51,18 +51,18 @@ def _add_looking(commands: Any) -> None:
 
 def _add_acting(commands: Any) -> None:
     label = _add(commands, "label", "label an item", acting.label)
-    label.add_argument("event_id", type=UUID)
-    label.add_argument("choice", type=Choice, choices=list(Choice), metavar="|".join(Choice))
+    label.add_argument("event_id", type=event_id)
+    label.add_argument("choice", type=member_of(Choice), metavar="|".join(Choice))
     label.add_argument("--replace", action="store_true", help="correct the answer that this account gave before")
     brought = _add(commands, "import", "take labels from a file of Label Studio's tasks (- is stdin)", acting.import_tasks)
     brought.add_argument("file")
     for one in (label, brought):
         one.add_argument("--as", dest="account", required=True, metavar="NAME", help="the account that says so")
-    redrive = _add(commands, "redrive", "open the events of failures again", acting.redrive)
-    discard = _add(commands, "discard", "put failures away", acting.discard)
+    redrive = _add(commands, "redrive", "open the events of failures again; ends with 1 if one of them stays", acting.redrive)
+    discard = _add(commands, "discard", "put failures away; ends with 1 if one of them stays", acting.discard)
     discard.add_argument("--because", required=True, type=_reason, metavar="TEXT")
     for one in (redrive, discard):
-        one.add_argument("event_ids", nargs="*", type=UUID)
+        one.add_argument("event_ids", nargs="*", type=event_id)
         one.add_argument("--all", action="store_true", help=f"all that the filter means, {MOST_AT_ONCE} at most")
         _add_filter(one, lanes=False)
     back = _add(commands, "reconcile", "file what the ledger has for people and no lane has", acting.reconcile)
@@ -72,30 +72,38 @@ def _add_acting(commands: Any) -> None:
 
 
 def _add_accounts(commands: Any) -> None:
-    account = _add(commands, "account", "who may enter the review desk", accounts.account)
-    account.add_argument("what", choices=["list", "add", "link", "token", "role", "lock", "unlock"])
-    account.add_argument("name", nargs="?")
-    account.add_argument("--role", type=Role, choices=list(Role), metavar="|".join(Role))
-    account.add_argument(
-        "--days", type=number_between(0.001, 3650), default=90.0, help="how long a token opens the API (default: 90)"
-    )
-    account.add_argument("--json", action="store_true")
+    account = commands.add_parser("account", help="who may enter the review desk", description="Who may enter the review desk.")
+    kinds = account.add_subparsers(required=True, metavar="WHAT")
+    for what, said in (
+        ("list", "list accounts"),
+        ("add", "make an account, and print a link by which it enters once"),
+        ("link", "print a link by which an account enters once; on its page People set a password"),
+        ("token", "print a token with which a program uses the API in an account's name"),
+        ("role", "change what an account may do"),
+        ("lock", "end an account's sessions and tokens, and let it in no more"),
+        ("unlock", "let an account in again"),
+    ):
+        made = _add(kinds, what, said, accounts.account)
+        made.set_defaults(what=what, role=None)
+        made.add_argument("--json", action="store_true")
+        if what != "list":
+            made.add_argument("name", metavar="NAME")
+        if what in {"add", "role"}:
+            role = made.add_argument("--role", type=member_of(Role), metavar="|".join(Role), help=_ROLES)
+            role.required, role.default = what == "role", Role.REVIEWER
+        if what == "token":
+            made.add_argument("--days", type=number_between(0.001, 3650), default=90.0, help="for so many days (default: 90)")
 
 
 def _add_filter(made: argparse.ArgumentParser, *, lanes: bool = True) -> None:
     if lanes:
-        made.add_argument("--lane", choices=[lane.value for lane in Lane], default="review")
-        made.add_argument("--state", choices=["open", "labelled", "redriven", "discarded", "any"], default="open")
-    made.add_argument("--reason")
-    made.add_argument("--sensor")
-    made.add_argument("--since", type=_time, metavar="TIME", help="2026-05-01 or 2026-05-01T12:00; without a zone it is UTC")
-    made.add_argument("--until", type=_time, metavar="TIME")
+        made.add_argument("--lane", choices=[lane.value for lane in Lane], default="review", help="(default: review)")
+        made.add_argument("--state", choices=["open", "labelled", "redriven", "discarded", "any"], default="open", help=_STATES)
+    made.add_argument("--reason", help="exactly this one")
+    made.add_argument("--sensor", help="exactly this one")
+    made.add_argument("--since", type=moment, metavar="TIME", help="2026-05-01 or 2026-05-01T12:00; without a zone it is UTC")
+    made.add_argument("--until", type=moment, metavar="TIME", help="up to this time, which is not in it")
     made.add_argument("--text", help="looked for in ids, sensors, reasons, details and URLs")
-
-
-def _time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _reason(text: str) -> str:

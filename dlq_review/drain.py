@@ -5,6 +5,8 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
+from structlog import get_logger
+
 from contracts.errors import EventInvalid, Infrastructure
 from contracts.facts import DeadLettersFiled
 from contracts.ids import made_at, uuid7
@@ -54,6 +56,7 @@ class DeadLetterDrain:
         except Exception:  # noqa: BLE001 - alone each is tried again, and what it cannot be is said of it
             # One of them holds what Postgres cannot store, or what nobody foresaw: the others must not wait behind it.
             if len(letters) == 1:
+                get_logger("waste").exception("letter_not_fileable", event_id=str(letters[0].event_id))
                 return self._desk.file([_plain(letters[0])])
             return sum(self._file([letter]) for letter in letters)
 

@@ -86,15 +86,19 @@ class House:
         self._keys = AwsKeys(stack.addresses.s3_access_key, stack.addresses.s3_secret_key)
 
     def source(self):
+        return read_settings(SourceSettings, self.store)
+
+    @property
+    def store(self):
+        """The object store, as a program's environment says it."""
         addresses = self.stack.addresses
-        environment = {
+        return {
             "S3_ENDPOINT_URL": addresses.s3_endpoint,
             "S3_REGION": addresses.s3_region,
             "S3_BUCKET": addresses.s3_bucket,
             "AWS_ACCESS_KEY_ID": addresses.s3_access_key,
             "AWS_SECRET_ACCESS_KEY": addresses.s3_secret_key,
         }
-        return read_settings(SourceSettings, environment)
 
     def picture(self, key="a.jpg", data=None):
         addresses = self.stack.addresses

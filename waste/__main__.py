@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-from contracts.errors import FleetError, SettingsInvalid
+from contracts.errors import FleetError, RequestRefused, SettingsInvalid
 
 _COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "send": ("producer.__main__", "send", "edge", "send pictures as one bin does"),
@@ -49,6 +49,9 @@ def _guarded(name: str, run: object, rest: list[str]) -> int:
     except SettingsInvalid as error:
         sys.stderr.write(f"waste {name}: " + "\n  ".join(["", *error.detail.split("; ")]).strip() + "\n")
         return 2
+    except RequestRefused as error:
+        sys.stderr.write(f"waste {name}: {error.detail}\n")
+        return 1
     except FleetError as error:
         sys.stderr.write(f"waste {name}: {error}\n")
         return 1

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from contracts.accounts import Account, Role
+from contracts.accounts import Account
 from contracts.errors import RequestRefused
 from dlq_review.commands.acting import actor
 from dlq_review.commands.output import print_json, print_table
@@ -11,16 +11,15 @@ from dlq_review.desk import Desk
 from dlq_review.people import create_account, login_link
 
 _DAY_S = 86_400.0
+_COLUMNS = ("name", "role", "created_at", "seen_at", "disabled_at")
 
 
 def account(options: argparse.Namespace, desk: Desk) -> int:
     """Make and change accounts."""
     if options.what == "list":
         rows = desk.accounts.everyone()
-        print_json(rows) if options.json else print_table(rows, ("name", "role", "created_at", "seen_at", "disabled_at"))
+        print_json(rows) if options.json else print_table(rows, _COLUMNS, "there are no accounts; waste dlq account add makes one")
         return 0
-    if not options.name:
-        raise RequestRefused("name", "is missing")
     said = _DO[options.what](options, desk)
     desk.failures.note(actor(), f"account: {options.what}", options.name)
     print_json(said) if options.json else sys.stdout.write("\n".join(said.values()) + "\n")
@@ -28,7 +27,7 @@ def account(options: argparse.Namespace, desk: Desk) -> int:
 
 
 def _add(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
-    made = create_account(desk, options.name, options.role or Role.REVIEWER)
+    made = create_account(desk, options.name, options.role)
     return {"link": login_link(desk, made.name, desk.public_url)}
 
 
@@ -44,19 +43,19 @@ def _token(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
 
 
 def _role(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
-    if options.role is None:
-        raise RequestRefused("--role", "is missing")
     return _changed(desk.accounts.change(options.name, role=options.role), options.name)
 
 
 def _lock(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
-    return _changed(desk.accounts.change(options.name, disabled=options.what == "lock"), options.name)
+    locked = options.what == "lock"
+    state = ", locked: its sessions and tokens have ended" if locked else ", may enter"
+    return _changed(desk.accounts.change(options.name, disabled=locked), options.name, state)
 
 
-def _changed(found: Account | None, name: str) -> dict[str, str]:
+def _changed(found: Account | None, name: str, state: str = "") -> dict[str, str]:
     if found is None:
         raise RequestRefused("name", f"{name!r} has no account")
-    return {"account": f"{found.name}: {found.role}"}
+    return {"account": f"{found.name}: {found.role}{state}"}
 
 
 _DO = {"add": _add, "link": _link, "token": _token, "role": _role, "lock": _lock, "unlock": _lock}

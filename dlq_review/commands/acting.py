@@ -4,19 +4,21 @@ import argparse
 import getpass
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID, uuid4
 
 from contracts.accounts import Account, Actor
 from contracts.errors import RequestRefused
 from contracts.labels import SAID, Effect, NewLabel, Origin
-from contracts.review import Lane
-from dlq_review.commands.looking import filter_of
+from dlq_review.commands.meaning import failures_meant
 from dlq_review.commands.output import note, print_json
 from dlq_review.desk import Desk
 from dlq_review.importing import import_labels
 from dlq_review.label_studio import read_tasks
 from dlq_review.reconcile import reconcile as bring_back
+
+_MOST_NAMED = 20
 
 
 def label(options: argparse.Namespace, desk: Desk) -> int:
@@ -42,8 +44,11 @@ def import_tasks(options: argparse.Namespace, desk: Desk) -> int:
     try:
         text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text("utf-8")
         tasks = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise RequestRefused(options.file, f"cannot be read as JSON: line {error.lineno}, column {error.colno}") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise RequestRefused(options.file, f"cannot be read: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text, or nested too deeply"
+        raise RequestRefused(options.file, f"cannot be read: {reason}") from None
     done = import_labels(desk.labels, read_tasks(tasks), account.account_id)
     desk.failures.note(actor(), "import labels", options.file[-200:], account=account.name, effects=dict(done.effects))
     for one in done.refused:
@@ -58,19 +63,21 @@ def import_tasks(options: argparse.Namespace, desk: Desk) -> int:
 
 def redrive(options: argparse.Namespace, desk: Desk) -> int:
     """Open the events of failures again."""
-    ids = _meant(options, desk)
+    ids = failures_meant(options, desk)
     done = desk.redrive(ids, actor())
     told = {"reopened": done.reopened, "sent_again": done.sent_again, "left": done.left}
     said = f"{len(done.reopened)} opened again, {len(done.sent_again)} sent to the door again, {len(done.left)} left as they are"
     _say(options, told, said)
-    return 0
+    return _moved(done.left)
 
 
 def discard(options: argparse.Namespace, desk: Desk) -> int:
     """Put failures away with a reason."""
-    done = desk.failures.discard(_meant(options, desk), actor(), options.because)
-    _say(options, {"discarded": done}, f"{len(done)} put away")
-    return 0
+    meant = failures_meant(options, desk)
+    done = desk.failures.discard(meant, actor(), options.because)
+    left = sorted({*meant} - {*done})
+    _say(options, {"discarded": done, "left": left}, f"{len(done)} put away, {len(left)} left as they are")
+    return _moved(left)
 
 
 def reconcile(options: argparse.Namespace, desk: Desk) -> int:
@@ -81,11 +88,12 @@ def reconcile(options: argparse.Namespace, desk: Desk) -> int:
     return 0
 
 
-def _meant(options: argparse.Namespace, desk: Desk) -> list[UUID]:
-    if bool(options.event_ids) == options.all:
-        raise RequestRefused("event ids", "or --all: exactly one of them has to be given")
-    options.lane, options.state = Lane.FAILURES.value, "open"
-    return list(options.event_ids) or desk.chosen(filter_of(options))
+def _moved(left: Sequence[UUID]) -> int:
+    for event_id in left[:_MOST_NAMED]:
+        note(f"left as it is: {event_id} is no open failure, or holds nothing that could be tried again")
+    if len(left) > _MOST_NAMED:
+        note(f"and {len(left) - _MOST_NAMED} more; --json names all")
+    return 1 if left else 0
 
 
 def _account(desk: Desk, name: str) -> Account:

@@ -6,6 +6,7 @@ import sys
 
 from contracts.errors import RequestRefused
 from contracts.review import MOST_AT_ONCE, Filter, Lane
+from dlq_review.commands.meaning import filter_of, if_none
 from dlq_review.commands.output import as_json, note, print_json, print_json_line, print_table
 from dlq_review.desk import Desk
 from dlq_review.label_studio import LABELLING_CONFIG, to_task
@@ -20,7 +21,8 @@ def list_items(options: argparse.Namespace, desk: Desk) -> int:
     if options.json:
         print_json(rows)
         return 0
-    print_table(rows, ("event_id", "decided_at", "reason", "sensor_id"))
+    columns = ("event_id", "decided_at", "reason", "sensor_id", *(() if options.state == "open" else ("state",)))
+    print_table(rows, columns, f"the filter {if_none(options, desk)}" if options.limit else "--limit 0 shows none")
     if rows and len(rows) == options.limit:
         note(f"the oldest {len(rows)}; --limit shows more, waste dlq depth counts them")
     return 0
@@ -38,14 +40,17 @@ def show(options: argparse.Namespace, desk: Desk) -> int:
 
 def depth(options: argparse.Namespace, desk: Desk) -> int:
     """Count what is on the queue and in the lanes."""
-    queue, counts = desk.dead_letters.depth(), desk.browser.counts()
+    queue, counts, retrying = desk.dead_letters.depth(), desk.browser.counts(), desk.browser.retrying()
     if options.json:
-        print_json({"queue": {"waiting": queue.waiting, "leased": queue.leased}, **counts})
+        print_json({"queue": {"waiting": queue.waiting, "leased": queue.leased}, **counts, "retrying": retrying})
         return 0
     sys.stdout.write(f"queue     {queue.waiting:7} waiting, {queue.leased} leased\n")
     for lane, reasons in counts.items():
         detail = ", ".join(f"{plain(reason)} {count}" for reason, count in reasons.items())
         sys.stdout.write(f"{lane:9} {sum(reasons.values()):7} open{': ' if detail else ''}{detail}\n")
+    again = ", ".join(f"{plain(row['reason'])} {row['items']}" for row in retrying)
+    later = sum(row["items"] for row in retrying)
+    sys.stdout.write(f"retrying  {later:7} in no lane yet, tried again later{': ' if again else ''}{again}\n")
     return 0
 
 
@@ -79,11 +84,3 @@ def _export_tasks(desk: Desk, wanted: Filter) -> int:
         after = (rows[-1]["decided_at"], rows[-1]["event_id"])
     sys.stdout.write("]\n")
     return 0
-
-
-def filter_of(options: argparse.Namespace) -> Filter:
-    """Return the filter that the options of `add_filter` mean."""
-    state = None if options.state == "any" else options.state
-    return Filter(
-        Lane(options.lane), state, options.reason, options.sensor, since=options.since, until=options.until, text=options.text
-    )

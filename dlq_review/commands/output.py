@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,15 +26,23 @@ def as_json(value: object) -> object:
     return bytes(value).decode(errors="replace") if isinstance(value, bytes | memoryview) else str(value)
 
 
-def print_table(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...]) -> None:
-    """Print columns of rows, or that there are none."""
-    printed = False
-    for row in rows:
-        cells = (value.isoformat(timespec="seconds") if isinstance(value := row[name], datetime) else value for name in names)
-        sys.stdout.write("  ".join("-" if cell is None else plain(cell) for cell in cells) + "\n")
-        printed = True
-    if not printed:
-        sys.stdout.write("nothing waits here\n")
+def print_table(rows: Sequence[Mapping[str, Any]], names: Sequence[str], if_none: str) -> None:
+    """Print columns of rows below their names, or that there are none."""
+    if not rows:
+        sys.stdout.write(f"{if_none}\n")
+        return
+    table = [[_cell(row[name]) for name in names] for row in rows]
+    table.insert(0, [name.upper() for name in names])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for cells in table:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        sys.stdout.write(f"{line.rstrip()}\n")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return plain(value.isoformat(timespec="seconds") if isinstance(value, datetime) else value)
 
 
 def note(line: str) -> None:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 from adapters import metrics, redis_queue
 from adapters.health import Health
-from adapters.http_server import open_server
+from adapters.http_server import serve
 from adapters.logs import configure_logging
 from adapters.memory_rates import MemoryRates
 from adapters.object_store import key_source
@@ -86,7 +86,7 @@ def main(argv: list[str] | None = None) -> int:
     gc.freeze()
     gc.set_threshold(*_GC)
     with open_pool(settings.database_url.get_secret_value(), name="waste-gateway") as pool:
-        open_server(open_app(settings, pool), host=settings.gateway_host, port=settings.gateway_port).run()
+        serve(open_app(settings, pool), host=settings.gateway_host, port=settings.gateway_port, setting="GATEWAY_PORT")
     return 0
 
 

@@ -1,7 +1,10 @@
 """What a gateway looks after beside its requests: refused credentials, the weather, and what is told of both."""
 
 import threading
+import time
 from collections.abc import Callable
+
+from structlog import get_logger
 
 from contracts.errors import Infrastructure
 from contracts.facts import DependencyBack, DependencyLost
@@ -22,7 +25,7 @@ class Watch:
         """Call `ready` each round with whether the queue answers."""
         self._weather, self._reads, self._speakers, self._telemetry, self._ready = weather, reads, speakers, telemetry, ready
         self._stop = threading.Event()
-        self._lost = False
+        self._lost: tuple[str, float] | None = None
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
@@ -42,16 +45,20 @@ class Watch:
         try:
             self._weather.look()
         except Infrastructure as error:
-            if not self._lost:
+            if self._lost is None:
                 self._telemetry.emit(DependencyLost(error.reason, error.detail))
-            self._lost = True
+                self._lost = (error.reason, time.monotonic())
             self._ready(False)
             return
-        if self._lost:
-            self._telemetry.emit(DependencyBack("queue_unavailable", 0.0))
-        self._lost = False
+        if self._lost is not None:
+            self._telemetry.emit(DependencyBack(self._lost[0], time.monotonic() - self._lost[1]))
+        self._lost = None
         self._ready(True)
 
     def _run(self) -> None:
         while not self._stop.wait(_EVERY_S):
-            self.look()
+            try:
+                self.look()
+            except Exception:  # noqa: BLE001 - the end of this thread would be silence about revocations and the queue
+                get_logger("waste").exception("watch_failed")
+                self._ready(False)

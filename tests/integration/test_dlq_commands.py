@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from uuid import uuid4
@@ -32,9 +33,11 @@ def test_an_account_enters_by_a_link_and_its_role_changes(dlq, house):
     assert "name is not" in dlq("account", "add", "<b>", code=1).stderr
     dlq("account", "role", "rita", "--role", "ops")
     assert house.desk.accounts.find("rita")[0].role == Role.OPS
-    dlq("account", "lock", "rita")
+    assert dlq("account", "lock", "rita").stdout == "rita: ops, locked: its sessions and tokens have ended\n"
     assert house.desk.accounts.find("rita") is None
-    dlq("account", "unlock", "rita")
+    assert dlq("account", "unlock", "rita").stdout == "rita: ops, may enter\n"
+    table = dlq("account", "list").stdout.splitlines()
+    assert (table[0].split()[:2], table[1].split()[:2]) == (["NAME", "ROLE"], ["rita", "ops"])
     token = json.loads(dlq("account", "token", "rita", "--json").stdout)["token"]
     client = house.client()
     assert client.get("/api/v1/items", headers={"authorization": f"Bearer {token}"}).status_code == 200
@@ -101,11 +104,75 @@ def test_label_studios_tasks_go_out_and_come_back(dlq, house, tmp_path):
 def test_failures_are_redriven_and_put_away(dlq, house):
     first, second, third = (house.fail(sensor_id=f"bin-{n}").event_id for n in range(3))
     assert dlq("redrive", first).stdout.startswith("1 opened again")
-    assert json.loads(dlq("redrive", first, "--json").stdout)["left"] == [str(first)]
-    assert dlq("discard", "--all", "--sensor", "bin-1", "--because", "a test bin").stdout == "1 put away\n"
+    repeated = dlq("redrive", first, "--json", code=1)
+    assert json.loads(repeated.stdout)["left"] == [str(first)]
+    assert f"left as it is: {first}" in repeated.stderr
+    assert dlq("discard", "--all", "--sensor", "bin-1", "--because", "a test bin").stdout == "1 put away, 0 left as they are\n"
     assert "exactly one of them" in dlq("redrive", code=1).stderr
     assert "exactly one of them" in dlq("redrive", third, "--all", code=1).stderr
     assert dlq("redrive", "--all").stdout.startswith("1 opened again")
+    assert "means nothing: nothing waits there" in dlq("redrive", "--all", code=1).stderr
     assert json.loads(dlq("show", second).stdout)["close_reason"] == "a test bin"
     dlq("discard", third, "--because", " ", code=2)
     assert json.loads(dlq("reconcile", "--json").stdout) == {"filed": 0}
+
+
+def test_what_means_nothing_says_what_there_would_be(dlq, house):
+    failed = house.fail().event_id
+    (item,) = house.file()
+    reason = house.desk.browser.show(failed)["reason"]
+    assert f"open there: {reason} 1" in dlq("redrive", "--all", "--reason", "imgage_missing", code=1).stderr
+    assert "open there: low_confidence 1" in dlq("list", "--sensor", "nobody").stdout
+    assert "--reason goes with --all" in dlq("redrive", failed, "--reason", "poison", code=1).stderr
+    assert "is no open failure" in dlq("redrive", uuid4(), code=1).stderr
+    assert "is no open failure" in dlq("discard", item, "--because", "x", code=1).stderr
+    assert "is not of the lane review" in dlq("list", "--state", "redriven", code=1).stderr
+    assert "is not later than --since" in dlq("list", "--since", "2026-05-02", "--until", "2026-05-01", code=1).stderr
+    assert "STATE" in dlq("list", "--state", "any").stdout.splitlines()[0]
+    assert house.sql.execute("SELECT state FROM failures").fetchall() == [("open",)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("list", "--since", "yesterday"), "'yesterday' is no time"),
+        (("label", "x", "glass", "--as", "rita"), "'x' is no event's id"),
+        (("label", str(uuid4()), "gold", "--as", "rita"), "'gold' is none of plastic, paper"),
+        (("account", "role", "rita"), "--role"),
+        (("account", "role", "rita", "--role", "boss"), "'boss' is none of reviewer, ops, admin"),
+    ],
+)
+def test_an_argument_that_is_none_is_told_in_words_of_this_program(dlq, arguments, said):
+    assert said in dlq(*arguments, code=2).stderr
+
+
+def test_what_is_tried_again_is_counted_before_it_is_in_a_lane(dlq, house):
+    event = house.event()
+    house.sql.execute("UPDATE events SET available_at = now() + interval '5 min', last_reason = 'image_missing', attempts = 3")
+    assert "1 in no lane yet, tried again later: image_missing 1" in dlq("depth").stdout
+    (row,) = json.loads(dlq("depth", "--json").stdout)["retrying"]
+    assert (row["reason"], row["items"]) == ("image_missing", 1)
+    assert house.desk.browser.show(event.event_id) is None
+
+
+def test_a_database_that_is_away_is_told_with_its_cause_in_one_line(house, redis_url):
+    away = {"PATH": os.environ["PATH"], "QUEUE_URL": redis_url, "DATABASE_URL": "postgresql://x@127.0.0.1:9/x"}
+    done = subprocess.run([sys.executable, "-m", "waste", "dlq", "list"], env=away, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "Connection refused" in done.stderr
+
+
+def test_a_port_that_is_taken_and_a_login_of_another_role_are_named(house, redis_url):
+    environment = {"PATH": os.environ["PATH"], "QUEUE_URL": redis_url, "DATABASE_URL": house.urls["worker"]}
+
+    def run(*arguments, **more):
+        command = [sys.executable, "-m", "waste", "dlq", *arguments]
+        return subprocess.run(command, env=environment | more, capture_output=True, text=True, timeout=60)
+
+    wrong = run("drain", "--once")
+    assert (wrong.returncode, "right role" in wrong.stderr) == (1, True), wrong.stderr
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        served = run("serve", REVIEW_PORT=port, DATABASE_URL=house.urls["review"], **house.store)
+    assert served.returncode == 2
+    assert f"REVIEW_PORT: {port} on 127.0.0.1 cannot be listened on: Address already in use" in served.stderr
