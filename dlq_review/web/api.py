@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Query, Security
+from fastapi.security import APIKeyCookie, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -16,12 +17,28 @@ from dlq_review.desk import Desk
 from dlq_review.importing import import_labels
 from dlq_review.label_studio import read_tasks, to_task
 from dlq_review.text import jsonable, plain
+from dlq_review.web.api_answers import (
+    PICTURE,
+    BacklogNow,
+    Discarded,
+    Imported,
+    Item,
+    Items,
+    LabelDiffers,
+    LabelTaken,
+    Problem,
+    Redriven,
+    Tasks,
+    answers,
+)
 from dlq_review.web.looking import backlog_of, picture, seen_by, shown_to
 from dlq_review.web.reviewing import blind, blinded
 from dlq_review.web.visitors import Ops, Reviewer, TheDesk
-from dlq_review.web.wishes import FailureFilter, FilterFields, FilterQuery
+from dlq_review.web.wishes import FailureFilter, FilterFields, Listing, StrictFilter
 
-router = APIRouter(prefix="/api/v1")
+_BEARER = HTTPBearer(auto_error=False, description="A token that `waste dlq account token` prints.")
+_COOKIE = APIKeyCookie(name="waste-desk", auto_error=False, description="A session; calls that change something need X-CSRF-Token.")
+router = APIRouter(prefix="/api/v1", dependencies=[Security(_BEARER), Security(_COOKIE)])
 
 
 class LabelBody(BaseModel):
@@ -56,21 +73,20 @@ class Discard(Chosen):
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 
-@router.get("/items")
+@router.get("/items", responses=answers(Items))
 def items(
     desk: TheDesk,
     visitor: Reviewer,
-    fields: FilterQuery,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    after: Annotated[str | None, Query(max_length=100, description="`next` of the page before")] = None,
+    fields: Annotated[Listing, Query()],
 ) -> Any:
     """List items of a lane, the oldest first."""
-    rows = desk.browser.page(seen_by(visitor, fields), limit, _after(after))
+    limit = fields.limit
+    rows = desk.browser.page(seen_by(visitor, fields), limit, _after(fields.after))
     last = f"{rows[-1]['decided_at'].isoformat()}/{rows[-1]['event_id']}" if len(rows) == limit else None
     return JSONResponse({"items": jsonable([shown_to(visitor, row) for row in rows]), "next": last})
 
 
-@router.get("/items/{event_id}")
+@router.get("/items/{event_id}", responses=answers(Item, s404=Problem))
 def item(desk: TheDesk, _: Ops, event_id: UUID) -> Any:
     """Show everything known of one item."""
     found = desk.browser.show(event_id)
@@ -79,13 +95,13 @@ def item(desk: TheDesk, _: Ops, event_id: UUID) -> Any:
     return JSONResponse(jsonable(found))
 
 
-@router.get("/items/{event_id}/picture", response_class=Response)
+@router.get("/items/{event_id}/picture", response_class=Response, responses=PICTURE)
 async def item_picture(desk: TheDesk, visitor: Reviewer, event_id: UUID) -> Response:
     """Send an item's picture as JPEG."""
     return await picture(desk, visitor, event_id, "large")
 
 
-@router.post("/items/{event_id}/labels")
+@router.post("/items/{event_id}/labels", responses=answers(LabelTaken, s409=LabelDiffers))
 def label(desk: TheDesk, visitor: Reviewer, event_id: UUID, body: LabelBody) -> Any:
     """Label an item; `effect` says what that changed."""
     label_id = body.label_id or uuid4()
@@ -98,21 +114,21 @@ def label(desk: TheDesk, visitor: Reviewer, event_id: UUID, body: LabelBody) -> 
     return JSONResponse({"label_id": str(label_id), "effect": effect if visitor.may_ops else blind(effect)})
 
 
-@router.post("/failures/redrive")
+@router.post("/failures/redrive", responses=answers(Redriven))
 def redrive(desk: TheDesk, visitor: Ops, chosen: Chosen) -> Any:
     """Open the events of failures again, so many a second; repetition changes nothing."""
     done = desk.redrive(chosen.ids(desk), visitor.actor)
     return JSONResponse(jsonable({"reopened": done.reopened, "sent_again": done.sent_again, "left": done.left}))
 
 
-@router.post("/failures/discard")
+@router.post("/failures/discard", responses=answers(Discarded))
 def discard(desk: TheDesk, visitor: Ops, chosen: Discard) -> Any:
     """Put failures away with a reason."""
     done = desk.failures.discard(chosen.ids(desk), visitor.actor, plain(chosen.reason, 500))
     return JSONResponse({"discarded": jsonable(done)})
 
 
-@router.get("/backlog")
+@router.get("/backlog", responses=answers(BacklogNow))
 def backlog(desk: TheDesk, _: Reviewer) -> Any:
     """Say what waits, how fast it comes and goes, and when it will be empty."""
     told = backlog_of(desk, desk.reviewer_hours_a_day, None)
@@ -120,14 +136,14 @@ def backlog(desk: TheDesk, _: Reviewer) -> Any:
     return JSONResponse(jsonable(told["now"] | {"empty_in_h": told["empty_in_h"], "fitting_threshold": fits and fits.threshold}))
 
 
-@router.get("/label-studio/tasks")
-def export_tasks(desk: TheDesk, visitor: Ops, fields: FilterQuery) -> Response:
+@router.get("/label-studio/tasks", responses=answers(Tasks))
+def export_tasks(desk: TheDesk, visitor: Ops, fields: Annotated[StrictFilter, Query()]) -> Response:
     """Send items of the review lane with their labels, in Label Studio's task format; at most 10,000."""
     desk.failures.note(visitor.actor, "export tasks", "", filter=jsonable(fields.model_dump(exclude_none=True)))
     return StreamingResponse(_tasks(desk, fields), media_type="application/json")
 
 
-@router.post("/label-studio/tasks")
+@router.post("/label-studio/tasks", responses=answers(Imported, s207=Imported))
 def import_tasks(desk: TheDesk, visitor: Reviewer, tasks: Annotated[Any, Body()]) -> Any:
     """Take the annotations of tasks as labels of this account; importing twice changes nothing."""
     done = import_labels(desk.labels, read_tasks(tasks), visitor.account.account_id)

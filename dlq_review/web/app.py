@@ -70,6 +70,9 @@ def _say(request: Request, status: int, title: str, problem: str) -> Response:
 
 
 def _not_signed_in(request: Request, _: Exception) -> Response:
+    if request.headers.get("authorization"):
+        said = "The token is not known, has ended, or its account is locked; a new password or role ends an account's tokens."
+        return JSONResponse({"error": said}, 401, {"www-authenticate": "Bearer"})
     if _wants_json(request) or request.method != "GET" or request.url.path.startswith("/pictures/"):
         return _say(request, 401, "Signed out", "Nobody is signed in. Nothing was changed. Sign in, and do it once more.")
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")

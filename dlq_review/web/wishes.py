@@ -67,6 +67,21 @@ class FilterFields(BaseModel):
         )
 
 
+class Listing(FilterFields):
+    """A page of a list. What is not understood must not mean all items."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    after: Annotated[str | None, Field(max_length=100, description="`next` of the page before")] = None
+
+
+class StrictFilter(FilterFields):
+    """Which items a program means."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class FailureFilter(FilterFields):
     """Which failures are to be moved: what is not understood must not mean all of them."""
 

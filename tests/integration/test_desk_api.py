@@ -7,6 +7,7 @@ import pytest
 
 from contracts.accounts import Role
 from contracts.labels import Choice
+from dlq_review.web import api_answers
 
 
 def test_a_label_for_an_item_that_is_closed_and_other_wrong_things_are_said(house):
@@ -193,3 +194,49 @@ def test_an_annotation_with_an_identity_of_its_own_is_one_label_whoever_imports_
     for name, effect in (("rita", "taken"), ("rolf", "repeated")):
         assert house.client(name).post("/api/v1/label-studio/tasks", json=tasks).json()["effects"] == {effect: 1}
     assert house.state(event_id) == ("open", None)
+
+
+def test_what_the_api_answers_is_what_its_description_says(house):
+    first, second = house.file(2)
+    failed, other = house.fail().event_id, house.fail(sensor_id="bin-8").event_id
+    olga = house.client("olga", Role.OPS)
+    said = {
+        "Items": olga.get("/api/v1/items"),
+        "Item": olga.get(f"/api/v1/items/{first}"),
+        "LabelTaken": olga.post(f"/api/v1/items/{first}/labels", json={"choice": "glass"}),
+        "LabelDiffers": olga.post(f"/api/v1/items/{first}/labels", json={"choice": "metal"}),
+        "BacklogNow": olga.get("/api/v1/backlog"),
+        "Redriven": olga.post("/api/v1/failures/redrive", json={"events": [str(failed)]}),
+        "Discarded": olga.post("/api/v1/failures/discard", json={"events": [str(other)], "reason": "old"}),
+        "Tasks": olga.get("/api/v1/label-studio/tasks"),
+        "Imported": olga.post("/api/v1/label-studio/tasks", json=[]),
+        "Problem": olga.get("/api/v1/items/nonsense"),
+    }
+    for name, answer in said.items():
+        model = getattr(api_answers, name)
+        model.model_validate_json(answer.text)
+        if name not in {"Item", "Tasks"}:
+            assert set(answer.json()) <= set(model.model_fields), name
+    described = olga.get("/api/v1/openapi.json").json()
+    assert set(described["components"]["securitySchemes"]) == {"HTTPBearer", "APIKeyCookie"}
+    for path, calls in described["paths"].items():
+        for call in calls.values():
+            assert call["security"], path
+            assert {"200", "401", "403", "422", "503"} <= set(call["responses"]), path
+    assert str(second) in said["Items"].text
+
+
+def test_a_typo_in_a_query_is_said_instead_of_listing_everything(house):
+    house.file(2)
+    olga = house.client("olga", Role.OPS)
+    for path in ("/api/v1/items", "/api/v1/label-studio/tasks"):
+        answer = olga.get(path, params={"reasn": "low_confidence"})
+        assert answer.status_code == 422
+        assert "reasn" in answer.json()["error"]
+
+
+def test_a_program_whose_token_opens_nothing_is_told_why(house):
+    client = house.client()
+    answer = client.get("/api/v1/items", headers={"authorization": "Bearer nonsense"})
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    assert "token is not known" in answer.json()["error"]
