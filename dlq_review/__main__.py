@@ -51,15 +51,20 @@ class ReviewSettings(LogSettings, QueueSettings, DatabaseSettings):
     second_opinion_share: Annotated[float, Field(alias="SECOND_OPINION_SHARE", ge=0, le=1)] = 0.05
     """Of the items, this share is shown to two people."""
     redrive_per_second: Annotated[float, Field(alias="REDRIVE_PER_SECOND", gt=0, le=10_000)] = 50.0
-    review_public_url: Annotated[str, Field(alias="REVIEW_PUBLIC_URL", pattern="^https?://[^/@?#]+$")] = "http://127.0.0.1:8080"
-    """What browsers call the desk; https makes its cookies secure."""
+    review_port: Annotated[int, Field(alias="REVIEW_PORT", ge=1, le=65535)] = 8080
+    review_public_url: Annotated[str | None, Field(alias="REVIEW_PUBLIC_URL", pattern="^https?://[^/@?#]+$")] = None
+    """What browsers call the desk; https makes its cookies secure. Empty: this machine's own, for browsers on it."""
+
+    @property
+    def public_url(self) -> str:
+        """What browsers call the desk."""
+        return self.review_public_url or f"http://127.0.0.1:{self.review_port}"
 
 
 class ServeSettings(ReviewSettings, SourceSettings):
     """What the review desk's pages are told."""
 
     review_host: Annotated[str, Field(alias="REVIEW_HOST")] = "127.0.0.1"
-    review_port: Annotated[int, Field(alias="REVIEW_PORT", ge=1, le=65535)] = 8080
     review_proxies: Annotated[Names, Field(alias="REVIEW_PROXIES")] = ()
     """Addresses of reverse proxies whose X-Forwarded-For is believed."""
     review_proxy_user_header: Annotated[str | None, Field(alias="REVIEW_PROXY_USER_HEADER", pattern="^[A-Za-z0-9-]+$")] = None
@@ -102,7 +107,7 @@ def _desk(settings: ReviewSettings, pool: Pool, **more: object) -> Desk:
         "telemetry": FleetTelemetry(),
         "chance": random.random,
         "redrive_per_second": settings.redrive_per_second,
-        "public_url": settings.review_public_url,
+        "public_url": settings.public_url,
     }
     return Desk(**(ledgers(pool, settings.second_opinion_share) | values | more))  # type: ignore[arg-type]
 
@@ -148,11 +153,11 @@ def _serve(_: argparse.Namespace, settings: ServeSettings, pool: Pool) -> int:
     )
     secret = settings.review_proxy_secret
     doors = Doors(
-        public_url=settings.review_public_url,
+        public_url=settings.public_url,
         proxy_user_header=settings.review_proxy_user_header,
         proxy_secret=secret.get_secret_value() if secret else None,
     )
-    hosts = [urlsplit(settings.review_public_url).hostname or "", *_LOCAL]
+    hosts = [urlsplit(settings.public_url).hostname or "", *_LOCAL]
     health = Health(_DATABASE)
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
     pulse = Pulse(health.tick, lambda: ping(pool), lambda there: (health.met if there else health.lost)(_DATABASE))

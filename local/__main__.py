@@ -20,6 +20,8 @@ from local.table import show
 
 _QUIET_S = 180.0
 _SIMULATOR = "simulate"
+_BROKEN = 0.01
+"""Share of the files that are no pictures, where people look at it."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -95,6 +97,8 @@ def _simulate(options: argparse.Namespace, accepted: Path, truth: Path) -> list[
     command = [sys.executable, "-m", "waste", "simulate", "--quiet", "--accepted", str(accepted), "--truth", str(truth)]
     for name in ("events", "bins", "rate", "drift", "seed"):
         command += [f"--{name}", str(getattr(options, name))]
+    if not options.exit:  # so that ops, too, find something at the desk
+        command += ["--broken", str(_BROKEN)]
     return command + (["--images", str(options.images.absolute())] if options.images else [])
 
 

@@ -75,7 +75,7 @@ def simulate(argv: list[str] | None = None) -> int:
     settings = _settings(SimulateSettings)
     pictures = from_folder(options.images, options.seed) if options.images else rendered(options.seed, options.drift)
     fleet = make_fleet(options.bins, settings.master_key(), lambda: datetime.now(UTC))
-    shots = throw(fleet, pictures, events=options.events, rate=options.rate, seed=options.seed)
+    shots = throw(fleet, pictures, events=options.events, rate=options.rate, seed=options.seed, broken=options.broken)
     with (
         Records(accepted=options.accepted, truth=options.truth) as records,
         tqdm(total=options.events, unit="event", desc="accepted", disable=options.quiet) as bar,
@@ -95,6 +95,7 @@ def _simulate_parser() -> argparse.ArgumentParser:
         "--images", type=Path, help="a folder of pictures instead of rendered ones; its folders name the categories"
     )
     parser.add_argument("--drift", type=number_between(0, 1), default=0.0, help="share of rendered items in new packaging, 0 to 1")
+    parser.add_argument("--broken", type=number_between(0, 1), default=0.0, help="share of files that are no pictures, 0 to 1")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--truth", type=Path, help="write what each accepted picture shows (JSON lines)")
     parser.add_argument("--accepted", type=Path, help="write the accepted event ids, one a line, each on the disk before the next")

@@ -71,6 +71,17 @@ def test_what_a_bin_lacks_is_said_in_one_line(environment, tmp_path):
     assert "DEVICE_MASTER_KEY" in waste(master | {"DEVICE_MASTER_KEY": "ab"}, "send", photo, "--sensor", "bin-7", code=2).stderr
 
 
+def test_a_simulated_fleet_can_send_files_that_are_no_pictures(environment, redis_url, tmp_path):
+    settings = environment | {"DEVICE_MASTER_KEY": MASTER_KEY.hex()}
+    truth = tmp_path / "truth.jsonl"
+    waste(settings, "simulate", "--rate", 0, "--events", 40, "--broken", 0.5, "--truth", truth, "--quiet")
+    urls = [event.image_url for event, _ in received(redis_url)]
+    broken = [url for url in urls if url.endswith(".bin")]
+    assert len(urls) == 40
+    assert 5 < len(broken) < 35
+    assert len([line for line in truth.read_text().splitlines() if json.loads(line)["category"]]) == 40 - len(broken)
+
+
 def test_a_simulated_fleet_leaves_its_truth_and_its_accepted_ids(environment, redis_url, tmp_path):
     settings = environment | {"DEVICE_MASTER_KEY": MASTER_KEY.hex()}
     truth, accepted = tmp_path / "truth.jsonl", tmp_path / "accepted.txt"
