@@ -3,11 +3,13 @@
 from urllib.parse import unquote, urlsplit
 
 from adapters import redis_queue
+from adapters.hinted_publisher import HintedPublisher
 from adapters.judged_hints import JudgedHints
+from adapters.redis_door import DoorKeeper, RedisDoor
 from adapters.redis_hints import RedisHints
 from adapters.settings import QueueSettings
 from contracts.names import DEAD_LETTER_QUEUE, EDGE_QUEUE
-from contracts.ports import MessageQueue
+from contracts.ports import MessageQueue, Publisher
 from contracts.pressure import Hints, Marks
 
 _HEADROOM = {EDGE_QUEUE: 0.2}
@@ -17,6 +19,15 @@ _HEADROOM = {EDGE_QUEUE: 0.2}
 def open_edge_queue(settings: QueueSettings) -> MessageQueue:
     """Return the edge queue."""
     return open_message_queue(settings.edge_url(), EDGE_QUEUE, lease_s=settings.queue_lease_s, region=settings.aws_region)
+
+
+def open_door(settings: QueueSettings) -> Publisher:
+    """Return where a device that has been let in appends its events, and can do nothing else."""
+    if urlsplit(settings.edge_url()).scheme == "sqs":
+        queue = open_edge_queue(settings)
+        return HintedPublisher(queue, JudgedHints(queue, Marks()))
+    client = redis_queue.connect(settings.edge_url())
+    return HintedPublisher(RedisDoor(client, EDGE_QUEUE), RedisHints(client, EDGE_QUEUE))
 
 
 def open_dead_letter_queue(settings: QueueSettings) -> MessageQueue:
@@ -39,7 +50,9 @@ def open_message_queue(url: str, name: str, *, lease_s: float, region: str) -> M
     """
     parts = urlsplit(url)
     if parts.scheme != "sqs":
-        return redis_queue.RedisMessageQueue(redis_queue.connect(url), name, lease_s=lease_s, headroom=_HEADROOM.get(name, 0.0))
+        client = redis_queue.connect(url)
+        door = DoorKeeper(client, name) if name == EDGE_QUEUE else None
+        return redis_queue.RedisMessageQueue(client, name, lease_s=lease_s, headroom=_HEADROOM.get(name, 0.0), door=door)
     from adapters import sqs_queue
 
     endpoint = f"http://{parts.hostname}:{parts.port}" if parts.hostname else None

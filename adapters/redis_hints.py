@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from adapters.redis_queue import redis_errors
+from contracts.doors import hint_key
 from contracts.pressure import Hint, read_hint
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ class RedisHints:
 
     def __init__(self, client: "redis.Redis", queue: str) -> None:
         """Keep it beside `queue`."""
-        self._client, self._key = client, f"{queue}:hint"
+        self._client, self._key = client, hint_key(queue)
 
     def post(self, hint: Hint) -> None:
         """Write the hint for half a minute."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from uuid import uuid4
 
 import redis
@@ -60,14 +60,32 @@ def redis_is_full(error: Exception) -> bool:
     return isinstance(error, redis.exceptions.OutOfMemoryError) or any(word in str(error) for word in words)
 
 
+class Door(Protocol):
+    """Where those who may do nothing else append messages."""
+
+    def move(self, most: int) -> int:
+        """Move up to `most` messages into the stream; return how many."""
+
+    def waiting(self) -> int:
+        """Count what lies there."""
+
+    @property
+    def look_every_s(self) -> float:
+        """How often a reader that waits has to look."""
+
+
 class RedisMessageQueue:
     """Implements `contracts.ports.MessageQueue`. Safe to publish from several threads; one reader an instance."""
 
-    def __init__(self, client: "redis.Redis", name: str, *, lease_s: float = 60.0, headroom: float = 0.0) -> None:
+    def __init__(
+        self, client: "redis.Redis", name: str, *, lease_s: float = 60.0, headroom: float = 0.0, door: "Door | None" = None
+    ) -> None:
         """Use the stream `name`; a message that is not acknowledged within `lease_s` goes to another reader.
 
         `headroom` is the share of Redis' memory that `publish` leaves to others: it raises QueueFull before Redis would.
+        What lies at `door` is part of the queue.
         """
+        self._door = door
         self._headroom, self._looked_at = headroom, 0.0
         self._client: Any = client
         self._name = name
@@ -137,8 +155,9 @@ class RedisMessageQueue:
         with redis_errors():
             total = int(self._client.xlen(self._name))
             groups = self._client.xinfo_groups(self._name) if total else []
+            outside = self._door.waiting() if self._door else 0
         leased = next((int(group["pending"]) for group in groups if group["name"] == _GROUP.encode()), 0)
-        return QueueDepth(waiting=max(0, total - leased), leased=leased)
+        return QueueDepth(waiting=max(0, total - leased) + outside, leased=leased)
 
     def oldest_age_s(self, now: datetime) -> float | None:
         """Return the age of the oldest message that is not acknowledged."""
@@ -196,6 +215,17 @@ class RedisMessageQueue:
         return {row["message_id"]: int(row["times_delivered"]) for row in pending}
 
     def _read(self, max_messages: int, wait_s: float) -> list[Received]:
+        if self._door is None:
+            return self._read_stream(max_messages, wait_s)
+        until = time.monotonic() + wait_s
+        while True:
+            self._door.move(max_messages)
+            left_s = until - time.monotonic()
+            found = self._read_stream(max_messages, min(left_s, self._door.look_every_s))
+            if found or left_s <= self._door.look_every_s:
+                return found
+
+    def _read_stream(self, max_messages: int, wait_s: float) -> list[Received]:
         block_ms = max(1, int(min(wait_s, _MAX_BLOCK_S) * 1000)) if wait_s > 0 else None
         answer = self._client.xreadgroup(_GROUP, self._consumer, {self._name: ">"}, count=max_messages, block=block_ms)
         if not answer:

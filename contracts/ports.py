@@ -30,11 +30,15 @@ class Telemetry(Protocol):
         """Log and count a fact."""
 
 
-class MessageQueue(Protocol):
-    """A queue with leases, for the edge and for dead letters. Raises QueueUnavailable or QueueFull."""
+class Publisher(Protocol):
+    """Where messages are appended. Raises QueueUnavailable or QueueFull."""
 
     def publish(self, messages: Sequence[Message]) -> None:
         """Append all messages; when it raises, some may be in: publishing them again must be harmless to the reader."""
+
+
+class MessageQueue(Publisher, Protocol):
+    """A queue with leases, for the edge and for dead letters. Raises QueueUnavailable or QueueFull."""
 
     def receive(self, max_messages: int, wait_s: float) -> list[Received]:
         """Lease up to `max_messages`, oldest first, waiting at most `wait_s` for the first one."""

@@ -16,14 +16,23 @@ from adapters.loops import READY, run_until_stopped, stop_on_signals
 from adapters.postgres import Pool, open_pool
 from adapters.postgres_intake import PostgresIntakeLedger
 from adapters.postgres_reconciliation import PostgresReconciliation
-from adapters.queues import open_dead_letter_queue, open_edge_queue
-from adapters.settings import DatabaseSettings, ImageSettings, LogSettings, MasterKeySettings, QueueSettings, read_settings
+from adapters.queues import open_dead_letter_queue, open_edge_queue, open_hints
+from adapters.settings import (
+    DatabaseSettings,
+    ImageSettings,
+    LogSettings,
+    MasterKeySettings,
+    PressureSettings,
+    QueueSettings,
+    read_settings,
+)
 from adapters.telemetry import FleetTelemetry
 from intake.drain import Drain
 from intake.reconciler import Reconciler
+from intake.weather import Weather
 
 
-class IntakeSettings(LogSettings, QueueSettings, DatabaseSettings, ImageSettings, MasterKeySettings):
+class IntakeSettings(LogSettings, QueueSettings, DatabaseSettings, ImageSettings, MasterKeySettings, PressureSettings):
     """What intake is told."""
 
     max_wake_ups: Annotated[int, Field(alias="MAX_WAKE_UPS", ge=1)] = 256
@@ -44,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     reconciling = None if options.no_reconcile else _start_reconciler(settings, pool, stop)
     if reconciling:
         health.watch(lambda: "" if reconciling.is_alive() else "the reconciler has ended")
+    _start_weather(settings, stop)
     telemetry = FleetTelemetry()
     run_until_stopped(_drain(settings, pool, telemetry).take_one, stop, health, telemetry)
     if reconciling:
@@ -65,6 +75,19 @@ def _drain(settings: IntakeSettings, pool: Pool, telemetry: FleetTelemetry) -> D
         telemetry=telemetry,
         max_wake_ups=settings.max_wake_ups,
     )
+
+
+def _start_weather(settings: IntakeSettings, stop: threading.Event) -> None:
+    # Devices that write to the queue directly read there how fast they may, also where no gateway runs.
+    marks, telemetry = settings.marks(), FleetTelemetry()
+    weather = Weather(open_edge_queue(settings), marks, lambda: datetime.now(UTC), open_hints(settings, marks).post)
+
+    def look() -> bool:
+        weather.look()
+        return False
+
+    loop = (look, stop, Health(), telemetry)
+    threading.Thread(target=run_until_stopped, args=loop, kwargs={"idle_s": 1.0}, name="weather", daemon=True).start()
 
 
 def _start_reconciler(settings: IntakeSettings, pool: Pool, stop: threading.Event) -> threading.Thread:

@@ -14,6 +14,8 @@ from adapters.postgres import open_pool
 from adapters.postgres_devices import PostgresDevices
 from adapters.settings import DatabaseSettings, MasterKeySettings, read_settings
 from contracts.devices import DeviceRegistry, RegisteredDevice
+from contracts.doors import door_password, door_user, iam_policy, redis_acl
+from contracts.errors import RequestRefused
 from contracts.signatures import derive_credential, device_token
 
 _GENERATION = integer_between(1, 9999)
@@ -28,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="waste device", description="Who may speak: devices and their credentials.")
-    commands = parser.add_subparsers(required=True, metavar="add|list|rotate|revoke|credential")
+    commands = parser.add_subparsers(required=True, metavar="add|list|rotate|revoke|credential|door")
     add = _command(commands, "add", _add, "register a sensor and print its credential")
     add.add_argument("--site", default="", help="the place or fleet that it belongs to")
     add.add_argument("--note", default="")
@@ -41,6 +43,12 @@ def _parser() -> argparse.ArgumentParser:
     credential = _command(commands, "credential", _credential, "print a credential again, registered or not")
     credential.add_argument("--generation", type=_GENERATION, default=1)
     credential.add_argument("--token", action="store_true", help="what the gateway takes as a bearer token, instead")
+    door = _command(commands, "door", _door, "print what lets the device append to the edge queue directly, and do nothing else")
+    door.add_argument("--generation", type=_GENERATION, default=1)
+    door.add_argument("--with-before", action="store_true", help="also the generation before, while a rotation overlaps")
+    door.add_argument("--password", action="store_true", help="what the device says to Redis, instead: its user and its password")
+    door.add_argument("--aws-queue", metavar="ARN", help="a policy for this SQS queue instead of a Redis ACL; with --bucket")
+    door.add_argument("--bucket", help="the bucket that pictures go to, with --aws-queue")
     listing = commands.add_parser("list", help="show the registered sensors")
     listing.add_argument("--site", help="of this place or fleet alone")
     listing.add_argument("--json", action="store_true")
@@ -89,6 +97,20 @@ def _credential(options: argparse.Namespace) -> int:
         sys.stdout.write(f"DEVICE_TOKEN={device_token(derive_credential(master_key, options.sensor, options.generation))}\n")
     else:
         _print_credential(master_key, options.sensor, options.generation)
+    return 0
+
+
+def _door(options: argparse.Namespace) -> int:
+    if bool(options.aws_queue) is not bool(options.bucket):
+        raise RequestRefused("--aws-queue", "and --bucket go together")
+    if options.aws_queue:
+        sys.stdout.write(iam_policy(options.sensor, options.aws_queue, options.bucket) + "\n")
+        return 0
+    master_key = read_settings(MasterKeySettings, os.environ).master_key()
+    before = options.generation - 1 if options.with_before and options.generation > 1 else options.generation
+    taken = [derive_credential(master_key, options.sensor, one) for one in range(options.generation, before - 1, -1)]
+    said = f"{door_user(options.sensor)} {door_password(taken[0])}" if options.password else redis_acl(taken)
+    sys.stdout.write(f"{said}\n")
     return 0
 
 

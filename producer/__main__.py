@@ -16,7 +16,7 @@ from tqdm import tqdm
 from adapters.arguments import integer_between, number_between, sensor_id
 from adapters.logs import configure_logging
 from adapters.object_store import open_object_store
-from adapters.queues import open_edge_queue
+from adapters.queues import open_door
 from adapters.settings import LogSettings, MasterKeySettings, ObjectStoreSettings, QueueSettings, read_settings
 from contracts.errors import SettingsInvalid
 from contracts.signatures import KEY_BYTES, Credential, derive_credential
@@ -112,7 +112,7 @@ def _settings(kind: type[SettingsT]) -> SettingsT:
 def _uplink(settings: EdgeSettings) -> Uplink:
     return Uplink(
         open_object_store(settings),
-        open_edge_queue(settings),
+        open_door(settings),
         prepare=preparation(settings.upload_longest_px),
         uploads_at_once=settings.uploads_at_once,
     )

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from contracts.errors import Infrastructure
 from contracts.messages import Message
-from contracts.ports import MessageQueue, ObjectStore
+from contracts.ports import ObjectStore, Publisher
 from producer.device import Capture, Device, kind_of
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class Uplink:
     def __init__(
         self,
         objects: ObjectStore,
-        events: MessageQueue,
+        events: Publisher,
         *,
         prepare: Callable[[bytes], bytes] = bytes,
         uploads_at_once: int = 8,

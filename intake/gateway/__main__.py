@@ -48,7 +48,7 @@ from intake.gateway.publishing import Publisher
 from intake.gateway.speakers import Speakers
 from intake.gateway.waiting import Waiters
 from intake.gateway.watching import Watch
-from intake.gateway.weather import Weather
+from intake.weather import Weather
 
 _QUEUE = "queue"
 _GC = (50_000, 20, 50)

@@ -22,7 +22,7 @@ from intake.gateway.publishing import Fate, Publisher
 from intake.gateway.speakers import Speakers
 from intake.gateway.submissions import Reader, Submission, compose, read_batch
 from intake.gateway.waiting import Waiters
-from intake.gateway.weather import Weather
+from intake.weather import Weather
 
 
 class State(Protocol):

@@ -11,7 +11,7 @@ from contracts.facts import DependencyBack, DependencyLost
 from contracts.ports import Telemetry
 from intake.gateway.ledger_reads import LedgerReads
 from intake.gateway.speakers import Speakers
-from intake.gateway.weather import Weather
+from intake.weather import Weather
 
 _EVERY_S = 1.0
 

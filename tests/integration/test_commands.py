@@ -8,9 +8,10 @@ import sys
 import psycopg
 import pytest
 
-from adapters.redis_queue import RedisMessageQueue, connect
+from adapters.queues import open_edge_queue
+from adapters.settings import QueueSettings, read_settings
 from contracts.codec import decode_event
-from contracts.names import EDGE_QUEUE, SIGNATURE_HEADER
+from contracts.names import SIGNATURE_HEADER
 from contracts.signatures import derive_credential, read_token, verify
 from tests.makers import MASTER_KEY, a_jpeg
 
@@ -39,7 +40,7 @@ def waste(environment, *arguments, code=0):
 def received(redis_url):
     from datetime import UTC, datetime
 
-    queue = RedisMessageQueue(connect(redis_url), EDGE_QUEUE)
+    queue = open_edge_queue(read_settings(QueueSettings, {"QUEUE_URL": redis_url}))
     messages = [one.message for one in queue.receive(1000, 0)]
     return [(decode_event(message.body, datetime.now(UTC)), message) for message in messages]
 
