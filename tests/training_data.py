@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from contracts.categories import Category
+from learning.__main__ import main
 from learning.datasets import Sample
 
 
@@ -30,3 +31,10 @@ def a_quiet_picture(path, seed, *, quality=95):
 
 def a_sample(path, split, category=Category.PAPER):
     return Sample(path, "s", category, split, str(path))
+
+
+def trained(rendered, tmp_path, *more):
+    """Train heads on `rendered` and return the model's file."""
+    file = tmp_path / "m.onnx"
+    assert main(["train", "--data", str(rendered), "--runs", str(tmp_path / "runs"), "--no-cache", "--out", str(file), *more]) == 0
+    return file

@@ -1,77 +1,13 @@
 """One behaviour of the ledger: the twin and Postgres, each as the program's own login."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
-from adapters.memory import ManualClock
-from adapters.memory_ledger import MemoryLedger
-from adapters.postgres import open_pool
-from adapters.postgres_intake import PostgresIntakeLedger
-from adapters.postgres_reconciliation import PostgresReconciliation
-from adapters.postgres_review import PostgresReviewDesk
-from adapters.postgres_worker import PostgresWorkerLedger
 from contracts.errors import EventInvalid
-from contracts.ledger import WorkerPulse
 from contracts.names import OutcomeKind
-from local.database import ensure_logins
 from tests.makers import a_letter, accepted, an_event, an_outcome
-
-
-class Book:
-    """The ledger's sides, with time that can be moved."""
-
-    def __init__(self, intake, worker, reconciliation, desk, age):
-        self.intake, self.worker, self.reconciliation, self.desk, self.age = intake, worker, reconciliation, desk, age
-
-    def open(self, count=1):
-        events = [an_event() for _ in range(count)]
-        self.intake.accept([accepted(event) for event in events], [])
-        return events
-
-    def beat(self, owner, passed=None):
-        self.worker.beat(WorkerPulse(owner, "host", 1, "0", "m1", passed))
-
-
-@pytest.fixture(params=["memory", "postgres"])
-def book(request, tmp_path):
-    if request.param == "memory":
-        clock = ManualClock(datetime.now(UTC))
-        ledger = MemoryLedger(clock)
-        yield Book(ledger, ledger, ledger, ledger, clock.advance)
-        return
-    yield from _postgres_book(request, tmp_path)
-
-
-def _postgres_book(request, tmp_path):
-    url, sql = request.getfixturevalue("database_url"), request.getfixturevalue("sql")
-    stack = request.getfixturevalue("stack")
-    urls = ensure_logins(stack.postgres, tmp_path, url.rpartition("/")[2])
-    pools = {role: open_pool(urls[role], name=role, max_size=3) for role in ("intake", "worker", "review")}
-    # The graces count from a start of Postgres; the suite's server may be younger than they are.
-    wait_s = 10.5 - float(sql.execute("SELECT extract(epoch FROM now() - pg_postmaster_start_time())").fetchone()[0])
-    time.sleep(max(0.0, wait_s))
-
-    def age(seconds):
-        """Let time pass by moving all that is noted into the past."""
-        columns = ["received_at", "available_at", "woken_at", "lease_until"]
-        moved = ", ".join(f"{column} = {column} - make_interval(secs => {seconds})" for column in columns)
-        sql.execute(f"UPDATE events SET {moved}")
-        sql.execute(f"UPDATE workers SET heartbeat_at = heartbeat_at - make_interval(secs => {seconds})")
-        sql.execute(f"UPDATE workers SET passed_woken_at = passed_woken_at - make_interval(secs => {seconds})")
-        sql.execute(f"UPDATE outcomes SET decided_at = decided_at - make_interval(secs => {seconds})")
-
-    yield Book(
-        PostgresIntakeLedger(pools["intake"]),
-        PostgresWorkerLedger(pools["worker"]),
-        PostgresReconciliation(pools["intake"]),
-        PostgresReviewDesk(pools["review"], second_opinion_share=0.0),
-        age,
-    )
-    for pool in pools.values():
-        pool.close()
 
 
 def test_an_event_is_new_once_and_repeated_after(book):
@@ -199,57 +135,6 @@ def test_another_workers_lease_can_neither_be_released_nor_postponed(book):
     assert book.worker.claim([event.event_id], stranger, 60) == []
 
 
-def test_an_event_that_waits_its_turn_is_not_woken_again(book):
-    (event,) = book.open()
-    assert book.reconciliation.passed_over(10, 5.0, queue_empty=True) == []
-    book.age(60)
-    assert book.reconciliation.passed_over(10, 5.0, queue_empty=False) == []
-    assert book.reconciliation.passed_over(10, 5.0, queue_empty=True) == [event.event_id]
-    assert book.reconciliation.passed_over(10, 5.0, queue_empty=True) == []
-
-
-def test_an_event_is_woken_again_when_later_ones_were_claimed(book):
-    (early,) = book.open()
-    book.age(20)
-    (late,) = book.open()
-    owner = uuid4()
-    book.beat(owner)
-    (item,) = book.worker.claim([late.event_id], owner, 60)
-    book.beat(owner, item.woken_at)
-    assert book.reconciliation.passed_over(10, 5.0, queue_empty=False) == [early.event_id]
-
-
-def test_events_of_a_vanished_worker_are_woken(book):
-    (event,) = book.open()
-    owner = uuid4()
-    book.beat(owner)
-    book.worker.claim([event.event_id], owner, 600)
-    assert book.reconciliation.abandoned(10) == []
-    book.age(9)
-    assert book.reconciliation.abandoned(10) == [event.event_id]
-
-
-def test_a_worker_that_left_keeps_no_lease(book):
-    (event,) = book.open()
-    first, second = uuid4(), uuid4()
-    book.beat(first)
-    book.worker.claim([event.event_id], first, 600)
-    book.worker.leave(first)
-    book.beat(second)
-    assert len(book.worker.claim([event.event_id], second, 60)) == 1
-
-
-def test_dead_letters_that_were_not_published_come_back_until_they_are(book):
-    (event,) = book.open()
-    book.worker.record([an_outcome(event, OutcomeKind.REVIEW)], uuid4())
-    assert book.reconciliation.unpublished(10, grace_s=5) == []
-    book.age(6)
-    (letter,) = book.reconciliation.unpublished(10, grace_s=5)
-    assert (letter.event_id, letter.kind, letter.reason) == (event.event_id, OutcomeKind.REVIEW, "low_confidence")
-    book.worker.mark_published([event.event_id])
-    assert book.reconciliation.unpublished(10, grace_s=5) == []
-
-
 def test_a_dead_letter_is_filed_once_in_its_lane(book):
     event = an_event()
     letters = [a_letter(event), a_letter(an_event(), OutcomeKind.FAILURE, "image_missing")]
@@ -275,15 +160,6 @@ def test_a_value_that_postgres_cannot_store_is_refused_in_our_words(request, boo
     event = an_event(attributes={"note": "a\0b"})
     with pytest.raises(EventInvalid):
         book.intake.accept([accepted(event)], [])
-
-
-def test_only_one_leads(request, book):
-    if "memory" in request.node.name:
-        pytest.skip("the twin has nobody to lead")
-    with book.reconciliation.lead() as first, book.reconciliation.lead() as second:
-        assert (first, second) == (True, False)
-    with book.reconciliation.lead() as again:
-        assert again
 
 
 def test_an_event_of_a_lying_clock_is_kept(request, book):
