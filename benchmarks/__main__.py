@@ -22,6 +22,7 @@ from adapters.onnx_model import OnnxClassifier
 from benchmarks.accuracy import measure_accuracy
 from benchmarks.cpu import CpuWatch, rss_mb
 from benchmarks.enqueue import measure_edge_bytes, measure_enqueue, measure_work_bytes
+from benchmarks.gateway import measure_gateway
 from benchmarks.latency import measure_bare_ms, measure_latency, stages_ms
 from benchmarks.limit import measure_limit
 from benchmarks.load import Load, store_pictures
@@ -46,6 +47,7 @@ def main() -> int:
     with TemporaryDirectory() as folder:
         models = {"fp32": shipped_model(), "int8": _quantized(small, Path(folder))}
         results = {"machine": _machine(options)} | _run(options, small, models, Path(folder))
+    results["gateway"] = [asdict(load) for load in measure_gateway(options.seconds)]
     options.out.mkdir(parents=True, exist_ok=True)
     write_report(results, options.out)
     sys.stdout.write((options.out / "results.md").read_text("utf-8"))

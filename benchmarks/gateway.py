@@ -56,13 +56,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with TemporaryDirectory() as folder:
-        stack = Stack(Path(folder) / "services", durable=False)
-        stack.start()
-        try:
-            loads = _measure(stack, Path(folder), options.seconds)
-        finally:
-            stack.kill()
+    loads = measure_gateway(options.seconds)
     for load in loads:
         sys.stdout.write(
             f"{load.name:24} {load.events_per_s:8,.0f} events/s  p50 {load.p50_ms:6.1f} ms  p99 {load.p99_ms:6.1f} ms"
@@ -71,6 +65,17 @@ def main() -> int:
     if options.json:
         options.json.write_text(json.dumps([asdict(load) for load in loads], indent=1) + "\n", "utf-8")
     return 0
+
+
+def measure_gateway(seconds: float) -> list[Load]:
+    """Return what a gateway with services of its own takes, `seconds` for each load."""
+    with TemporaryDirectory() as folder:
+        stack = Stack(Path(folder) / "services", durable=False)
+        stack.start()
+        try:
+            return _measure(stack, Path(folder), seconds)
+        finally:
+            stack.kill()
 
 
 def _measure(stack: Stack, folder: Path, seconds: float) -> list[Load]:

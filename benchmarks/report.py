@@ -34,7 +34,9 @@ def _lines(results: dict[str, Any]) -> list[str]:
         shares = [_ratio(one, *pair) for pair in (("ours", "limit"), ("naive", "limit"), ("ours", "naive"))]
         lines.append(f"| {name} | " + " | ".join(cells + shares) + " |")
     lines += ["", *map(_accuracy_line, results["accuracy"].items())]
-    return lines + _single_lines(results) if "latency" in results else lines
+    if "latency" in results:
+        lines += _single_lines(results)
+    return lines + _gateway_lines(results.get("gateway", []))
 
 
 def _ratio(one: dict[str, Any], first: str, second: str) -> str:
@@ -65,6 +67,14 @@ def _single_lines(results: dict[str, Any]) -> list[str]:
     lines.append(f"- time per event by stage at the lowest rate: {_pairs(results['stages_ms'], ' ms')}")
     lines.append(f"- drain rate by events queued: {_pairs(results['backlog'], '/s')}")
     return lines
+
+
+def _gateway_lines(loads: list[dict[str, Any]]) -> list[str]:
+    lines = ["", "| gateway on one core | events/s | p50 ms | p99 ms | not accepted |", "| --- " * 5 + "|"]
+    for load in loads:
+        times = " | ".join(f"{load[name]:.1f}" for name in ("p50_ms", "p99_ms"))
+        lines.append(f"| {load['name']} | {load['events_per_s']:,.0f} | {times} | {load['refused']} |")
+    return lines if loads else []
 
 
 def _number(value: float | None) -> str:

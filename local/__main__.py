@@ -124,7 +124,12 @@ def _say_where_to_look(fleet: LocalFleet, console: Console) -> None:
     waste = Path(sys.executable).with_name("waste")
     lines.append(f"the review desk    {fleet.desk_url} (another link: the command below with dlq account link demo)")
     lines.append(f"what waits         env $(cat {fleet.write_environment('review')}) {waste} dlq list")
-    lines.append(f"a bin of your own  env $(cat {fleet.write_environment('edge')}) {waste} send photo.jpg --sensor bin-7")
+    edge = fleet.write_environment("edge")
+    lines.append(f"a bin of your own  env $(cat {edge}) {waste} send photo.jpg --sensor bin-7")
+    gateway = f"http://127.0.0.1:{fleet.health_ports['gateway']}"
+    lines.append(
+        f"the gateway        {gateway}/docs; its token for a bin: env $(cat {edge}) {waste} device credential bin-7 --token"
+    )
     for line in lines:
         console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
 

@@ -20,6 +20,7 @@ from local.valkey import MAXMEMORY_BYTES
 
 _READY_TIMEOUT_S = 60.0
 _DESK = "review-desk"
+_GATEWAY = "gateway"
 _DEMO_ACCOUNT = "demo"
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LOG_LEVEL", "CONFIDENCE_THRESHOLD", "MODEL_PATH", "MODEL_SHA256")
 
@@ -42,7 +43,7 @@ class LocalFleet:
         terminal: TextIO | None = None,
         valkey_maxmemory: int = MAXMEMORY_BYTES,
     ) -> None:
-        """Keep everything under `data_dir`; `desk` adds the review desk's pages.
+        """Keep everything under `data_dir`; `desk` adds what people meet: the review desk's pages, and a gateway.
 
         The merged log of the roles also goes to `terminal` if there is one.
         """
@@ -76,12 +77,12 @@ class LocalFleet:
 
     def role_names(self) -> list[str]:
         """Return the names of the roles of this fleet."""
-        pages = [_DESK] if self._desk else []
+        pages = [_DESK, _GATEWAY] if self._desk else []
         return ["intake", "dlq-drain", *pages, *(f"worker-{number}" for number in range(1, self._workers + 1))]
 
     def start_role(self, name: str) -> None:
         """Start a role (again)."""
-        commands = {"intake": ["intake"], "dlq-drain": ["dlq", "drain"], _DESK: ["dlq", "serve"]}
+        commands = {"intake": ["intake"], "dlq-drain": ["dlq", "drain"], _DESK: ["dlq", "serve"], _GATEWAY: ["gateway"]}
         command = commands.get(name, ["worker", "--concurrency", str(self._concurrency)])
         self.supervisor.start(name, [sys.executable, "-m", "waste", *command], env=self.role_environment(name))
 
@@ -89,7 +90,8 @@ class LocalFleet:
         """Return the environment of a role, with the port of its health."""
         if name not in self.health_ports:
             self.health_ports[name] = free_port()
-        return self.environment(_program(name)) | {"HEALTH_PORT": str(self.health_ports[name])}
+        port = "GATEWAY_PORT" if name == _GATEWAY else "HEALTH_PORT"
+        return self.environment(_program(name)) | {port: str(self.health_ports[name])}
 
     def environment(self, program: str) -> dict[str, str]:
         """Return the environment of a program: intake, worker, review, reader or edge (which knows no database)."""
@@ -173,4 +175,4 @@ class LocalFleet:
 
 
 def _program(name: str) -> str:
-    return {"intake": "intake", "dlq-drain": "review", _DESK: "review"}.get(name, "worker")
+    return {"intake": "intake", "dlq-drain": "review", _DESK: "review", _GATEWAY: "gateway"}.get(name, "worker")
