@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.memory_queue import MemoryMessageQueue
 from contracts.messages import Message
@@ -66,6 +67,21 @@ def test_a_drain_that_fails_keeps_the_other_chores_from_nothing(house):
     with pytest.raises(OSError):
         WithChores(fail, house.desk.quality, house.desk.letters, house.telemetry, audit_share=0.0).take_one()
     assert house.state(event.event_id) == ("open", None)
+
+
+def test_a_letter_that_is_filed_as_a_failure_for_a_reason_nobody_foresaw_stands_in_the_log(house):
+    class Odd:
+        def file(self, letters):
+            if letters[0].kind != OutcomeKind.FAILURE:
+                raise LookupError("nobody foresaw this")
+            return house.desk.letters.file(letters)
+
+    queue = MemoryMessageQueue()
+    queue.publish([Message(a_letter(house.event()).encode())])
+    with capture_logs() as lines:
+        assert DeadLetterDrain(queue, Odd(), house.desk.clock, house.telemetry).take_one()
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == ["letter_not_fileable"]
+    assert house.sql.execute("SELECT reason FROM failures").fetchall() == [(UNDECODABLE,)]
 
 
 def _outcome(event):
