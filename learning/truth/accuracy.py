@@ -16,7 +16,7 @@ _Z = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """Decisions of one kind: how many, their calibrated confidence summed up, how many have a label, how many of those are right."""
+    """Decisions of one kind: how many, the sum of their confidence, how many have a label, how many of those are right."""
 
     name: str
     decided: int
