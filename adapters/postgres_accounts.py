@@ -95,11 +95,16 @@ class PostgresAccounts:
         return _as_account(*row)
 
     def everyone(self) -> list[dict[str, Any]]:
-        """Return all accounts, with when each was last seen."""
+        """Return all accounts, with when each was last seen; None for one who never entered."""
+        # A link or a token that was made is nobody's visit. What ends a session forgets it: what its owner did there remains.
         query = """
-            SELECT name, role, created_at, disabled_at, password_hash IS NOT NULL AS has_password,
-                (SELECT max(seen_at) FROM credentials c WHERE c.account_id = a.account_id) AS seen_at
-            FROM accounts a ORDER BY lower(name)
+            SELECT name, role, created_at, disabled_at, password_hash IS NOT NULL AS has_password, greatest(
+                (SELECT max(seen_at) FROM credentials c WHERE c.account_id = a.account_id
+                    AND (c.kind = 'session' OR c.seen_at > c.created_at)),
+                (SELECT max(labelled_at) FROM labels l WHERE l.account_id = a.account_id), entered.at) AS seen_at
+            FROM accounts a LEFT JOIN (SELECT actor, max(acted_at) AS at FROM actions
+                WHERE action IN ('sign in', 'enter by link') GROUP BY actor) entered ON entered.actor = a.name
+            ORDER BY lower(name)
         """
         with connected(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query).fetchall()

@@ -34,7 +34,7 @@ SELECT reason, date_bin(%(width)s, decided_at, 'epoch') AS begins_at, count(*)::
 FROM failures WHERE {where} GROUP BY 1, 2 ORDER BY 2
 """
 _NEIGHBOURS = """
-SELECT e.event_id, e.captured_at, o.kind, o.reason, p.category, p.confidence, r.resolved
+SELECT e.event_id, e.captured_at, e.image_url, o.kind, o.reason, p.category, p.confidence, r.resolved
 FROM ((SELECT * FROM events WHERE sensor_id = %(sensor)s AND captured_at <= %(at)s AND event_id <> %(event)s
         ORDER BY captured_at DESC LIMIT %(each)s)
     UNION ALL

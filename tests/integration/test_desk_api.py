@@ -163,5 +163,5 @@ def test_what_came_of_a_reviewers_answer_tells_nothing_of_others_or_of_gold(hous
         results = rita.post("/review/actions", json={"desk": str(uuid4()), "actions": [said, undone]}).json()["results"]
         told.append([(result["effect"], bool(result["item"])) for result in results])
     assert told == [[("taken", False), ("taken", True)]] * 3
-    assert rita.get(f"/review?event={plain}").status_code == 403
+    assert rita.get(f"/review/grid?event={plain}").status_code == 403
     assert house.client("olga", Role.OPS).get(f"/review?event={plain}").status_code == 200
