@@ -14,6 +14,7 @@ LABELS = {
     "category": "Guess",
     "hours": "Hours a day",
     "speed": "Labels an hour",
+    "event_id": "Item",
     "events": "The chosen failures",
     "labels": "The chosen pictures",
     "old": "Old password",
@@ -71,7 +72,9 @@ def _field(place: Sequence[str | int]) -> str:
 def _sentence(field: str, row: Mapping[str, Any], labels: Mapping[str, str]) -> str:
     kind, given = str(row["type"]), row.get("input")
     problem = _WORDS.get(kind) or _KINDS.get(kind.split("_", 1)[0]) or "cannot be read"
-    problem = problem.format_map({name: plain(value) for name, value in row.get("ctx", {}).items()})
+    problem = problem.format_map(
+        {name: plain(f"{value:g}" if isinstance(value, float) else value) for name, value in row.get("ctx", {}).items()}
+    )
     name = labels.get(field, plain(field[:1].upper() + field[1:] if labels else field, 100)) or "The body"
     quoted = isinstance(given, str) and kind not in _NOT_QUOTED
     return f"{name}: “{plain(given, _LONGEST)}” {problem}." if quoted else f"{name} {problem}."
