@@ -84,7 +84,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "plain": plain, "lines": plain_lines, "age": _age, "ago": _ago, "percent": _percent, "number": _number, "pretty": _pretty,
         "local": lambda moment: moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M"),
-        "clock": lambda moment: moment.astimezone(UTC).strftime("%H:%M:%S UTC"), "beside": _beside,
+        "clock": lambda moment: moment.astimezone(UTC).strftime("%H:%M:%S"), "beside": _beside,
         "exact": lambda moment: moment.isoformat(timespec="seconds"),
         "text_of": lambda raw: bytes(raw).decode(errors="replace"),
         "words": {choice.value: words for _, choice, words in CHOICES}.get,

@@ -19,6 +19,7 @@ from dlq_review.web.looking import around_of, visible
 from dlq_review.web.pages import render
 from dlq_review.web.visitors import NotAllowed, Reviewer, TheDesk, Visitor
 from dlq_review.web.wishes import WishAsked, WishFields
+from dlq_review.web.wording import sentence
 
 AHEAD = 10
 LONGEST_LOOK_MS = 3_600_000
@@ -175,7 +176,7 @@ def _result(desk: Desk, holder: Holder, action: Action) -> dict[str, Any]:
     try:
         effect, item = _do(desk, holder, action, Origin.DESK)
     except (RequestRefused, EventInvalid) as error:
-        return {"error": error.detail}
+        return {"error": sentence(error) if isinstance(error, RequestRefused) else error.detail}
     return {"effect": effect, "item": _shown(item) if item else None}
 
 

@@ -59,7 +59,7 @@ const outbox = new Outbox(`waste-desk-${main.dataset.account}`, desk, async (act
 outbox.onchange = () => {
   if (outbox.fault instanceof SignedOut) signedOut();
   else if (outbox.fault) say(`No connection. ${untold()}; trying again.`);
-  else if (outbox.refused.length) say(`Not taken: ${outbox.refused.splice(0).join("; ")}`);
+  else if (outbox.refused.length) say(`Not taken. ${outbox.refused.splice(0).join(" ")}`);
   else quiet();
 };
 outbox.onresult = (action, result) => {
