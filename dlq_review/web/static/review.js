@@ -10,6 +10,7 @@ const AHEAD = 10;
 const UNDO = 10;
 const RENEW_MS = 25_000;
 const EMPTY_MS = 10_000;
+const ELSEWHERE_MS = 2_000; // a page that was left a moment ago may not have given back yet
 const AT_LEAVING = 100;
 const ZOOM = 2.5; // times the size at which the whole picture fits
 const PAN = 0.25; // of what is seen, with each press of an arrow
@@ -117,12 +118,14 @@ function load(item) {
 async function refill() {
   if (taking || queue.length >= AHEAD - 2) return;
   taking = true;
+  let pause = EMPTY_MS;
   try {
     const said = await call("/review/take", { ...wish, count: AHEAD - queue.length });
     const known = new Set([...[current, ...queue].filter(Boolean).map((item) => item.event_id), ...answered]);
     for (const item of said.items) if (!known.has(item.event_id)) queue.push(load(item));
     left(said.waiting);
     elsewhere(said.elsewhere);
+    if (said.elsewhere) pause = ELSEWHERE_MS;
     if (!current && queue.length) next();
   } catch (fault) {
     if (fault instanceof SignedOut) signedOut();
@@ -132,7 +135,7 @@ async function refill() {
     taking = false;
   }
   clearTimeout(lookAgain);
-  if (!current) lookAgain = setTimeout(refill, EMPTY_MS);
+  if (!current) lookAgain = setTimeout(refill, pause);
 }
 
 function next() {

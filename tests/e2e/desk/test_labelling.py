@@ -24,7 +24,7 @@ def test_thirty_items_are_labelled_by_keyboard_with_undo_and_skip(enter, house, 
         event, key = shown(page), "12345678"[number % 8]
         page.keyboard.press(key)
         page.wait_for_function("event => document.querySelector('#picture img')?.dataset.event !== event", arg=event)
-        page.wait_for_function("document.querySelector('#picture img').complete")
+        page.wait_for_function("() => document.querySelector('#picture img').complete")
         page.wait_for_timeout(30)
         said[event] = key
     skipped = shown(page)
