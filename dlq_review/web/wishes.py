@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
@@ -59,7 +59,7 @@ class FilterFields(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     lane: Lane = Lane.REVIEW
-    state: Annotated[str, Field(pattern="^(open|labelled|redriven|discarded|any)$")] = "open"
+    state: Literal["open", "labelled", "redriven", "discarded", "any"] = "open"
     reason: Text = None
     sensor: Text = None
     category: Annotated[Category | None, BeforeValidator(_empty_is_none)] = None

@@ -49,7 +49,7 @@ def test_a_time_that_cannot_be_read_is_said_above_the_form_that_keeps_it(house, 
         ("/quality?days=0", "Days: “0” has to be 1 or more."),
         ("/review?category=gold", "Guess: “gold” is none of"),
         ("/review/grid?order=best", "Order: “best” is none of"),
-        ("/items?state=shut", "State: “shut” is nothing that can stand here."),
+        ("/items?state=shut", "State: “shut” is none of &#39;open&#39;, &#39;labelled&#39;"),
         ("/items/nonsense", "Item: “nonsense” is no id that can be read."),
     ],
 )

@@ -157,6 +157,12 @@ def test_filters_say_how_they_match_and_in_which_time_zone(house):
         assert 'value="2026-03-31T12:00"' in page
 
 
+def test_what_the_order_of_pictures_is_called_and_when_nothing_waits_the_backlog_is_empty(house):
+    rita = house.client("rita")
+    assert 'Order <select name="order"><option value="informative">most informative first' in rita.get("/review").text
+    assert "<dt>empty</dt><dd>now</dd>" in rita.get("/backlog").text
+
+
 def test_what_ones_own_other_page_holds_is_told_and_can_be_taken_over(house):
     ids = {str(one) for one in house.file(2)}
     rita = house.client("rita")
