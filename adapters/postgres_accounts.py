@@ -78,9 +78,9 @@ class PostgresAccounts:
     def change(
         self, name: str, *, role: Role | None = None, password_hash: str | None = None, disabled: bool | None = None
     ) -> Account | None:
-        """Change what is given, and end what the account had open; None if there is no account of that name."""
+        """Change what is given ("": no password), and end what the account had open; None if there is no account of that name."""
         query = f"""
-            UPDATE accounts SET role = coalesce(%(role)s, role), password_hash = coalesce(%(hash)s, password_hash),
+            UPDATE accounts SET role = coalesce(%(role)s, role), password_hash = nullif(coalesce(%(hash)s, password_hash), ''),
                 disabled_at = CASE %(disabled)s::boolean WHEN true THEN coalesce(disabled_at, now()) WHEN false THEN NULL
                     ELSE disabled_at END
             WHERE lower(name) = lower(%(name)s) RETURNING {_ACCOUNT}
@@ -95,11 +95,16 @@ class PostgresAccounts:
         return _as_account(*row)
 
     def everyone(self) -> list[dict[str, Any]]:
-        """Return all accounts, with when each was last seen."""
+        """Return all accounts, with when each was last seen; None for one who never entered."""
+        # A link or a token that was made is nobody's visit. What ends a session forgets it: what its owner did there remains.
         query = """
-            SELECT name, role, created_at, disabled_at, password_hash IS NOT NULL AS has_password,
-                (SELECT max(seen_at) FROM credentials c WHERE c.account_id = a.account_id) AS seen_at
-            FROM accounts a ORDER BY lower(name)
+            SELECT name, role, created_at, disabled_at, password_hash IS NOT NULL AS has_password, greatest(
+                (SELECT max(seen_at) FROM credentials c WHERE c.account_id = a.account_id
+                    AND (c.kind = 'session' OR c.seen_at > c.created_at)),
+                (SELECT max(labelled_at) FROM labels l WHERE l.account_id = a.account_id), entered.at) AS seen_at
+            FROM accounts a LEFT JOIN (SELECT actor, max(acted_at) AS at FROM actions
+                WHERE action IN ('sign in', 'enter by link') GROUP BY actor) entered ON entered.actor = a.name
+            ORDER BY lower(name)
         """
         with connected(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query).fetchall()

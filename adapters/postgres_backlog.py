@@ -15,7 +15,8 @@ SELECT
     (SELECT count(*) FROM review_items WHERE filed_at > now() - interval '1 day')::int AS filed_last_day,
     (SELECT count(*) FROM review_items WHERE state = 'labelled' AND closed_at > now() - interval '1 hour')::int AS closed_last_hour,
     (SELECT count(*) FROM review_items WHERE state = 'labelled' AND closed_at > now() - interval '1 day')::int AS closed_last_day,
-    (SELECT count(DISTINCT account_id) FROM labels WHERE labelled_at > now() - interval '10 min')::int AS reviewers,
+    (SELECT count(*) FROM (SELECT account_id FROM labels WHERE labelled_at > now() - interval '10 min'
+        UNION SELECT lease_account FROM review_items WHERE lease_desk IS NOT NULL AND lease_until > now()) w)::int AS reviewers,
     (SELECT count(*) FROM failures WHERE state = 'open')::int AS failures_open,
     (SELECT extract(epoch FROM now() - min(decided_at)) FROM failures WHERE state = 'open')::float8 AS failures_oldest_s
 """

@@ -38,7 +38,7 @@ SELECT coalesce(last_reason, 'redriven') AS reason, count(*)::int AS items, min(
 FROM events WHERE open AND available_at > now() GROUP BY 1 ORDER BY 2 DESC
 """
 _NEIGHBOURS = """
-SELECT e.event_id, e.captured_at, o.kind, o.reason, p.category, p.confidence, r.resolved
+SELECT e.event_id, e.captured_at, e.image_url, o.kind, o.reason, p.category, p.confidence, r.resolved
 FROM ((SELECT * FROM events WHERE sensor_id = %(sensor)s AND captured_at <= %(at)s AND event_id <> %(event)s
         ORDER BY captured_at DESC LIMIT %(each)s)
     UNION ALL

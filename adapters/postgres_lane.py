@@ -65,6 +65,18 @@ SELECT 1 FROM labels l WHERE l.event_id = %(event)s AND l.account_id = %(account
     AND NOT EXISTS (SELECT FROM standing_labels s WHERE s.event_id = l.event_id AND s.account_id = l.account_id) LIMIT 1
 """
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('waste-leases'), hashtext(%(account)s::text))"
+_PICK = f"""
+UPDATE review_items r SET lease_account = %(account)s, lease_desk = %(desk)s,
+    lease_until = now() + make_interval(secs => %(lease_s)s)
+WHERE r.event_id = %(event)s AND ({_FREE} OR r.lease_account = %(account)s)
+    AND NOT EXISTS (SELECT FROM standing_labels l WHERE l.event_id = r.event_id AND l.account_id = %(account)s) RETURNING {_ITEM}
+"""  # noqa: S608 - the only insertions are constants of this module
+_ELSEWHERE = "lease_desk IS NOT NULL AND lease_desk <> %(desk)s AND lease_account = %(account)s AND lease_until > now()"
+_COUNT_ELSEWHERE = f"SELECT count(*) FROM review_items WHERE {_ELSEWHERE}"  # noqa: S608 - as above
+_FREE_ELSEWHERE = f"""
+UPDATE review_items SET lease_account = NULL, lease_desk = NULL, lease_until = NULL
+WHERE event_id IN (SELECT event_id FROM review_items WHERE {_ELSEWHERE} ORDER BY event_id FOR UPDATE)
+"""  # noqa: S608 - as above
 _RETAKE = f"""
 UPDATE review_items r SET lease_account = %(account)s, lease_desk = %(desk)s,
     lease_until = now() + make_interval(secs => %(lease_s)s)
@@ -120,6 +132,23 @@ class PostgresReviewLane:
             if not skipped and not cursor.connection.execute(_TAKEN_BACK, values).fetchone():
                 return None
             return cursor.execute(_RETAKE, values).fetchone() if _room(cursor, holder) else None
+
+    def pick(self, holder: Holder, event_id: UUID) -> ReviewItem | None:
+        """Lease one item, open or closed, that nobody else holds and this person has not answered; None if there is no such."""
+        values = {"account": holder.account_id, "desk": holder.desk, "lease_s": LEASE_S, "event": event_id}
+        with self._alone(holder) as cursor:
+            return cursor.execute(_PICK, values).fetchone() if _room(cursor, holder) else None
+
+    def elsewhere(self, holder: Holder) -> int:
+        """Return how many items other pages of the same person hold."""
+        with connected(self._pool) as connection:
+            row = connection.execute(_COUNT_ELSEWHERE, {"account": holder.account_id, "desk": holder.desk}).fetchone()
+        return int(row[0]) if row else 0
+
+    def take_over(self, holder: Holder) -> int:
+        """End the leases of the person's other pages; return how many."""
+        with connected(self._pool) as connection:
+            return connection.execute(_FREE_ELSEWHERE, {"account": holder.account_id, "desk": holder.desk}).rowcount
 
     def _take(self, holder: Holder, joined: str, which: str, order: str, count: int, values: dict[str, object]) -> list[ReviewItem]:
         returned = _ITEM

@@ -43,9 +43,12 @@ SELECT event_id, wanted FROM sampled
 """  # noqa: S608 - the only insertions are names of this project
 _HISTORY = """
 SELECT l.label_id, l.event_id, l.choice, l.labelled_at, l.took_ms, r.sensor_id, r.category, r.confidence,
-    s.label_id IS NOT NULL AS stands
+    s.label_id IS NOT NULL AS stands, later.label_id IS NOT NULL AND later.choice IS NULL AS taken_back
 FROM labels l LEFT JOIN review_items r USING (event_id) LEFT JOIN standing_labels s USING (label_id)
-WHERE l.account_id = %(account)s AND (%(before)s::timestamptz IS NULL OR l.labelled_at < %(before)s)
+LEFT JOIN labels later ON later.replaces = l.label_id
+WHERE l.account_id = %(account)s AND (r.event_id IS NOT NULL
+        OR NOT EXISTS (SELECT FROM failures f WHERE f.event_id = l.event_id AND f.state <> 'redriven'))
+    AND (%(before)s::timestamptz IS NULL OR l.labelled_at < %(before)s)
 ORDER BY l.labelled_at DESC LIMIT %(limit)s
 """
 _OPINIONS = """

@@ -49,6 +49,15 @@ class ReviewLane(Protocol):
     def retake(self, holder: Holder, event_id: UUID) -> ReviewItem | None:
         """Lease an item again that was skipped or whose label was taken back; None if somebody else has it by now."""
 
+    def pick(self, holder: Holder, event_id: UUID) -> ReviewItem | None:
+        """Lease one item, open or closed, that nobody else holds and this person has not answered; None if there is no such."""
+
+    def elsewhere(self, holder: Holder) -> int:
+        """Return how many items other pages of the same person hold."""
+
+    def take_over(self, holder: Holder) -> int:
+        """End the leases of the person's other pages; return how many."""
+
 
 class Labels(Protocol):
     """What people said."""
@@ -125,10 +134,10 @@ class Accounts(Protocol):
     def change(
         self, name: str, *, role: Role | None = None, password_hash: str | None = None, disabled: bool | None = None
     ) -> Account | None:
-        """Change what is given, and end what the account had open; None if there is no account of that name."""
+        """Change what is given ("": no password), and end what the account had open; None if there is no account of that name."""
 
     def everyone(self) -> list[Row]:
-        """Return all accounts, with when each was last seen."""
+        """Return all accounts, with when each was last seen; None for one who never entered."""
 
     def issue(self, kind: str, account_id: UUID, lifetime_s: float, note: str = "") -> str:
         """Return a new secret of a kind (session, link, api) that opens the desk for `lifetime_s`."""

@@ -77,7 +77,8 @@ def _add_accounts(commands: Any) -> None:
     for what, said in (
         ("list", "list accounts"),
         ("add", "make an account, and print a link by which it enters once"),
-        ("link", "print a link by which an account enters once; on its page People set a password"),
+        ("link", "print a link by which an account enters once"),
+        ("reset", "forget an account's password, end its sessions and tokens, and print a link by which it enters once"),
         ("token", "print a token with which a program uses the API in an account's name"),
         ("role", "change what an account may do"),
         ("lock", "end an account's sessions and tokens, and let it in no more"),

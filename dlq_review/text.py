@@ -5,12 +5,20 @@ from datetime import datetime
 from typing import Any
 
 _LONGEST = 200
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def plain(text: object, longest: int = _LONGEST) -> str:
     """Return text of strangers on one line: no control or direction marks, which could dress it up as something else."""
     letters = str(text)[: longest + 1]
-    shown = "".join(one if unicodedata.category(one)[0] != "C" else f"\\u{ord(one):04x}" for one in letters[:longest])
+    shown = "".join(f"\\u{ord(one):04x}" if unicodedata.category(one) in _UNSEEN else one for one in letters[:longest])
+    return shown + ("…" if len(letters) > longest else "")
+
+
+def plain_lines(text: object, longest: int) -> str:
+    """Return text of strangers that may have several lines; within each of them nothing is left that `plain` takes out."""
+    letters = str(text)
+    shown = "\n".join(plain(line.removesuffix("\r"), longest) for line in letters[:longest].split("\n"))
     return shown + ("…" if len(letters) > longest else "")
 
 

@@ -3,7 +3,7 @@
 
 def ready(page):
     page.wait_for_function(
-        "document.querySelector('#picture img')?.complete && document.querySelector('#work') && !document.querySelector('#work').hidden"
+        "() => document.querySelector('#picture img')?.complete && document.querySelector('#work') && !document.querySelector('#work').hidden"
     )
     page.wait_for_timeout(150)
 

@@ -1,4 +1,4 @@
-"""`waste dlq account add|list|link|token|role|lock|unlock`."""
+"""`waste dlq account add|list|link|reset|token|role|lock|unlock`."""
 
 import argparse
 import sys
@@ -35,6 +35,11 @@ def _link(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
     return {"link": login_link(desk, options.name, desk.public_url)}
 
 
+def _reset(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
+    _changed(desk.accounts.change(options.name, password_hash=""), options.name)
+    return _link(options, desk)
+
+
 def _token(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
     found = desk.accounts.find(options.name)
     if found is None:
@@ -58,4 +63,4 @@ def _changed(found: Account | None, name: str, state: str = "") -> dict[str, str
     return {"account": f"{found.name}: {found.role}{state}"}
 
 
-_DO = {"add": _add, "link": _link, "token": _token, "role": _role, "lock": _lock, "unlock": _lock}
+_DO = {"add": _add, "link": _link, "reset": _reset, "token": _token, "role": _role, "lock": _lock, "unlock": _lock}

@@ -16,11 +16,12 @@ from contracts.errors import EventInvalid, FleetError, Infrastructure, LoginRefu
 from contracts.facts import DependencyLost, PolicyViolated
 from dlq_review.desk import Desk
 from dlq_review.text import plain
-from dlq_review.web import api, entering, failing, looking, people, reviewing
+from dlq_review.web import api, entering, failing, grid, looking, people, reviewing
 from dlq_review.web.headers import Guarded
 from dlq_review.web.pages import STATIC, render
 from dlq_review.web.pulse import Pulse
 from dlq_review.web.visitors import Doors, NotAllowed, NotMeant, NotSignedIn
+from dlq_review.web.wording import LABELS, sentence, sentences
 
 _MOST_REPORT = 2000
 _MOST_REPORTS_A_MINUTE = 60
@@ -38,7 +39,7 @@ def create_app(desk: Desk, doors: Doors, *, hosts: list[str], pulse: Pulse | Non
         lifespan=pulse.beating if pulse else None,
     )
     app.state.desk, app.state.doors = desk, doors
-    for room in (entering, reviewing, failing, looking, people, api):
+    for room in (entering, reviewing, grid, failing, looking, people, api):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_api_route("/csp-reports", _report, methods=["POST"], include_in_schema=False)
@@ -90,8 +91,9 @@ def _not_meant(request: Request, _: Exception) -> Response:
 
 def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestRefused):
-        return _say(request, 422, "That cannot be done", f"{error.field} {error.problem}.")
-    return _say(request, 422, "That cannot be stored", str(error))
+        said = f"{error.field} {error.problem}." if _wants_json(request) else sentence(error)
+        return _say(request, 422, "That cannot be done", said)
+    return _say(request, 422, "That cannot be stored", f"{error.detail}." if isinstance(error, FleetError) else "")
 
 
 def _not_known(request: Request, error: Exception) -> Response:
@@ -107,8 +109,9 @@ def _away(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     rows = error.errors() if isinstance(error, RequestValidationError | ValidationError) else []
-    said = "; ".join(f"{plain('.'.join(str(part) for part in row['loc']), 100)}: {plain(row['msg'])}" for row in rows[:5])
-    return _say(request, 422, "That cannot be read", said)
+    if _wants_json(request):
+        return _say(request, 422, "", sentences(rows))
+    return _say(request, 422, "That cannot be read", f"{sentences(rows, LABELS)} Nothing was changed.")
 
 
 def _http(request: Request, error: Exception) -> Response:

@@ -57,13 +57,14 @@ def link(request: Request, token: str = "") -> Response:
 
 
 @router.post("/enter/link")
-def enter_by_link(request: Request, desk: TheDesk, token: Annotated[str, Form(max_length=200)]) -> Response:
-    """Enter by a one-time link."""
+def enter_by_link(request: Request, desk: TheDesk, token: Annotated[str, Form(max_length=200)] = "") -> Response:
+    """Enter by a one-time link; who has no password yet is led to where one is set."""
     check_origin(request)
     try:
         if (found := desk.accounts.use_link(token)) is None:
             raise LoginRefused("This link was used before, or its time is over. Ask for another one.")
-        return _opened(request, desk, found, "/", "enter by link")
+        target = "/" if found[1] is not None or request.app.state.doors.by_proxy else "/account"
+        return _opened(request, desk, found, target, "enter by link")
     except LoginRefused as error:
         return render(request, "enter.html", status=401, problem=error.detail, next="/")
 

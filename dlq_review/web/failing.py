@@ -4,93 +4,165 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel, Field
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from contracts.errors import RequestRefused
-from contracts.review import Filter, Lane
+from contracts.review import MOST_AT_ONCE, Filter, Lane
 from dlq_review.desk import Desk
 from dlq_review.text import jsonable, plain
+from dlq_review.web.looking import item_page
 from dlq_review.web.pages import render
-from dlq_review.web.visitors import Ops, TheDesk
-from dlq_review.web.wishes import FailureFilter, FilterFields, FilterQuery
+from dlq_review.web.visitors import Ops, TheDesk, Visitor
+from dlq_review.web.wishes import Asked, FailureFilter, FilterAsked, FilterFields, read_typed
+from dlq_review.web.wording import LABELS, sentence
 
 _PAGE, _GROUPS, _HOURS = 50, 60, 48
-_EXPORTED = ("event_id", "reason", "sensor_id", "image_url", "captured_at", "decided_at", "state", "detail", "attempts", "rounds")
+_LONGEST_REASON = 500
+_EXPORTED = ("event_id", "reason", "sensor_id", "image_url", "captured_at", "decided_at", "state", "detail", "attempts", "rounds",
+             "closed_at", "closed_by", "close_reason")  # fmt: skip
 router = APIRouter(include_in_schema=False)
 
 
+class Meant(BaseModel):
+    """Which failures a form means, and what else was typed into it. `back` is the filter of the page that it stands on."""
+
+    events: list[UUID] = []
+    all_of: Annotated[str, Field(max_length=2000)] = ""
+    expected: Annotated[int | None, Field(ge=0)] = None
+    back: Annotated[str, Field(max_length=2000)] = ""
+    item: UUID | None = None
+    reason: str = ""
+    what: Literal["redrive", "discard"] = "redrive"
+
+
+MeantForm = Annotated[Meant, Form()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Who is at a page of failures, and with what."""
+
+    request: Request
+    desk: Desk
+    visitor: Visitor
+
+    def show(self, asked: Asked[FilterFields], form: Meant | None = None, problem: str | None = None, said: str = "") -> Response:
+        """Return the page of a filter, with what is wrong with the filter or with a form; nothing is shown for half a filter."""
+        told = {"form": form or Meant(), "said": said, "fields": asked.fields, "typed": asked.typed}
+        found = _shown(self.desk, asked.fields) if asked.problem is None else _NOTHING
+        problem = problem or asked.problem
+        return render(self.request, "failures.html", self.visitor, 422 if problem else 200, problem=problem, **told, **found)
+
+    def again(self, form: Meant, problem: str) -> Response:
+        """Return the page that a form stood on, with what was typed and what is wrong with it."""
+        if form.item and (page := item_page(self.request, self.desk, self.visitor, form.item, problem, form.reason)):
+            return page
+        if form.all_of:
+            return self.ask(form, problem)
+        return self.show(read_typed(FilterFields, _pairs(form.back)), form, problem)
+
+    def ask(self, form: Meant, problem: str | None = None) -> Response:
+        """Return the page that asks whether all of a filter are meant; it names the filter and how many that are."""
+        fields = _filter(form.all_of)
+        count = self.desk.browser.count(fields.filter())
+        if count > MOST_AT_ONCE:
+            problem = f"{count:,} failures match, and {MOST_AT_ONCE:,} can be moved at once: narrow them by reason, sensor or time."
+            return self.show(read_typed(FilterFields, _pairs(form.all_of)), form, problem)
+        told = {"form": form, "count": count, "rate": self.desk.redrive_per_second, "filter": _words(fields)}
+        return render(self.request, "confirm.html", self.visitor, 422 if problem else 200, problem=problem, **told)
+
+
 @router.get("/failures")
-def failures(request: Request, desk: TheDesk, visitor: Ops, fields: FilterQuery, said: str = "") -> Response:
+def failures(request: Request, desk: TheDesk, visitor: Ops, asked: FilterAsked, said: str = "", seal: str = "") -> Response:
     """Show failures by reason and sensor, their course over the last day, and the first of a list."""
-    wanted = fields.filter(Lane.FAILURES)
-    rows = desk.browser.page(wanted, _PAGE)
-    told: dict[str, Any] = {
-        "fields": fields,
-        "groups": desk.browser.failure_groups(wanted, _GROUPS),
-        "count": desk.browser.count(wanted),
-        "hours": _bars(desk, wanted),
-        "query": _query(fields),
-        "rate": desk.redrive_per_second,
-    }
-    return render(request, "failures.html", visitor, rows=rows, said=plain(said), **told)
+    return _Page(request, desk, visitor).show(asked, said=visitor.flashed(said, seal))
+
+
+@router.post("/failures/all")
+def confirm(request: Request, desk: TheDesk, visitor: Ops, form: MeantForm) -> Response:
+    """Ask once more before all that a filter means is moved; nothing is changed yet."""
+    return _Page(request, desk, visitor).ask(form.model_copy(update={"all_of": form.back}))
 
 
 @router.post("/failures/redrive")
-def redrive(
-    desk: TheDesk,
-    visitor: Ops,
-    events: Annotated[list[UUID], Form()] = [],  # noqa: B006 - FastAPI copies it
-    all_of: Annotated[str, Form(max_length=2000)] = "",
-    expected: Annotated[int | None, Form(ge=0)] = None,
-) -> Response:
+def redrive(request: Request, desk: TheDesk, visitor: Ops, form: MeantForm) -> Response:
     """Open events again: those that were chosen, or all that the page's filter means."""
-    done = desk.redrive(_meant(desk, events, all_of, expected), visitor.actor)
+    try:
+        done = desk.redrive(_meant(desk, form), visitor.actor)
+    except RequestRefused as error:
+        return _Page(request, desk, visitor).again(form, sentence(error))
     said = f"{len(done.reopened)} opened again, {len(done.sent_again)} sent to the door again"
-    return _back(said + (f", {len(done.left)} left as they are" if done.left else ""), all_of)
+    return _back(visitor, said + (f", {len(done.left)} left as they are" if done.left else ""), form)
 
 
 @router.post("/failures/discard")
-def discard(
-    desk: TheDesk,
-    visitor: Ops,
-    reason: Annotated[str, Form(max_length=500)],
-    events: Annotated[list[UUID], Form()] = [],  # noqa: B006 - FastAPI copies it
-    all_of: Annotated[str, Form(max_length=2000)] = "",
-    expected: Annotated[int | None, Form(ge=0)] = None,
-) -> Response:
+def discard(request: Request, desk: TheDesk, visitor: Ops, form: MeantForm) -> Response:
     """Put failures away, with a reason."""
-    if not reason.strip():
-        raise RequestRefused("reason", "is empty: say why nobody will need them")
-    done = desk.failures.discard(_meant(desk, events, all_of, expected), visitor.actor, plain(reason.strip(), 500))
-    return _back(f"{len(done)} put away", all_of)
+    try:
+        done = desk.failures.discard(_meant(desk, form), visitor.actor, plain(_because(form.reason), _LONGEST_REASON))
+    except RequestRefused as error:
+        return _Page(request, desk, visitor).again(form.model_copy(update={"what": "discard"}), sentence(error))
+    return _back(visitor, f"{len(done)} put away", form)
 
 
 @router.get("/failures/export")
-def export(desk: TheDesk, visitor: Ops, fields: FilterQuery) -> Response:
+def export(desk: TheDesk, visitor: Ops, asked: FilterAsked) -> Response:
     """Send all that a filter means as CSV."""
-    desk.failures.note(visitor.actor, "export failures", _query(fields))
-    answer = StreamingResponse(_csv(desk, fields.filter(Lane.FAILURES)), media_type="text/csv; charset=utf-8")
+    if asked.problem:  # the page says it
+        return RedirectResponse("/failures?" + urlencode(asked.typed), 303)
+    desk.failures.note(visitor.actor, "export failures", _query(asked.fields))
+    answer = StreamingResponse(_csv(desk, asked.fields.filter(Lane.FAILURES)), media_type="text/csv; charset=utf-8")
     answer.headers["content-disposition"] = 'attachment; filename="failures.csv"'
     return answer
 
 
-def _meant(desk: Desk, events: list[UUID], all_of: str, expected: int | None) -> list[UUID]:
-    if not all_of:
-        if not events:
-            raise RequestRefused("events", "are none: choose some, or all that the filter means")
-        return events
-    ids = desk.chosen(FailureFilter.model_validate(_pairs(all_of)).filter())
-    if expected is not None and len(ids) > expected:
-        # More than were on the page when the button was pressed are not what was meant.
-        ids = ids[:expected]
-    return ids
+_NOTHING: dict[str, Any] = {"rows": [], "groups": [], "count": None, "hours": [], "query": "", "retrying": []}
+
+
+def _shown(desk: Desk, fields: FilterFields) -> dict[str, Any]:
+    wanted = fields.filter(Lane.FAILURES)
+    return {
+        "rows": desk.browser.page(wanted, _PAGE),
+        "groups": desk.browser.failure_groups(wanted, _GROUPS),
+        "count": desk.browser.count(wanted),
+        "hours": _bars(desk, wanted),
+        "retrying": desk.browser.retrying(),
+        "query": _query(fields),
+    }
+
+
+def _because(reason: str) -> str:
+    if not (reason := reason.strip()):
+        raise RequestRefused("Reason to put away", "is empty: say why nobody will need them")
+    if len(reason) > _LONGEST_REASON:
+        raise RequestRefused("Reason to put away", f"is longer than {_LONGEST_REASON} letters")
+    return reason
+
+
+def _meant(desk: Desk, form: Meant) -> list[UUID]:
+    if not form.all_of:
+        if not form.events:
+            raise RequestRefused("events", "are none: tick some in the list, or take all that the filter means")
+        return form.events
+    # More than were on the page when the button was pressed are not what was meant.
+    return desk.chosen(_filter(form.all_of).filter())[: form.expected]
+
+
+def _filter(query: str) -> FailureFilter:
+    return FailureFilter.model_validate(_pairs(query))
+
+
+def _words(fields: FilterFields) -> list[tuple[str, str]]:
+    given = jsonable(fields.model_dump(exclude_none=True, exclude={"lane"}))
+    return [(LABELS.get(name, name.capitalize()), str(value)) for name, value in given.items()]
 
 
 def _pairs(query: str) -> dict[str, str]:
@@ -106,9 +178,9 @@ def _query(fields: FilterFields) -> str:
     )
 
 
-def _back(said: str, query: str) -> Response:
-    kept = {key: value for key, value in _pairs(query).items() if key in FilterFields.model_fields}
-    return RedirectResponse("/failures?" + urlencode(kept | {"said": said}), 303)
+def _back(visitor: Visitor, said: str, form: Meant) -> Response:
+    kept = {key: value for key, value in _pairs(form.all_of or form.back).items() if key in FilterFields.model_fields}
+    return RedirectResponse("/failures?" + urlencode(kept | visitor.flash(said)), 303)
 
 
 def _bars(desk: Desk, wanted: Filter) -> list[dict[str, object]]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from contracts.errors import FleetError, RequestRefused
@@ -18,11 +18,14 @@ from dlq_review.forecast import fitting, hours_until_empty, loads
 from dlq_review.web.pages import render
 from dlq_review.web.threads import Threads
 from dlq_review.web.visitors import Admin, NotAllowed, Ops, Reviewer, TheDesk, Visitor
-from dlq_review.web.wishes import FilterFields, FilterQuery
+from dlq_review.web.wishes import Asked, BacklogFields, FilterAsked, FilterFields, QualityFields, asked
+from dlq_review.web.wording import sentence
 
 _PAGE = 50
 _SIZES = {"small": 320, "large": 1280}
 _DEFAULT_LABELS_AN_HOUR = 600.0
+_FEW_PAIRS = 10
+"""From how many pairs of answers on an agreement says something."""
 _OF_OTHERS = frozenset({"state", "resolved", "closed_at", "leased"})
 router = APIRouter(include_in_schema=False)
 _THREADS = Threads("pictures", 8)
@@ -35,26 +38,49 @@ def home(visitor: Reviewer) -> Response:
 
 
 @router.get("/items")
-def items(request: Request, desk: TheDesk, visitor: Reviewer, fields: FilterQuery) -> Response:
+def items(request: Request, desk: TheDesk, visitor: Reviewer, asked: FilterAsked) -> Response:
     """Search a lane; the failures are for ops."""
-    wanted = seen_by(visitor, fields)
-    return render(
-        request, "items.html", visitor, fields=fields, rows=desk.browser.page(wanted, _PAGE), count=desk.browser.count(wanted)
-    )
+    wanted = seen_by(visitor, asked.fields)
+    if asked.problem:
+        found: dict[str, Any] = {"rows": [], "count": None}
+    else:
+        found = {"rows": desk.browser.page(wanted, _PAGE), "count": desk.browser.count(wanted)}
+    told = {"fields": asked.fields, "typed": asked.typed, "problem": asked.problem}
+    return render(request, "items.html", visitor, 422 if asked.problem else 200, **told, **found)
 
 
 @router.get("/items/{event_id}")
 def item(request: Request, desk: TheDesk, visitor: Reviewer, event_id: UUID) -> Response:
     """Show all that is known of one item."""
-    found = _visible(desk.browser.show(event_id), visitor)
+    if page := item_page(request, desk, visitor, event_id):
+        return page
+    return render(request, "problem.html", visitor, 404, title="Not here", problem=f"There is no item {event_id} in either lane.")
+
+
+def item_page(
+    request: Request, desk: Desk, visitor: Visitor, event_id: UUID, problem: str | None = None, reason: str = ""
+) -> Response | None:
+    """Return an item's page, with what is wrong with a form on it and the `reason` typed there; None if there is no such item."""
+    found = visible(desk.browser.show(event_id), visitor)
     if found is None:
-        return render(
-            request, "problem.html", visitor, 404, title="Not here", problem=f"There is no item {event_id} in either lane."
-        )
-    around = []
-    if found["sensor_id"] and found["captured_at"]:
-        around = desk.browser.neighbours(found["sensor_id"], found["captured_at"], found["event_id"])
-    return render(request, "item.html", visitor, item=found, neighbours=around)
+        return None
+    if found["lane"] == Lane.FAILURES.value:  # a failure has no label
+        found["timeline"] = [one for one in found["timeline"] if one["what"] != "labelled"]
+    own = [label for label in found["labels"] if label["reviewer"] == visitor.account.name]
+    told = {"judged": bool(own and own[-1]["choice"]), "reason": reason, "neighbours": around_of(desk, found)}
+    return render(request, "item.html", visitor, 422 if problem else 200, item=found, problem=problem, **told)
+
+
+def around_of(desk: Desk, found: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return what the same sensor photographed just before and after an item, and the item itself (`own`) between them."""
+    if not found or not found["sensor_id"] or not found["captured_at"]:
+        return []
+    at = found["captured_at"]
+    rows = desk.browser.neighbours(found["sensor_id"], at, found["event_id"])
+    own = {"event_id": found["event_id"], "captured_at": at, "own": True}
+    rows = [{**row, "own": False} for row in rows]
+    before = [row for row in rows if row["captured_at"] <= at]
+    return [*before, own, *rows[len(before) :]] if rows else []
 
 
 @router.get("/pictures/{event_id}/{size}")
@@ -64,12 +90,29 @@ async def picture(desk: TheDesk, visitor: Reviewer, event_id: UUID, size: str) -
     return await _THREADS.run(_picture, desk, visitor, event_id, size)
 
 
+@router.get("/pictures/{event_id}/near/{other_id}")
+async def picture_near(desk: TheDesk, visitor: Reviewer, event_id: UUID, other_id: UUID) -> Response:
+    """Send a small picture of a neighbour in time of an item that the visitor may see."""
+    return await _THREADS.run(_picture_near, desk, visitor, event_id, other_id)
+
+
 def _picture(desk: Desk, visitor: Visitor, event_id: UUID, size: str) -> Response:
-    found = _visible(desk.browser.find(event_id), visitor)
-    if found is None or size not in _SIZES or not found["image_url"] or desk.pictures is None:
+    found = visible(desk.browser.find(event_id), visitor)
+    return _sent(desk, found["image_url"] if found else None, size)
+
+
+def _picture_near(desk: Desk, visitor: Visitor, event_id: UUID, other_id: UUID) -> Response:
+    around = around_of(desk, visible(desk.browser.find(event_id), visitor))
+    near = next((row for row in around if row["event_id"] == other_id and not row["own"]), None)
+    shown = near if near and (visitor.may_ops or near["kind"] != "failure") else None
+    return _sent(desk, shown["image_url"] if shown else None, "small")
+
+
+def _sent(desk: Desk, image_url: str | None, size: str) -> Response:
+    if size not in _SIZES or not image_url or desk.pictures is None:
         return Response("there is no such picture\n", 404, media_type="text/plain")
     try:
-        data = desk.pictures.jpeg(found["image_url"], _SIZES[size])
+        data = desk.pictures.jpeg(image_url, _SIZES[size])
     except FleetError as error:
         return Response(f"{error}\n", 404, media_type="text/plain; charset=utf-8")
     # Its content never changes, and the browser that asked belongs to somebody who may see it.
@@ -79,11 +122,17 @@ def _picture(desk: Desk, visitor: Visitor, event_id: UUID, size: str) -> Respons
 @router.get("/history")
 def history(request: Request, desk: TheDesk, visitor: Reviewer) -> Response:
     """Show what this person said lately."""
-    return render(request, "history.html", visitor, rows=desk.quality.history(visitor.account.account_id, _PAGE))
+    return _history(request, desk, visitor)
+
+
+def _history(request: Request, desk: Desk, visitor: Visitor, problem: str | None = None) -> Response:
+    rows = desk.quality.history(visitor.account.account_id, _PAGE)
+    return render(request, "history.html", visitor, 422 if problem else 200, rows=rows, problem=problem)
 
 
 @router.post("/history/correct")
 def correct(
+    request: Request,
     desk: TheDesk,
     visitor: Reviewer,
     event_id: Annotated[UUID, Form()],
@@ -91,45 +140,57 @@ def correct(
     choice: Annotated[Choice, Form()],
 ) -> Response:
     """Correct one of one's own labels."""
-    desk.labels.add([NewLabel(uuid4(), event_id, visitor.account.account_id, choice, Origin.DESK, replaces=replaces)])
+    try:
+        desk.labels.add([NewLabel(uuid4(), event_id, visitor.account.account_id, choice, Origin.DESK, replaces=replaces)])
+    except RequestRefused as error:
+        changed = "This answer was corrected or taken back before; what stands now is below. Nothing was changed."
+        return _history(request, desk, visitor, changed if error.field == "replaces" else sentence(error))
     return RedirectResponse("/history", 303)
 
 
 @router.get("/backlog")
 def backlog(
-    request: Request,
-    desk: TheDesk,
-    visitor: Reviewer,
-    hours: Annotated[float | None, Query(gt=0, le=1000)] = None,
-    speed: Annotated[float | None, Query(gt=0, le=100_000)] = None,
+    request: Request, desk: TheDesk, visitor: Reviewer, asked: Annotated[Asked[BacklogFields], Depends(asked(BacklogFields))]
 ) -> Response:
     """Show what waits, when it will be empty, and which threshold fits the hours that people have."""
-    told = backlog_of(desk, hours or desk.reviewer_hours_a_day, speed)
-    return render(request, "backlog.html", visitor, **told)
+    told = backlog_of(desk, asked.fields.hours or desk.reviewer_hours_a_day, asked.fields.speed)
+    status = 422 if asked.problem else 200
+    return render(request, "backlog.html", visitor, status, problem=asked.problem, typed=asked.typed, **told)
 
 
 @router.get("/quality")
-def quality(request: Request, desk: TheDesk, visitor: Ops, days: Annotated[int, Query(ge=1, le=365)] = 30) -> Response:
+def quality(
+    request: Request, desk: TheDesk, visitor: Ops, asked: Annotated[Asked[QualityFields], Depends(asked(QualityFields))]
+) -> Response:
     """Show how far reviewers agree, how fast they are, and how often the model is right where it was sure."""
+    days = asked.fields.days
     since = desk.clock() - timedelta(days=days)
     opinions = [(row["event_id"], row["reviewer"], row["choice"]) for row in desk.quality.opinions(since)]
     told: dict[str, Any] = {
         "days": days,
+        "typed": asked.typed,
+        "problem": asked.problem,
+        "few": _FEW_PAIRS,
         "reviewers": desk.quality.reviewers(since),
         "agreement": by_reviewer(opinions),
         "answers": by_answer(opinions),
         "audit": desk.quality.audit(since),
     }
-    return render(request, "quality.html", visitor, **told)
+    return render(request, "quality.html", visitor, 422 if asked.problem else 200, **told)
 
 
 @router.post("/items/{event_id}/gold")
-def gold(desk: TheDesk, visitor: Admin, event_id: UUID, choice: Annotated[Choice | Literal["retire"], Form()]) -> Response:
+def gold(
+    request: Request, desk: TheDesk, visitor: Admin, event_id: UUID, choice: Annotated[Choice | Literal["retire"], Form()]
+) -> Response:
     """Keep an item as one whose answer is known, or stop that."""
     if not isinstance(choice, Choice):
         desk.quality.retire_gold(event_id)
     elif not desk.quality.set_gold(event_id, choice, visitor.account.account_id):
-        raise RequestRefused("event_id", f"{event_id} is no item that has been answered")
+        refused = RequestRefused("item", "has not been answered, so it cannot be gold; nothing was changed")
+        if page := item_page(request, desk, visitor, event_id, sentence(refused)):
+            return page
+        raise refused
     desk.failures.note(visitor.actor, "gold", str(event_id), choice=choice)
     return RedirectResponse(f"/items/{event_id}", 303)
 
@@ -177,7 +238,8 @@ def _speed(desk: Desk) -> float:
     return 3600 / (sum(medians) / len(medians) or math.inf) if medians else _DEFAULT_LABELS_AN_HOUR
 
 
-def _visible(found: dict[str, Any] | None, visitor: Visitor) -> dict[str, Any] | None:
+def visible(found: dict[str, Any] | None, visitor: Visitor) -> dict[str, Any] | None:
+    """Return an item's row if the visitor may see its lane."""
     if found and found["lane"] == Lane.FAILURES.value and not visitor.may_ops:
         return None
     return found

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response
 
 from contracts.categories import CATEGORIES
 from contracts.labels import Choice
-from dlq_review.text import jsonable, plain
+from dlq_review.text import jsonable, plain, plain_lines
 from dlq_review.web.visitors import Visitor
 
 STATIC = Path(__file__).with_name("static")
@@ -56,6 +56,11 @@ def _ago(moment: datetime) -> str:
     return f"{_age(seconds)} ago" if seconds >= 0 else f"in {_age(-seconds)}"
 
 
+def _beside(moment: datetime, other: datetime) -> str:
+    seconds = (moment - other).total_seconds()
+    return f"{_age(abs(seconds))} {'after' if seconds > 0 else 'before'}"
+
+
 def _percent(share: float | None, digits: int = 0) -> str:
     return _NONE if share is None or share != share else f"{share * 100:.{digits}f}\u00a0%"  # noqa: PLR0124 - NaN
 
@@ -65,7 +70,7 @@ def _number(value: float | None, digits: int = 0) -> str:
 
 
 def _pretty(value: Any) -> str:
-    return json.dumps(jsonable(value), indent=2, ensure_ascii=True)
+    return json.dumps(jsonable(value), indent=2, ensure_ascii=False)
 
 
 def _environment() -> Environment:
@@ -77,7 +82,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "plain": plain, "age": _age, "ago": _ago, "percent": _percent, "number": _number, "pretty": _pretty,
+        "plain": plain, "lines": plain_lines, "age": _age, "ago": _ago, "percent": _percent, "number": _number, "pretty": _pretty,
+        "local": lambda moment: moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M"),
+        "clock": lambda moment: moment.astimezone(UTC).strftime("%H:%M:%S"), "beside": _beside,
         "exact": lambda moment: moment.isoformat(timespec="seconds"),
         "text_of": lambda raw: bytes(raw).decode(errors="replace"),
         "words": {choice.value: words for _, choice, words in CHOICES}.get,

@@ -15,14 +15,15 @@ from contracts.labels import Choice, Effect, NewLabel, Origin
 from contracts.review import Holder, ReviewItem, Wish
 from dlq_review.desk import Desk
 from dlq_review.text import jsonable
+from dlq_review.web.looking import around_of, visible
 from dlq_review.web.pages import render
 from dlq_review.web.visitors import NotAllowed, Reviewer, TheDesk, Visitor
-from dlq_review.web.wishes import WishFields, WishQuery
+from dlq_review.web.wishes import WishAsked, WishFields
+from dlq_review.web.wording import sentence
 
 AHEAD = 10
-GRID = 20
 _OWN_AFFAIR = frozenset({Effect.REPEATED, Effect.DIFFERS})
-_LONGEST_LOOK_MS = 3_600_000
+LONGEST_LOOK_MS = 3_600_000
 router = APIRouter(include_in_schema=False)
 
 
@@ -61,18 +62,29 @@ class Held(BaseModel):
 
 
 @router.get("/review")
-def review(request: Request, desk: TheDesk, visitor: Reviewer, fields: WishQuery) -> Response:
-    """Show the first picture; the script of the page takes the next ones."""
-    page = uuid4()
-    items = desk.take(Holder(visitor.account.account_id, page), wished(visitor, fields), 1)
+def review(request: Request, desk: TheDesk, visitor: Reviewer, asked: WishAsked) -> Response:
+    """Show the first picture, or the one that was asked for; the script of the page takes the next ones."""
+    holder, fields = Holder(visitor.account.account_id, uuid4()), asked.fields
+    item = _first(desk, visitor, holder, fields)
     told: dict[str, Any] = {
-        "desk": page,
+        "desk": holder.desk,
         "fields": fields,
-        "waiting": desk.browser.counts()["review"],
+        "typed": asked.typed,
+        "problem": f"{asked.problem} That was left out." if asked.problem else None,
+        "missed": fields.event is not None and item is None,
+        "waiting": waiting(desk),
+        "elsewhere": 0 if item else desk.lane.elsewhere(holder),
         "label_id": uuid4(),
-        "shown_at": _now_ms(),
+        "shown_at": now_ms(),
     }
-    return render(request, "review.html", visitor, item=items[0] if items else None, **told, **_around(desk, items))
+    return render(request, "review.html", visitor, 422 if asked.problem else 200, item=item, **told, **_around(desk, item))
+
+
+@router.post("/review/take-over")
+def take_over(desk: TheDesk, visitor: Reviewer, target: Annotated[str, Form(pattern="^/review(/grid)?$")] = "/review") -> Response:
+    """Free what other pages of this person hold, for the next one that is opened."""
+    desk.lane.take_over(Holder(visitor.account.account_id, uuid4()))
+    return RedirectResponse(target, 303)
 
 
 @router.post("/review/answer")
@@ -87,7 +99,7 @@ def answer(
     shown_at: Annotated[int, Form()] = 0,
 ) -> Response:
     """Take the answer of a page without scripts, and show the next picture."""
-    took_ms = min(max(0, _now_ms() - shown_at), _LONGEST_LOOK_MS) if shown_at else None
+    took_ms = min(max(0, now_ms() - shown_at), LONGEST_LOOK_MS) if shown_at else None
     said = choice if isinstance(choice, Choice) else None
     done = Action(kind="label" if said else "skip", event_id=event_id, label_id=label_id, choice=said, took_ms=took_ms)
     _do(desk, Holder(visitor.account.account_id, page), done, Origin.DESK)
@@ -98,16 +110,20 @@ def answer(
 @router.post("/review/take")
 def take(desk: TheDesk, visitor: Reviewer, wanted: Take) -> Response:
     """Lease more items for a page."""
-    items = desk.take(Holder(visitor.account.account_id, wanted.desk), wished(visitor, wanted), wanted.count)
-    waiting = sum(desk.browser.counts()["review"].values())
-    return JSONResponse({"items": [_shown(item) for item in items], "waiting": waiting})
+    holder = Holder(visitor.account.account_id, wanted.desk)
+    items = desk.take(holder, wished(visitor, wanted), wanted.count)
+    elsewhere = 0 if items else desk.lane.elsewhere(holder)
+    return JSONResponse({"items": [_shown(item) for item in items], "waiting": waiting(desk), "elsewhere": elsewhere})
 
 
 @router.post("/review/actions")
 def actions(desk: TheDesk, visitor: Reviewer, said: Actions) -> Response:
     """Take what a page has to tell; what cannot be taken is said for each, and does not hold up the rest."""
     holder = Holder(visitor.account.account_id, said.desk)
-    return JSONResponse({"results": [_result(desk, holder, action) for action in said.actions]})
+    results = [_result(desk, holder, action) for action in said.actions]
+    # What is taken back waits again; what is answered is counted with the next pictures.
+    back = any(action.kind != "skip" and action.choice is None for action in said.actions)
+    return JSONResponse({"results": results} | ({"waiting": waiting(desk)} if back else {}))
 
 
 @router.post("/review/renew")
@@ -115,7 +131,7 @@ def renew(desk: TheDesk, visitor: Reviewer, held: Held) -> Response:
     """Hold a page's items longer, and say which are still held."""
     holder = Holder(visitor.account.account_id, held.desk)
     kept = desk.lane.renew(holder, held.events)
-    return JSONResponse({"held": [str(event_id) for event_id in kept], "waiting": sum(desk.browser.counts()["review"].values())})
+    return JSONResponse({"held": [str(event_id) for event_id in kept], "waiting": waiting(desk)})
 
 
 @router.post("/review/leave")
@@ -128,59 +144,13 @@ def leave(desk: TheDesk, visitor: Reviewer, page: Annotated[UUID, Form()]) -> Re
 @router.get("/review/around/{event_id}")
 def around(request: Request, desk: TheDesk, visitor: Reviewer, event_id: UUID) -> Response:
     """Show what the same sensor photographed just before and after."""
-    found = desk.browser.find(event_id)
-    items = desk.browser.neighbours(found["sensor_id"], found["captured_at"], event_id) if found and found["sensor_id"] else []
-    return render(request, "_neighbours.html", visitor, neighbours=items)
+    found = visible(desk.browser.find(event_id), visitor)
+    return render(request, "_neighbours.html", visitor, near=event_id, neighbours=around_of(desk, found))
 
 
-@router.get("/review/grid")
-def grid(request: Request, desk: TheDesk, visitor: Reviewer, fields: WishQuery, done: str = "") -> Response:
-    """Show twenty items that the model sees alike."""
-    page = uuid4()
-    items = desk.lane.take(Holder(visitor.account.account_id, page), wished(visitor, fields, alike=True), GRID)
-    labels = {item.event_id: uuid4() for item in items}
-    undo = [part for part in done.split(",") if part][:GRID]
-    told: dict[str, Any] = {"desk": page, "fields": fields, "shown_at": _now_ms(), "undo": undo}
-    return render(request, "grid.html", visitor, items=items, label_ids=labels, **told)
-
-
-@router.post("/review/grid")
-def answer_grid(
-    desk: TheDesk,
-    visitor: Reviewer,
-    page: Annotated[UUID, Form()],
-    choice: Annotated[Choice, Form()],
-    labels: Annotated[list[str], Form(max_length=GRID)] = [],  # noqa: B006 - FastAPI copies it
-    shown_at: Annotated[int, Form()] = 0,
-    back: Annotated[str, Form(max_length=500)] = "",
-) -> Response:
-    """Label the pictures that were chosen, and show the next ones; those that were not are free again."""
-    holder = Holder(visitor.account.account_id, page)
-    pairs = _pairs(labels)
-    took_ms = min(max(0, _now_ms() - shown_at), _LONGEST_LOOK_MS) // max(1, len(pairs)) if shown_at else None
-    desk.labels.add([NewLabel(label, event, holder.account_id, choice, Origin.GRID, took_ms=took_ms) for event, label in pairs])
-    desk.lane.give_back(holder)
-    done = ",".join(f"{event}/{label}" for event, label in pairs)
-    kept = f"&{back}" if back and back.isprintable() and back.isascii() else ""
-    return RedirectResponse(f"/review/grid?done={done}{kept}", 303)
-
-
-@router.post("/review/undo")
-def undo(
-    desk: TheDesk,
-    visitor: Reviewer,
-    labels: Annotated[list[str], Form(max_length=GRID)],
-    target: Annotated[str, Form(pattern="^/review/grid$|^/history$")] = "/history",
-) -> Response:
-    """Take back labels of this person."""
-    account = visitor.account.account_id
-    pairs = _pairs(labels)
-    for event, label in pairs:
-        try:
-            desk.labels.add([NewLabel(uuid4(), event, account, None, Origin.DESK, replaces=label)])
-        except RequestRefused:
-            continue  # taken back or corrected before: pressing twice changes nothing
-    return RedirectResponse(target, 303)
+def waiting(desk: Desk) -> int:
+    """Return how many pictures wait for people."""
+    return sum(desk.browser.counts()["review"].values())
 
 
 def wished(visitor: Visitor, fields: WishFields, *, alike: bool = False) -> Wish:
@@ -207,7 +177,7 @@ def _result(desk: Desk, holder: Holder, action: Action) -> dict[str, Any]:
     try:
         effect, item = _do(desk, holder, action, Origin.DESK)
     except (RequestRefused, EventInvalid) as error:
-        return {"error": error.detail}
+        return {"error": sentence(error) if isinstance(error, RequestRefused) else error.detail}
     return {"effect": effect, "item": _shown(item) if item else None}
 
 
@@ -226,7 +196,7 @@ def _do(desk: Desk, holder: Holder, action: Action, origin: Origin) -> tuple[str
         choice=action.choice,
         origin=origin,
         replaces=action.replaces,
-        took_ms=None if action.took_ms is None else min(action.took_ms, _LONGEST_LOOK_MS),
+        took_ms=None if action.took_ms is None else min(action.took_ms, LONGEST_LOOK_MS),
     )
     (effect,) = desk.labels.add([label])
     if effect is Effect.DIFFERS:
@@ -248,18 +218,20 @@ def _shown(item: ReviewItem) -> dict[str, Any]:
     )
 
 
-def _around(desk: Desk, items: list[ReviewItem]) -> dict[str, Any]:
-    if not items:
-        return {"neighbours": []}
-    return {"neighbours": desk.browser.neighbours(items[0].sensor_id, items[0].captured_at, items[0].event_id)}
+def _first(desk: Desk, visitor: Visitor, holder: Holder, fields: WishFields) -> ReviewItem | None:
+    if fields.event is not None and not visitor.may_ops:
+        return desk.lane.pick(holder, fields.event)  # closed or not: which it is would tell what others said
+    items = desk.take(holder, fields.wish(), 1)
+    return items[0] if items else None
 
 
-def _pairs(labels: list[str]) -> list[tuple[UUID, UUID]]:
-    try:
-        return [(UUID(event), UUID(label)) for event, _, label in (text.partition("/") for text in labels)]
-    except ValueError:
-        raise RequestRefused("labels", "are not pairs of an event's id and a label's") from None
+def _around(desk: Desk, item: ReviewItem | None) -> dict[str, Any]:
+    if item is None:
+        return {"near": None, "neighbours": []}
+    found = {"event_id": item.event_id, "sensor_id": item.sensor_id, "captured_at": item.captured_at}
+    return {"near": item.event_id, "neighbours": around_of(desk, found)}
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
+    """Return the time, in milliseconds since 1970."""
     return time.time_ns() // 1_000_000

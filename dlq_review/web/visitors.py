@@ -81,6 +81,15 @@ class Visitor:
         """Return whether the visitor's role covers another."""
         return self.account.role.covers(role)
 
+    def flash(self, text: str) -> dict[str, str]:
+        """Return the query by which the next page says something to this visitor, and to nobody else."""
+        return {"said": text, "seal": _mac(self.csrf, f"said {text}")}
+
+    def flashed(self, said: str, seal: str) -> str:
+        """Return what an action has to say on the page after it: nothing that somebody else wrote into a link."""
+        own = bool(self.csrf) and hmac.compare_digest(_mac(self.csrf, f"said {said}").encode(), seal.encode(errors="replace"))
+        return said if own else ""
+
 
 def needs(role: Role) -> Callable[[Request], "Visitor"]:
     """Return a dependency: the visitor of a request, if the role is covered and the request was meant.
@@ -163,7 +172,7 @@ async def _said_in_form(request: Request) -> str:
 
 
 def _mac(key: str, text: str) -> str:
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key.encode(), text.encode(errors="replace"), hashlib.sha256).hexdigest()
 
 
 Reviewer = Annotated[Visitor, Depends(needs(Role.REVIEWER))]

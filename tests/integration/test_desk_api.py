@@ -168,7 +168,7 @@ def test_what_came_of_a_reviewers_answer_tells_nothing_of_others_or_of_gold(hous
         results = rita.post("/review/actions", json={"desk": str(uuid4()), "actions": [said, undone]}).json()["results"]
         told.append([(result["effect"], bool(result["item"])) for result in results])
     assert told == [[("taken", False), ("taken", True)]] * 3
-    assert rita.get(f"/review?event={plain}").status_code == 403
+    assert rita.get(f"/review/grid?event={plain}").status_code == 403
     assert house.client("olga", Role.OPS).get(f"/review?event={plain}").status_code == 200
 
 
@@ -240,3 +240,18 @@ def test_a_program_whose_token_opens_nothing_is_told_why(house):
     answer = client.get("/api/v1/items", headers={"authorization": "Bearer nonsense"})
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     assert "token is not known" in answer.json()["error"]
+
+
+def test_a_reviewer_may_ask_for_one_item_and_closed_ones_look_like_open_ones(house):
+    waiting, closed, held, own = house.file(4)
+    house.says("rolf", closed, Choice.GLASS)
+    house.says("rita", own, Choice.GLASS)
+    assert house.desk.lane.pick(house.holder("rolf"), held)
+    rita = house.client("rita")
+    pages = [rita.get(f"/review?event={event_id}").text for event_id in (waiting, closed, held, own)]
+    assert [f'data-event="{event_id}"' in page for event_id, page in zip((waiting, closed, held, own), pages, strict=True)] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    assert ["is with somebody else at this moment" in page for page in pages] == [False, False, True, True]
+    judge = [f'href="/review?event={event_id}"' in rita.get(f"/items/{event_id}").text for event_id in (waiting, closed, own)]
+    assert judge == [True, True, False]

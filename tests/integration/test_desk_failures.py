@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.memory_queue import MemoryMessageQueue
-from contracts.accounts import Actor
+from contracts.accounts import Actor, Role
 from contracts.errors import QueueFull, RequestRefused
 from contracts.messages import Message
 from contracts.names import OutcomeKind
@@ -213,3 +213,10 @@ def test_a_queue_that_is_full_changes_nothing_in_a_mixed_redrive(house):
     with pytest.raises(QueueFull):
         replace(house.desk, edge_queue=Full()).redrive([failed.event_id, refused], OPS)
     assert house.sql.execute("SELECT DISTINCT state FROM failures").fetchall() == [("open",)]
+
+
+def test_the_page_says_what_is_tried_again_and_not_there_yet(house):
+    house.event()
+    house.sql.execute("UPDATE events SET available_at = now() + interval '5 min', last_reason = 'image_missing', attempts = 3")
+    page = house.client("olga", Role.OPS).get("/failures").text
+    assert "Not here yet, since they are tried again: 1 image_missing." in page

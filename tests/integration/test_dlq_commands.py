@@ -176,3 +176,15 @@ def test_a_port_that_is_taken_and_a_login_of_another_role_are_named(house, redis
         served = run("serve", REVIEW_PORT=port, DATABASE_URL=house.urls["review"], **house.store)
     assert served.returncode == 2
     assert f"REVIEW_PORT: {port} on 127.0.0.1 cannot be listened on: Address already in use" in served.stderr
+
+
+def test_who_forgot_a_password_is_let_in_to_set_another(dlq, house):
+    account = house.account("rita")
+    house.desk.accounts.change("rita", password_hash=house.desk.passwords.hash("a good old password", "rita"))
+    token = house.desk.accounts.issue("api", account.account_id, 600)
+    link = dlq("account", "reset", "rita").stdout.strip()
+    assert "/enter/link?token=" in link
+    assert house.desk.accounts.find("rita")[1] is None
+    assert house.desk.accounts.account_of("api", token) is None
+    assert house.desk.accounts.use_link(link.rpartition("=")[2])[0].name == "rita"
+    assert "no account" in dlq("account", "reset", "nobody", code=1).stderr

@@ -13,7 +13,7 @@ from contracts.labels import Choice, resolve
 from dlq_review.agreement import by_answer, by_reviewer, cohens_kappa
 from dlq_review.forecast import fitting, hours_until_empty, loads
 from dlq_review.label_studio import read_tasks
-from dlq_review.text import plain
+from dlq_review.text import plain, plain_lines
 
 HALF_A_CHARACTER = {"id": "\ud800", "result": [{"value": {"choices": ["paper"]}}]}
 ANSWERS = st.sampled_from(["glass", "metal", "paper"])
@@ -113,3 +113,11 @@ def test_a_password_may_hold_letters_that_a_short_name_has_and_no_longer_name():
     assert passwords.matches("correct horse battery", passwords.hash("correct horse battery", "e"))
     with pytest.raises(PasswordTooWeak, match="name"):
         passwords.hash("correct Rita battery", "rita")
+
+
+def test_text_of_several_lines_keeps_them_and_nothing_else_that_cannot_be_seen():
+    assert (
+        plain_lines('{\n  "id": "\u202egnp.exe\u2028\x1b[2J\ud800"\r\n}', 100)
+        == '{\n  "id": "\\u202egnp.exe\\u2028\\u001b[2J\\ud800"\n}'
+    )
+    assert plain_lines("a\nb\nc", 3) == "a\nb…"

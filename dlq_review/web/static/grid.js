@@ -5,7 +5,7 @@ const boxes = form ? [...form.querySelectorAll("input[type=checkbox]")] : [];
 let sent = false;
 
 function answer(button) {
-  if (!sent && boxes.some((box) => box.checked)) form.requestSubmit(button);
+  if (!sent) form.requestSubmit(button);
 }
 function move(step) {
   const place = boxes.indexOf(document.activeElement);
@@ -30,7 +30,11 @@ document.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
 });
-form?.addEventListener("submit", () => (sent = true));
+form?.addEventListener("submit", (event) => {
+  sent = boxes.some((box) => box.checked);
+  document.getElementById("none").hidden = sent;
+  if (!sent) event.preventDefault();
+});
 window.addEventListener("pagehide", () => {
   if (sent || !form) return;
   const leaving = new FormData();

@@ -10,7 +10,10 @@ const AHEAD = 10;
 const UNDO = 10;
 const RENEW_MS = 25_000;
 const EMPTY_MS = 10_000;
+const ELSEWHERE_MS = 2_000; // a page that was left a moment ago may not have given back yet
 const AT_LEAVING = 100;
+const ZOOM = 2.5; // times the size at which the whole picture fits
+const PAN = 0.25; // of what is seen, with each press of an arrow
 
 const wish = Object.fromEntries(["order", "sensor", "category", "reason"].map((name) => [name, document.querySelector(`.filters [name=${name}]`).value]));
 const reasons = Object.fromEntries([...document.querySelectorAll(".filters [name=reason] option")].filter((one) => one.value).map((one) => [one.value, one.textContent]));
@@ -49,11 +52,15 @@ class Refused extends Error {
   permanent = true;
 }
 
-const outbox = new Outbox(`waste-desk-${main.dataset.account}`, desk, async (actions) => (await call("/review/actions", { actions })).results);
+const outbox = new Outbox(`waste-desk-${main.dataset.account}`, desk, async (actions) => {
+  const said = await call("/review/actions", { actions });
+  left(said.waiting);
+  return said.results;
+});
 outbox.onchange = () => {
   if (outbox.fault instanceof SignedOut) signedOut();
   else if (outbox.fault) say(`No connection. ${untold()}; trying again.`);
-  else if (outbox.refused.length) say(`Not taken: ${outbox.refused.splice(0).join("; ")}`);
+  else if (outbox.refused.length) say(`Not taken. ${outbox.refused.splice(0).join(" ")}`);
   else quiet();
 };
 outbox.onresult = (action, result) => {
@@ -83,6 +90,13 @@ function say(text, link) {
 function quiet() {
   at("notice").hidden = true;
 }
+function left(waiting) {
+  if (waiting !== undefined) at("waiting").textContent = `${waiting.toLocaleString("en")} left`;
+}
+function elsewhere(count) {
+  at("elsewhere").hidden = !count;
+  at("held-elsewhere").textContent = `${count} ${count === 1 ? "is" : "are"}`;
+}
 
 function load(item) {
   const image = new Image();
@@ -104,11 +118,14 @@ function load(item) {
 async function refill() {
   if (taking || queue.length >= AHEAD - 2) return;
   taking = true;
+  let pause = EMPTY_MS;
   try {
     const said = await call("/review/take", { ...wish, count: AHEAD - queue.length });
     const known = new Set([...[current, ...queue].filter(Boolean).map((item) => item.event_id), ...answered]);
     for (const item of said.items) if (!known.has(item.event_id)) queue.push(load(item));
-    at("waiting").textContent = `${said.waiting.toLocaleString("en")} left`;
+    left(said.waiting);
+    elsewhere(said.elsewhere);
+    if (said.elsewhere) pause = ELSEWHERE_MS;
     if (!current && queue.length) next();
   } catch (fault) {
     if (fault instanceof SignedOut) signedOut();
@@ -118,7 +135,7 @@ async function refill() {
     taking = false;
   }
   clearTimeout(lookAgain);
-  if (!current) lookAgain = setTimeout(refill, EMPTY_MS);
+  if (!current) lookAgain = setTimeout(refill, pause);
 }
 
 function next() {
@@ -131,8 +148,7 @@ function show(item) {
   at("work").hidden = !item;
   at("empty").hidden = Boolean(item);
   if (!item) return;
-  at("picture").classList.remove("zoomed");
-  at("zoom").setAttribute("aria-pressed", "false");
+  zoomOut();
   at("picture").replaceChildren(item.gone ? missing() : item.image);
   item.ready.then(() => {
     if (current !== item) return;
@@ -214,10 +230,36 @@ function undo() {
       : { kind: "label", event_id: item.event_id, label_id: uuid(), choice: null, replaces: action.label_id },
   );
 }
-function zoom() {
-  const zoomed = at("picture").classList.toggle("zoomed");
-  at("zoom").setAttribute("aria-pressed", String(zoomed));
-  if (zoomed) at("picture").focus();
+function zoomOut() {
+  at("picture").classList.remove("zoomed");
+  at("zoom").setAttribute("aria-pressed", "false");
+}
+// Into the middle, or into where a double click was.
+function zoom(event) {
+  const frame = at("picture");
+  const image = frame.querySelector("img");
+  if (!image || frame.classList.contains("zoomed")) return zoomOut();
+  const fits = Math.min(frame.clientWidth / image.naturalWidth, frame.clientHeight / image.naturalHeight);
+  const width = image.naturalWidth * fits;
+  const height = image.naturalHeight * fits;
+  const box = frame.getBoundingClientRect();
+  const pointed = event?.type === "dblclick";
+  const x = pointed ? (event.clientX - box.left - (frame.clientWidth - width) / 2) / width : 0.5;
+  const y = pointed ? (event.clientY - box.top - (frame.clientHeight - height) / 2) / height : 0.5;
+  frame.style.setProperty("--zoomed", `${width * ZOOM}px`);
+  frame.classList.add("zoomed");
+  at("zoom").setAttribute("aria-pressed", "true");
+  frame.focus();
+  frame.scrollTo(x * width * ZOOM - frame.clientWidth / 2, y * height * ZOOM - frame.clientHeight / 2);
+}
+const arrows = new Map([["ArrowLeft", [-PAN, 0]], ["ArrowRight", [PAN, 0]], ["ArrowUp", [0, -PAN]], ["ArrowDown", [0, PAN]]]);
+function pan(event) {
+  const frame = at("picture");
+  const step = arrows.get(event.key);
+  if (!step || !frame.classList.contains("zoomed")) return false;
+  frame.scrollBy(step[0] * frame.clientWidth, step[1] * frame.clientHeight);
+  event.preventDefault();
+  return true;
 }
 
 async function renew() {
@@ -225,7 +267,7 @@ async function renew() {
   if (!held.length || document.visibilityState === "hidden") return;
   try {
     const said = await call("/review/renew", { events: held.map((item) => item.event_id) });
-    at("waiting").textContent = `${said.waiting.toLocaleString("en")} left`;
+    left(said.waiting);
     const kept = new Set(said.held);
     for (let place = queue.length - 1; place >= 0; place--) if (!kept.has(queue[place].event_id)) queue.splice(place, 1);
     if (current && !kept.has(current.event_id)) say("This picture was away too long and may be with somebody else; your answer is kept all the same.");
@@ -239,8 +281,8 @@ const keys = new Map([...form.querySelectorAll(".choice")].map((button) => [butt
 keys.set("u", undo).set("s", () => answer("skip")).set("z", zoom).set("i", () => at("around").toggleAttribute("open")).set("?", () => at("keys").showModal());
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || at("keys").open) return;
-  if (event.target.closest?.("input, select, textarea")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || at("keys").open) return;
+  if (event.target.closest?.("input, select, textarea") || pan(event) || event.repeat) return;
   const act = keys.get(event.key);
   if (!act) return;
   event.preventDefault();

@@ -2,6 +2,7 @@
 
 import os
 import re
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -77,7 +78,11 @@ def _a_full_desk(house, pictures):
     for reason in ("image_missing", "image_missing", "poison", "image_unreadable"):
         house.fail(reason)
     house.refused(reason="signature_invalid")
-    ids = pictures(2)
+    ids = pictures(2, sensor_id="bin-0")
+    urls = [url for (url,) in house.sql.execute("SELECT DISTINCT image_url FROM review_items ORDER BY 1")]
+    (at,) = house.sql.execute("SELECT captured_at FROM review_items WHERE event_id = %s", (ids[0],)).fetchone()
+    for place, minutes in enumerate((-41, -17, -4, 9, 22, 38)):
+        house.event(sensor_id="bin-0", captured_at=at + timedelta(minutes=minutes), image_url=urls[place])
     for name in ("rita", "anna"):
         found = house.desk.accounts.find(name)
         account = found[0] if found else house.account(name, Role.ADMIN if name == "anna" else Role.REVIEWER)
@@ -91,7 +96,7 @@ def test_each_page_is_readable_fits_its_window_and_is_photographed(enter, house,
     ids = _a_full_desk(house, pictures)
     pages = {
         "review": "/review", "grid": "/review/grid", "failures": "/failures", "search": "/items?state=any", "item": f"/items/{ids[0]}",
-        "history": "/history", "backlog": "/backlog", "quality": "/quality", "people": "/people",
+        "history": "/history", "account": "/account", "backlog": "/backlog", "quality": "/quality", "people": "/people",
     }  # fmt: skip
     for width, height in ((390, 844), (768, 1024), (1440, 900)):
         page = enter("anna", Role.ADMIN, viewport={"width": width, "height": height}, color_scheme=scheme)

@@ -3,6 +3,8 @@
 import statistics
 import time
 
+import pytest
+
 from tests.conftest import wait_for
 from tests.desk_browser import labels, ready, shown
 from tests.makers import an_event
@@ -22,7 +24,7 @@ def test_thirty_items_are_labelled_by_keyboard_with_undo_and_skip(enter, house, 
         event, key = shown(page), "12345678"[number % 8]
         page.keyboard.press(key)
         page.wait_for_function("event => document.querySelector('#picture img')?.dataset.event !== event", arg=event)
-        page.wait_for_function("document.querySelector('#picture img').complete")
+        page.wait_for_function("() => document.querySelector('#picture img').complete")
         page.wait_for_timeout(30)
         said[event] = key
     skipped = shown(page)
@@ -153,3 +155,90 @@ def test_a_picture_that_is_gone_says_so_and_can_be_answered(enter, house):
     page.wait_for_selector(".gone")
     page.keyboard.press("8")
     wait_for(lambda: set(labels(house).values()) == {"cannot_tell"}, 5, "the label")
+
+
+MIDDLE = """() => {
+    const frame = document.getElementById('picture');
+    return [(frame.scrollLeft + frame.clientWidth / 2) / frame.scrollWidth, (frame.scrollTop + frame.clientHeight / 2) / frame.scrollHeight];
+}"""
+
+
+def test_zoom_begins_in_the_middle_arrows_move_it_and_a_double_click_says_where(enter, pictures):
+    pictures(2)
+    page = enter()
+    page.goto(f"{page.base}/review")
+    ready(page)
+    page.keyboard.press("z")
+    assert page.evaluate(MIDDLE) == pytest.approx([0.5, 0.5], abs=0.01)
+    assert page.evaluate("document.getElementById('picture').scrollHeight > 2 * document.getElementById('picture').clientHeight")
+    page.focus("#help")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    across, down = page.evaluate(MIDDLE)
+    assert across > 0.52
+    assert down > 0.55
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    across, down = page.evaluate(MIDDLE)
+    assert across == pytest.approx(0.5, abs=0.01)
+    assert down < 0.45
+    page.keyboard.press("z")
+    assert page.locator("#picture.zoomed").count() == 0
+    box = page.locator("#picture").bounding_box()
+    page.mouse.dblclick(box["x"] + box["width"] / 2 + 80, box["y"] + box["height"] / 2 - 80)
+    across, down = page.evaluate(MIDDLE)
+    assert across > 0.55
+    assert down < 0.45
+    page.keyboard.press("?")
+    assert "move the picture while it is zoomed" in page.inner_text("#keys")
+
+
+def test_what_is_taken_back_is_counted_again_at_once(enter, house, pictures):
+    pictures(4)
+    page = enter()
+    page.goto(f"{page.base}/review")
+    ready(page)
+    for number, key in enumerate("12", 1):
+        page.keyboard.press(key)
+        wait_for(lambda number=number: page.wait_for_timeout(50) or len(labels(house)) == number, 5, "the label")
+    assert page.inner_text("#waiting") != "4 left"
+    page.keyboard.press("u")
+    page.keyboard.press("u")
+    wait_for(lambda: page.wait_for_timeout(50) or page.inner_text("#waiting") == "4 left", 5, "the count")
+
+
+def test_a_second_page_of_the_same_person_says_that_the_first_holds_them_and_takes_them_over(enter, house, pictures):
+    pictures(4)
+    first = enter()
+    first.goto(f"{first.base}/review")
+    ready(first)
+    first.wait_for_timeout(500)
+    second = first.context.new_page()
+    second.goto(f"{first.base}/review")
+    second.wait_for_selector("text=4 are open in another page of yours")
+    second.wait_for_timeout(500)
+    second.click("text=Take them over here")
+    ready(second)
+    second.keyboard.press("3")
+    wait_for(lambda: set(labels(house).values()) == {"glass"}, 5, "the label")
+    second.close()
+
+
+def test_a_grid_with_nothing_chosen_says_so_by_key_and_by_button(enter, house, pictures):
+    pictures(3)
+    page = enter()
+    page.goto(f"{page.base}/review/grid")
+    page.wait_for_load_state()
+    page.keyboard.press("a")
+    page.keyboard.press("2")
+    page.wait_for_selector("text=No picture is chosen")
+    page.keyboard.press("a")
+    page.keyboard.press("a")
+    page.click("button.glass")
+    assert page.locator("#none").is_visible()
+    assert labels(house) == {}
+    page.keyboard.press("a")
+    page.keyboard.press("2")
+    page.wait_for_selector("#undo-form")
+    assert set(labels(house).values()) == {"paper"}
