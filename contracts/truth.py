@@ -1,0 +1,99 @@
+"""What really was in the bin, as a sorting plant reports it. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Protocol
+from uuid import UUID, uuid5
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from contracts.categories import CATEGORIES, Category
+from contracts.errors import EventInvalid
+from contracts.events import SensorId
+
+OLDEST = timedelta(days=400)
+"""How late a label may come."""
+_AHEAD = timedelta(minutes=5)
+_IDS = UUID("7d1f9d7a-9c0b-5a0e-8f0d-0a4a4bb2a6de")
+
+
+def _none(value: object) -> object:
+    return None if value == "" else value
+
+
+def _aware(value: object) -> object:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+
+
+def _known(value: str) -> Category:
+    try:
+        return Category(value.strip().lower())
+    except ValueError:
+        msg = f"{value[:40]!r} is none of {', '.join(CATEGORIES)}"
+        raise ValueError(msg) from None
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/ -]*\Z", max_length=100)]
+
+
+class GroundTruth(BaseModel):
+    """One item as the plant sorted it: what it was, which bin it came from, and when it was thrown in (aware).
+
+    `source` is the plant; `event_id` is there if the plant knows it; `batch` names the delivery that it came with; `reference` is the
+    plant's own number of the row, which tells two items of one moment apart and lets a row be sent twice.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sensor_id: SensorId
+    observed_at: Annotated[AwareDatetime, BeforeValidator(_aware)]
+    category: Annotated[str, AfterValidator(_known)]
+    source: Name
+    event_id: Annotated[UUID | None, BeforeValidator(_none)] = None
+    batch: Annotated[Name | None, BeforeValidator(_none)] = None
+    reference: Annotated[Name | None, BeforeValidator(_none)] = None
+
+    @property
+    def truth_id(self) -> UUID:
+        """The label's identity: the same row has the same, however often it comes."""
+        if self.reference:
+            return uuid5(_IDS, f"{self.source}\n{self.reference}")
+        moment = self.observed_at.astimezone(UTC).isoformat()
+        return uuid5(_IDS, "\n".join((self.source, self.sensor_id, moment, str(self.event_id or ""), self.category)))
+
+
+def read_truth(row: Mapping[str, object], now: datetime, source: str | None = None) -> GroundTruth:
+    """Return a row from outside as a label, of `source` if that is given; raises EventInvalid that names the field."""
+    if source is not None:
+        if row.get("source") not in {None, "", source}:
+            raise EventInvalid("source", f"is not {source}, who sent it")
+        row = {**row, "source": source}
+    try:
+        truth = GroundTruth.model_validate(row)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise EventInvalid(".".join(map(str, first["loc"]))[:100] or "row", first["msg"].removeprefix("Value error, ")) from None
+    if truth.observed_at > now + _AHEAD:
+        raise EventInvalid("observed_at", f"lies in the future ({truth.observed_at.isoformat()})")
+    if truth.observed_at < now - OLDEST:
+        raise EventInvalid("observed_at", f"is more than {OLDEST.days} days ago")
+    return truth
+
+
+@dataclass(frozen=True, slots=True)
+class TruthTaken:
+    """What became of labels: how many are new, how many were there before, and the places of those whose reference has other content."""
+
+    new: int
+    repeated: int
+    conflicting: list[int]
+
+
+class TruthLedger(Protocol):
+    """Where labels of plants are kept. Raises LedgerUnavailable."""
+
+    def add(self, labels: Sequence[GroundTruth]) -> TruthTaken:
+        """Keep labels, each once."""

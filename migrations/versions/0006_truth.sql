@@ -1,0 +1,50 @@
+CREATE TABLE ground_truth (
+    truth_id     uuid        PRIMARY KEY,
+    sensor_id    text        NOT NULL,
+    observed_at  timestamptz NOT NULL,
+    category     text        NOT NULL CHECK (category IN ('plastic', 'paper', 'glass', 'metal', 'organic')),
+    source       text        NOT NULL,
+    claimed      uuid,
+    batch        text,
+    reference    text,
+    received_at  timestamptz NOT NULL DEFAULT now(),
+    match        text        CHECK (match IN ('matched', 'ambiguous', 'unmatched')),
+    event_id     uuid,
+    distance_s   real,
+    joined_at    timestamptz,
+    CHECK ((match = 'matched') <= (event_id IS NOT NULL)),
+    CHECK ((match IS NULL) = (joined_at IS NULL))
+) WITH (fillfactor = 70);
+COMMENT ON TABLE ground_truth IS 'what plants say was in the bin; the columns from match on are found out by joining, and may be found anew';
+COMMENT ON COLUMN ground_truth.claimed IS 'the event that the plant says it was';
+COMMENT ON COLUMN ground_truth.event_id IS 'the event that it was found to be, or would be if that were not ambiguous';
+COMMENT ON COLUMN ground_truth.distance_s IS 'observed_at minus the event''s captured_at, in seconds';
+CREATE INDEX ground_truth_by_sensor ON ground_truth (sensor_id, observed_at);
+CREATE INDEX ground_truth_by_event ON ground_truth (event_id) WHERE match = 'matched';
+CREATE INDEX ground_truth_new ON ground_truth (received_at) WHERE match IS NULL;
+CREATE INDEX ground_truth_by_batch ON ground_truth (source, batch);
+
+CREATE TABLE truth_imports (
+    import_id   uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
+    source      text        NOT NULL,
+    name        text        NOT NULL,
+    sha256      bytea,
+    imported_at timestamptz NOT NULL DEFAULT now(),
+    new         integer     NOT NULL,
+    repeated    integer     NOT NULL,
+    rejected    integer     NOT NULL,
+    problems    jsonb       NOT NULL DEFAULT '[]'
+);
+COMMENT ON TABLE truth_imports IS 'deliveries of labels, with the first of the rows that were not taken and why';
+CREATE INDEX truth_imports_by_content ON truth_imports (source, sha256);
+
+DO $$ BEGIN
+    CREATE ROLE waste_learning NOLOGIN;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+GRANT SELECT ON events, outcomes, predictions, review_items, labels, standing_labels, accounts, devices, sensors TO waste_learning;
+GRANT SELECT, INSERT, UPDATE ON ground_truth TO waste_learning;
+GRANT SELECT, INSERT ON truth_imports TO waste_learning;
+GRANT SELECT (truth_id, sensor_id, observed_at, category, source, claimed, reference), INSERT ON ground_truth TO waste_gateway;
+GRANT INSERT ON truth_imports TO waste_gateway;
+GRANT SELECT ON ground_truth, truth_imports TO waste_reader;
