@@ -1,12 +1,14 @@
 """What really was in the bin, as a sorting plant reports it. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, Protocol
 from uuid import UUID, uuid5
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from contracts.categories import CATEGORIES, Category
 from contracts.errors import EventInvalid
@@ -36,14 +38,15 @@ def _known(value: str) -> Category:
         raise ValueError(msg) from None
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/ -]*\Z", max_length=100)]
+Name = Annotated[str, Field(pattern=re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:/ -]{0,99}\Z", re.ASCII))]
+"""1 to 100 letters, digits, spaces and ._:/-"""
 
 
 class GroundTruth(BaseModel):
     """One item as the plant sorted it: what it was, which bin it came from, and when it was thrown in (aware).
 
-    `source` is the plant; `event_id` is there if the plant knows it; `batch` names the delivery that it came with; `reference` is the
-    plant's own number of the row, which tells two items of one moment apart and lets a row be sent twice.
+    `source` is the plant; `event_id` is there if the plant knows it; `batch` names the delivery that it came with; `reference` is
+    the plant's own number of the row, which tells two items of one moment apart and lets a row be sent twice.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -85,7 +88,7 @@ def read_truth(row: Mapping[str, object], now: datetime, source: str | None = No
 
 @dataclass(frozen=True, slots=True)
 class TruthTaken:
-    """What became of labels: how many are new, how many were there before, and the places of those whose reference has other content."""
+    """What became of labels: how many are new or were there before, and the places of those whose reference has other content."""
 
     new: int
     repeated: int
@@ -97,3 +100,62 @@ class TruthLedger(Protocol):
 
     def add(self, labels: Sequence[GroundTruth]) -> TruthTaken:
         """Keep labels, each once."""
+
+
+@dataclass(frozen=True, slots=True)
+class TruthDay:
+    """One day (UTC) of one sensor in the labels of one source."""
+
+    sensor_id: str
+    source: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class SeenItem:
+    """A prediction of a sensor; `at` is when it was photographed, in seconds of the epoch."""
+
+    event_id: UUID
+    at: float
+    category: Category
+
+
+@dataclass(frozen=True, slots=True)
+class ToldItem:
+    """A label of a sensor; `at` in seconds of the epoch, `claimed` the event that its source says it was."""
+
+    truth_id: UUID
+    at: float
+    claimed: UUID | None
+
+
+class Match(StrEnum):
+    """What came of a label."""
+
+    MATCHED = "matched"
+    AMBIGUOUS = "ambiguous"
+    """Another prediction, of another category, is as good a partner within the margin: it counts for nothing."""
+    UNMATCHED = "unmatched"
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedItem:
+    """A label's partner, and how far apart the two are in seconds (label minus prediction)."""
+
+    truth_id: UUID
+    match: Match
+    event_id: UUID | None = None
+    distance_s: float | None = None
+
+
+class TruthJoins(Protocol):
+    """The labels and predictions that are to be joined. Raises LedgerUnavailable."""
+
+    def to_join(self, limit: int, again_after_s: float) -> list[TruthDay]:
+        """Return days with labels that were not joined yet, then those whose labels found nobody `again_after_s` ago."""
+
+    def read(self, day: TruthDay, around_s: float) -> tuple[list[SeenItem], list[ToldItem]]:
+        """Return what the sensor saw and what the source told, from `around_s` before the day until as long after it."""
+
+    def write(self, day: TruthDay, joined: Sequence[JoinedItem]) -> int:
+        """Keep what came of that day's labels; return how many changed."""

@@ -14,6 +14,7 @@ DATABASE = "waste"
 LOGINS: Mapping[str, str] = {
     "intake": "waste_intake",
     "gateway": "waste_gateway",
+    "learning": "waste_learning",
     "worker": "waste_worker",
     "review": "waste_review",
     "reader": "waste_reader",

@@ -479,8 +479,9 @@ COMMENT ON COLUMN ground_truth.claimed IS 'the event that the plant says it was'
 COMMENT ON COLUMN ground_truth.event_id IS 'the event that it was found to be, or would be if that were not ambiguous';
 COMMENT ON COLUMN ground_truth.distance_s IS 'observed_at minus the event''s captured_at, in seconds';
 CREATE INDEX ground_truth_by_sensor ON ground_truth (sensor_id, observed_at);
-CREATE INDEX ground_truth_by_event ON ground_truth (event_id) WHERE match = 'matched';
+CREATE UNIQUE INDEX ground_truth_by_event ON ground_truth (event_id, source) WHERE match = 'matched';
 CREATE INDEX ground_truth_new ON ground_truth (received_at) WHERE match IS NULL;
+CREATE INDEX ground_truth_alone ON ground_truth (joined_at) WHERE match <> 'matched';
 CREATE INDEX ground_truth_by_batch ON ground_truth (source, batch);
 
 CREATE TABLE truth_imports (

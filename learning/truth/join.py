@@ -8,51 +8,12 @@ within reach.
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
-from contracts.categories import Category
+from contracts.truth import JoinedItem, Match, SeenItem, ToldItem
 
 
-class Match(StrEnum):
-    """What came of a label."""
-
-    MATCHED = "matched"
-    AMBIGUOUS = "ambiguous"
-    """Another prediction, of another category, is as good a partner within the margin: it counts for nothing."""
-    UNMATCHED = "unmatched"
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A prediction: `at` in seconds of the epoch."""
-
-    event_id: UUID
-    at: float
-    category: Category
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A label: `at` in seconds of the epoch; `event_id` where the plant knows it, which then decides alone."""
-
-    truth_id: UUID
-    at: float
-    event_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """A label's partner, and how far apart the two are in seconds (label minus prediction)."""
-
-    truth_id: UUID
-    match: Match
-    event_id: UUID | None = None
-    distance_s: float | None = None
-
-
-def join(seen: Sequence[Seen], told: Sequence[Told], *, tolerance_s: float, margin_s: float) -> list[Joined]:
+def join(seen: Sequence[SeenItem], told: Sequence[ToldItem], *, tolerance_s: float, margin_s: float) -> list[JoinedItem]:
     """Return what came of each label of one sensor, in the labels' order of time.
 
     A second label of the same event by its id is `unmatched`: which of them is right nobody can say here.
@@ -69,21 +30,21 @@ def join(seen: Sequence[Seen], told: Sequence[Told], *, tolerance_s: float, marg
         if label.truth_id in named:
             event_id = named[label.truth_id]
             found[label.truth_id] = (
-                Joined(label.truth_id, Match.MATCHED, event_id, label.at - at[event_id])
+                JoinedItem(label.truth_id, Match.MATCHED, event_id, label.at - at[event_id])
                 if event_id
-                else Joined(label.truth_id, Match.UNMATCHED)
+                else JoinedItem(label.truth_id, Match.UNMATCHED)
             )
     return [found[label.truth_id] for label in told]
 
 
-def _by_id(seen: Sequence[Seen], told: Sequence[Told]) -> dict[UUID, UUID | None]:
+def _by_id(seen: Sequence[SeenItem], told: Sequence[ToldItem]) -> dict[UUID, UUID | None]:
     known, found = {one.event_id for one in seen}, dict[UUID, UUID | None]()
     used: set[UUID] = set()
     for label in told:
-        if label.event_id is not None:
-            fits = label.event_id in known and label.event_id not in used
-            found[label.truth_id] = label.event_id if fits else None
-            used.add(label.event_id)
+        if label.claimed is not None:
+            fits = label.claimed in known and label.claimed not in used
+            found[label.truth_id] = label.claimed if fits else None
+            used.add(label.claimed)
     return found
 
 
@@ -133,16 +94,16 @@ def _trace(windows: Sequence[tuple[int, bytearray]]) -> list[int | None]:
 
 def _judged(
     place: int,
-    label: Told,
-    seen: Sequence[Seen],
-    told: Sequence[Told],
+    label: ToldItem,
+    seen: Sequence[SeenItem],
+    told: Sequence[ToldItem],
     pairs: Sequence[int | None],
     tolerance: float,
     margin: float,
-) -> Joined:
+) -> JoinedItem:
     partner = pairs[place]
     if partner is None:
-        return Joined(label.truth_id, Match.UNMATCHED)
+        return JoinedItem(label.truth_id, Match.UNMATCHED)
     distance = label.at - seen[partner].at
     reach = min(tolerance, abs(distance) + margin)
     low = bisect_left(seen, label.at - reach, key=lambda one: one.at)
@@ -154,5 +115,5 @@ def _judged(
             continue
         number = owner.get(other)
         if number is None or abs(told[number].at - seen[other].at) >= abs(label.at - seen[other].at) - margin:
-            return Joined(label.truth_id, Match.AMBIGUOUS, seen[partner].event_id, distance)
-    return Joined(label.truth_id, Match.MATCHED, seen[partner].event_id, distance)
+            return JoinedItem(label.truth_id, Match.AMBIGUOUS, seen[partner].event_id, distance)
+    return JoinedItem(label.truth_id, Match.MATCHED, seen[partner].event_id, distance)

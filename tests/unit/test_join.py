@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 
 from contracts.categories import CATEGORIES
-from learning.truth.join import Match, Seen, Told, join
+from contracts.truth import Match, SeenItem, ToldItem
+from learning.truth.join import join
 
 
 def ids(number):
@@ -16,11 +17,11 @@ def ids(number):
 
 
 def seen(*times, categories=None):
-    return [Seen(ids(n), at, categories[n] if categories else CATEGORIES[0]) for n, at in enumerate(times)]
+    return [SeenItem(ids(n), at, categories[n] if categories else CATEGORIES[0]) for n, at in enumerate(times)]
 
 
 def told(*times):
-    return [Told(ids(1000 + n), at) for n, at in enumerate(times)]
+    return [ToldItem(ids(1000 + n), at, None) for n, at in enumerate(times)]
 
 
 def partners(found):
@@ -90,11 +91,11 @@ def test_a_label_between_two_categories_counts_for_neither():
 
 def test_an_event_that_the_plant_names_is_its_partner_whatever_the_time():
     labels = [
-        Told(ids(1), 500.0, ids(0)),
-        Told(ids(2), 0.1),
-        Told(ids(3), 10.1),
-        Told(ids(4), 0.0, ids(0)),
-        Told(ids(5), 0.0, ids(77)),
+        ToldItem(ids(1), 500.0, ids(0)),
+        ToldItem(ids(2), 0.1, None),
+        ToldItem(ids(3), 10.1, None),
+        ToldItem(ids(4), 0.0, ids(0)),
+        ToldItem(ids(5), 0.0, ids(77)),
     ]
     found = {one.truth_id.int: one for one in join(seen(0, 10), labels, tolerance_s=5, margin_s=0)}
     assert (found[4].event_id, found[1].match) == (ids(0), Match.UNMATCHED)
