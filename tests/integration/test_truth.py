@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.postgres import open_pool
+from adapters.postgres_accuracy import PostgresAccuracy
 from adapters.postgres_intake import PostgresIntakeLedger
 from adapters.postgres_truth import PostgresTruth
 from adapters.postgres_worker import PostgresWorkerLedger
-from contracts.categories import Category
+from contracts.accuracy import Dimension
+from contracts.categories import CATEGORIES, Category
 from contracts.errors import EventInvalid
 from contracts.truth import GroundTruth, TruthTaken, read_truth
 from learning.truth.joining import Joining
@@ -151,3 +153,25 @@ def test_a_row_as_a_table_holds_it_is_a_label():
     }
     found = read_truth(row, datetime(2026, 11, 25, tzinfo=UTC), "north")
     assert (found.category, found.event_id, found.observed_at) == (Category.GLASS, None, datetime(2026, 11, 20, 12, tzinfo=UTC))
+
+
+def test_accuracy_counts_plants_before_people_and_neither_where_they_say_nothing(plant):
+    events = plant.decided(*range(0, 1000, 100))
+    plant.tell(1, 101, category="plastic")
+    plant.tell(201, category="glass")
+    plant.tell(301, category="plastic")
+    plant.tell(301, category="glass", source="south")
+    plant.join()
+    counts = PostgresAccuracy(plant.pools["learning"], CATEGORIES)
+    (row,) = counts.strata(NOON, NOON + timedelta(hours=1), Dimension.ALL)
+    assert (row.kind, row.decided, row.labelled, row.right) == ("prediction", len(events), 3, 2)
+    assert row.confidence_sum == pytest.approx(9.0)
+    by_actual = {row.value: (row.labelled, row.right) for row in counts.strata(NOON, NOON + timedelta(hours=1), Dimension.ACTUAL)}
+    assert by_actual == {"": (0, 0), "plastic": (2, 2), "glass": (1, 0)}
+    assert counts.strata(NOON - timedelta(days=1), NOON, Dimension.ALL) == []
+    for by in Dimension:
+        assert sum(row.decided for row in counts.strata(NOON, NOON + timedelta(hours=1), by)) == len(events)
+    buckets = counts.buckets(NOON, NOON + timedelta(hours=1))
+    assert sum(one.decided for one in buckets) == len(events)
+    assert sum(one.right for one in buckets) == 2
+    assert all(0 <= one.hundredth < 100 for one in buckets)

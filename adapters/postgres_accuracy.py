@@ -1,0 +1,58 @@
+"""What was decided, and how much of it is known to be right, in Postgres."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from adapters.postgres import Pool, connected
+from contracts.accuracy import DayBucket, Dimension, StratumCount
+
+# What an event really was: what all plants that tell of it agree on, else what people settled on. Where plants disagree,
+# nobody knows.
+_DECIDED = """
+SELECT e.event_id, e.sensor_id, e.captured_at, o.kind, p.category, p.confidence, p.model_version, coalesce(t.category,
+    CASE WHEN t.event_id IS NULL AND r.state = 'labelled' AND r.resolved = ANY(%(categories)s) THEN r.resolved END) AS actual
+FROM events e JOIN predictions p USING (event_id) JOIN outcomes o USING (event_id) LEFT JOIN review_items r USING (event_id)
+LEFT JOIN (SELECT event_id, CASE WHEN min(category) = max(category) THEN min(category) END AS category
+    FROM ground_truth WHERE match = 'matched' GROUP BY event_id) t USING (event_id)
+WHERE e.captured_at >= %(since)s AND e.captured_at < %(until)s
+"""
+_OF = {
+    Dimension.ALL: "''",
+    Dimension.CATEGORY: "d.category",
+    Dimension.ACTUAL: "coalesce(d.actual, '')",
+    Dimension.SENSOR: "d.sensor_id",
+    Dimension.SITE: "coalesce((SELECT v.site FROM devices v WHERE v.sensor_id = d.sensor_id), '')",
+    Dimension.MODEL: "d.model_version",
+}
+_STRATA = """
+SELECT {of} AS value, kind, count(*)::int, sum(confidence)::float8, count(actual)::int,
+    count(*) FILTER (WHERE actual = d.category)::int
+FROM ({decided}) d GROUP BY 1, 2 ORDER BY 1, 2
+"""
+_BUCKETS = """
+SELECT (captured_at AT TIME ZONE 'UTC')::date, kind, (('x' || left(md5(event_id::text), 7))::bit(28)::int %% 100)::int,
+    count(*)::int, count(actual)::int, count(*) FILTER (WHERE actual = d.category)::int
+FROM ({decided}) d GROUP BY 1, 2, 3
+"""
+
+
+class PostgresAccuracy:
+    """Implements `contracts.accuracy.Decisions`."""
+
+    def __init__(self, pool: Pool, categories: Sequence[str]) -> None:
+        """Count labels that name one of `categories`."""
+        self._pool, self._categories = pool, list(categories)
+
+    def strata(self, since: datetime, until: datetime, by: Dimension) -> list[StratumCount]:
+        """Return the counts of what was photographed from `since` until `until`, by a dimension and by how it was decided."""
+        query = _STRATA.format(of=_OF[by], decided=_DECIDED)
+        return [StratumCount(*row) for row in self._rows(query, since, until)]
+
+    def buckets(self, since: datetime, until: datetime) -> list[DayBucket]:
+        """Return the same by day (UTC), kind, and a hundredth that a digest of the event's id falls into."""
+        return [DayBucket(*row) for row in self._rows(_BUCKETS.format(decided=_DECIDED), since, until)]
+
+    def _rows(self, query: str, since: datetime, until: datetime) -> list[Any]:
+        with connected(self._pool) as connection:
+            return connection.execute(query, {"since": since, "until": until, "categories": self._categories}).fetchall()
