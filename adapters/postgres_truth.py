@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 
+from psycopg.types.json import Jsonb
+
 from adapters.postgres import Pool, connected
 from contracts.categories import Category
-from contracts.truth import GroundTruth, JoinedItem, SeenItem, ToldItem, TruthDay, TruthTaken
+from contracts.truth import Delivery, GroundTruth, JoinedItem, SeenItem, ToldItem, TruthDay, TruthTaken
 
 _ADD = """
 INSERT INTO ground_truth (truth_id, sensor_id, observed_at, category, source, claimed, batch, reference)
@@ -20,6 +22,7 @@ JOIN ground_truth g USING (truth_id)
 WHERE (g.sensor_id, g.observed_at, g.category) <> (u.sensor_id, u.observed_at, u.category) OR g.claimed IS DISTINCT FROM u.claimed
 ORDER BY 1
 """
+_NOTE = "INSERT INTO truth_imports (source, name, new, repeated, rejected, problems) VALUES (%s, %s, %s, %s, %s, %s)"
 _TO_JOIN = """
 SELECT sensor_id, source, (observed_at AT TIME ZONE 'UTC')::date FROM ground_truth WHERE match IS NULL
 GROUP BY 1, 2, 3 LIMIT %(limit)s
@@ -85,6 +88,13 @@ class PostgresTruth:
             ).rowcount
             others = [place - 1 for (place,) in connection.execute(_OTHERS, (ids, sensors, moments, categories, claimed))]
         return TruthTaken(new, len(labels) - new - len(others), others)
+
+    def note(self, delivery: Delivery) -> None:
+        """Keep that a delivery came, and what was wrong with it."""
+        problems = Jsonb([{"line": one.line, "problem": one.problem} for one in delivery.problems])
+        counts = (delivery.new, delivery.repeated, delivery.rejected, problems)
+        with connected(self._pool) as connection:
+            connection.execute(_NOTE, (delivery.source, delivery.name, *counts))
 
     def to_join(self, limit: int, again_after_s: float) -> list[TruthDay]:
         """Return days with labels that were not joined yet, then those whose labels found nobody `again_after_s` ago."""

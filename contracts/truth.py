@@ -95,11 +95,34 @@ class TruthTaken:
     conflicting: list[int]
 
 
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """A row that was not taken: its line in what was sent (from 1), and why."""
+
+    line: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of a delivery of labels; `problems` are the first of `rejected`."""
+
+    source: str
+    name: str
+    new: int
+    repeated: int
+    rejected: int
+    problems: tuple[RowProblem, ...] = ()
+
+
 class TruthLedger(Protocol):
     """Where labels of plants are kept. Raises LedgerUnavailable."""
 
     def add(self, labels: Sequence[GroundTruth]) -> TruthTaken:
         """Keep labels, each once."""
+
+    def note(self, delivery: Delivery) -> None:
+        """Keep that a delivery came, and what was wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)

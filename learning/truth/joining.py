@@ -22,12 +22,12 @@ class Joining:
         """Join within `tolerance_s`; `margin_s` decides what is ambiguous."""
         self._truths, self._tolerance_s, self._margin_s = truths, tolerance_s, margin_s
 
-    def take_one(self) -> bool:
-        """Join up to a hundred days; returns whether there were any. Raises LedgerUnavailable, and may be repeated."""
+    def take_one(self) -> int:
+        """Join up to a hundred days; returns how many. Raises LedgerUnavailable, and may be repeated."""
         days = self._truths.to_join(_AT_ONCE, AGAIN_AFTER_S)
         for day in days:
             self.join_day(day)
-        return bool(days)
+        return len(days)
 
     def join_day(self, day: TruthDay) -> int:
         """Join one day; return how many labels changed."""

@@ -29,7 +29,6 @@ CREATE TABLE truth_imports (
     import_id   uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
     source      text        NOT NULL,
     name        text        NOT NULL,
-    sha256      bytea,
     imported_at timestamptz NOT NULL DEFAULT now(),
     new         integer     NOT NULL,
     repeated    integer     NOT NULL,
@@ -37,7 +36,6 @@ CREATE TABLE truth_imports (
     problems    jsonb       NOT NULL DEFAULT '[]'
 );
 COMMENT ON TABLE truth_imports IS 'deliveries of labels, with the first of the rows that were not taken and why';
-CREATE INDEX truth_imports_by_content ON truth_imports (source, sha256);
 
 DO $$ BEGIN
     CREATE ROLE waste_learning NOLOGIN;

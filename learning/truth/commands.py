@@ -1,0 +1,115 @@
+"""What `waste truth` does: each function takes its options and the bench."""
+
+import argparse
+import json
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from contracts.accuracy import Decisions, StratumCount
+from contracts.ports import Clock
+from contracts.truth import Delivery, TruthJoins, TruthLedger
+from learning.truth.accuracy import Accuracy, Stratum, estimate
+from learning.truth.files import read_rows
+from learning.truth.importing import take_delivery
+from learning.truth.joining import Joining
+
+_COLUMNS = ("", "accuracy", "95 % interval", "labels", "worth", "decided", "covered", "expected")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """The ports that the commands work with; `progress` wraps what takes long, `say` prints."""
+
+    ledger: TruthLedger
+    joins: TruthJoins
+    decisions: Decisions
+    clock: Clock
+    progress: Callable[..., Iterable[Any]]
+    say: Callable[[str], object]
+
+
+def import_file(options: argparse.Namespace, bench: Bench) -> int:
+    """Take labels from a file; ends with 1 if a row was not taken."""
+    rows = bench.progress(read_rows(options.file), unit="row", desc="labels", leave=False)
+    found = take_delivery(rows, bench.ledger, bench.clock, source=options.source, name=options.file.name)
+    bench.say(json.dumps(asdict(found), indent=1) + "\n" if options.json else _said(found))
+    return 1 if found.rejected else 0
+
+
+def join_all(options: argparse.Namespace, bench: Bench) -> int:
+    """Join all labels that are to be joined."""
+    joining, days = Joining(bench.joins), 0
+    while taken := joining.take_one():
+        days += taken
+    bench.say(json.dumps({"days": days}) + "\n" if options.json else f"{days} days of sensors were joined\n")
+    return 0
+
+
+def accuracy(options: argparse.Namespace, bench: Bench) -> int:
+    """Say how often the fleet is right."""
+    until = bench.clock() - timedelta(hours=options.mature_h)
+    counts = bench.decisions.strata(until - timedelta(days=options.days), until, options.by)
+    found = by_value(counts)
+    if options.json:
+        rows = [{"value": value} | {name: _number(one) for name, one in asdict(told).items()} for value, told in found]
+        bench.say(json.dumps(rows, indent=1) + "\n")
+        return 0
+    _table(bench.say, [_row(value or "all", told) for value, told in found])
+    return 0
+
+
+def by_value(counts: Sequence[StratumCount]) -> list[tuple[str, Accuracy]]:
+    """Return the accuracy for each value of a dimension."""
+    strata: dict[str, list[Stratum]] = defaultdict(list)
+    for one in counts:
+        strata[one.value].append(Stratum(one.kind, one.decided, one.confidence_sum, one.labelled, one.right))
+    return [(value, estimate(found)) for value, found in strata.items()]
+
+
+def _row(value: str, told: Accuracy) -> tuple[str, ...]:
+    interval = "-" if math.isnan(told.low) else f"{told.low:.1%} to {told.high:.1%}"
+    return (
+        value,
+        _percent(told.value),
+        interval,
+        f"{told.labels}",
+        f"{told.effective:.0f}",
+        f"{told.decided}",
+        _percent(told.covered),
+        _percent(told.expected),
+    )
+
+
+def _table(say: Callable[[str], object], rows: Sequence[tuple[str, ...]]) -> None:
+    table = [_COLUMNS, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        say(
+            "  ".join(
+                cell.rjust(width) if place else cell.ljust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+            + "\n"
+        )
+    if not rows:
+        say("nothing was decided then\n")
+
+
+def _percent(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.1%}"
+
+
+def _number(value: float) -> float | None:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _said(found: Delivery) -> str:
+    lines = [f"{found.new} new, {found.repeated} repeated, {found.rejected} rejected"]
+    lines += [f"  line {one.line}: {one.problem}" for one in found.problems]
+    if found.rejected > len(found.problems):
+        lines.append(f"  and {found.rejected - len(found.problems)} more")
+    return "\n".join(lines) + "\n"
