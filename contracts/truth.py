@@ -68,6 +68,10 @@ class GroundTruth(BaseModel):
         return uuid5(_IDS, "\n".join((self.source, self.sensor_id, moment, str(self.event_id or ""), self.category)))
 
 
+PLANT = "plant:"
+"""What the name of a plant's credential begins with; the rest is the source of its labels."""
+
+
 def read_truth(row: Mapping[str, object], now: datetime, source: str | None = None) -> GroundTruth:
     """Return a row from outside as a label, of `source` if that is given; raises EventInvalid that names the field."""
     if source is not None:

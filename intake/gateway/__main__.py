@@ -25,6 +25,7 @@ from adapters.object_store import key_source
 from adapters.postgres import Pool, open_pool
 from adapters.postgres_outcomes import PostgresOutcomes
 from adapters.postgres_sensors import PostgresSensors
+from adapters.postgres_truth import PostgresTruth
 from adapters.queues import open_edge_queue, open_hints
 from adapters.redis_rates import RedisRates
 from adapters.s3_uploads import S3Uploads
@@ -120,6 +121,7 @@ def _gateway(settings: GatewaySettings, pool: Pool, reads: LedgerReads, health: 
         weather=Weather(edge, settings.marks(), lambda: datetime.now(UTC), hints.post),
         uploads=S3Uploads(key_source(settings), endpoint_url=endpoint, region=settings.s3_region, bucket=settings.s3_bucket),
         sensors=PostgresSensors(pool),
+        truths=PostgresTruth(pool),
         health=health,
         metrics=lambda: (generate_latest(), CONTENT_TYPE_LATEST),
         version=version("waste-fleet"),

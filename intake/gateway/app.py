@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -22,11 +22,12 @@ from intake.gateway.documents import (
     EventDocument,
     PredictAnswer,
     PredictWanted,
+    TruthBrought,
     UploadPlace,
     UploadWanted,
 )
 from intake.gateway.gateway import Gateway
-from intake.gateway.openapi import EVENTS_BODY, PREDICTED, TAKEN, describe, problems
+from intake.gateway.openapi import EVENTS_BODY, PREDICTED, TAKEN, TRUTH, describe, problems
 from intake.gateway.problems import INVALID, MEDIA, METHOD, NOT_KNOWN, TOO_LARGE, UNFORESEEN, Problem, Refused, problem_of
 from intake.gateway.publishing import Accepted, Fate
 
@@ -47,6 +48,7 @@ def create_app(gateway: Gateway, lifespan: Lifespan | None = None) -> FastAPI:
     route(app, "/v1/uploads", post_upload, "POST", 200, problems(401, 403, 413, 415, 422, 503))
     route(app, "/v1/events/{event_id}", get_event, "GET", 200, problems(401, 404, 422, 503))
     route(app, "/v1/contacts", post_contact, "POST", 200, problems(401, 403, 413, 415, 422, 503))
+    route(app, "/v1/ground-truth", post_truth, "POST", 200, problems(401, 403, 413, 415, 422, 503) | TRUTH)
     route(app, "/predict", post_predict, "POST", 200, problems(401, 403, 413, 415, 422, 429, 503) | PREDICTED)
     app.add_api_route("/health", get_health, methods=["GET"], responses=problems())
     for path, call in (("/health/live", get_live), ("/health/ready", get_ready), ("/metrics", get_metrics)):
@@ -133,6 +135,12 @@ def post_contact(request: Request, bearer: Bearer, made: Annotated[ContactMade, 
     gateway.contact(made, bearer)
     hint = gateway.weather.hint
     return ContactTaken(time=gateway.clock(), share=hint.share, pause_s=hint.pause_s)
+
+
+def post_truth(request: Request, bearer: Bearer, brought: Annotated[TruthBrought, Body()]) -> Response:
+    """Take what a plant found in the bins. Sending it again changes nothing; rows that are no labels hold up no others."""
+    found = _gateway(request).truth(brought, bearer)
+    return JSONResponse(asdict(found), 207 if found.rejected else 200)
 
 
 async def get_event(request: Request, bearer: Bearer, event_id: UUID, wait: Seconds = 0.0) -> EventDocument:

@@ -39,6 +39,42 @@ class ContactMade(BaseModel):
     report: Annotated[dict[FactName, Fact], Field(max_length=32, json_schema_extra={"additionalProperties": False})] = {}
 
 
+Row = Annotated[
+    dict[FactName, Annotated[str, Field(max_length=200)] | None], Field(json_schema_extra={"additionalProperties": False})
+]
+
+
+class TruthBrought(BaseModel):
+    """What a plant found: labels as rows of `sensor_id`, `observed_at`, `category`, and, if known, `event_id` and `reference`."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [{"labels": [{"sensor_id": "bin-7", "observed_at": "2026-05-01T12:00:00Z", "category": "glass"}]}]
+        },
+    )
+
+    labels: Annotated[list[Row], Field(min_length=1, max_length=5000)]
+    batch: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._:/ -]{0,99}$")] | None = None
+
+
+class RowRejected(BaseModel):
+    """A label that was not taken: its place in the list, from 1."""
+
+    line: int
+    problem: str
+
+
+class TruthTakenAnswer(BaseModel):
+    """How many labels are new, how many came before, how many were not taken, and the first of those."""
+
+    new: int
+    repeated: int
+    rejected: int
+    problems: list[RowRejected]
+
+
 class UploadPlace(BaseModel):
     """Where to PUT it, with exactly these headers."""
 

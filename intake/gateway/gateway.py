@@ -16,7 +16,9 @@ from contracts.names import SCHEMA_VERSION
 from contracts.ports import Clock
 from contracts.sensors import Contact, SensorBook
 from contracts.signatures import Credential
-from intake.gateway.documents import ContactMade, ContentType, PredictWanted, UploadWanted
+from contracts.truth import PLANT, Delivery, TruthLedger
+from contracts.truth_delivery import take_delivery
+from intake.gateway.documents import ContactMade, ContentType, PredictWanted, TruthBrought, UploadWanted
 from intake.gateway.problems import NOT_KNOWN, NOT_SIGNED, NOT_YOURS, OVERLOADED, Problem, Refused, problem_of
 from intake.gateway.publishing import Fate, Publisher
 from intake.gateway.speakers import Speakers
@@ -53,6 +55,7 @@ class Gateway:
     weather: Weather
     uploads: Uploads
     sensors: SensorBook
+    truths: TruthLedger
     health: State
     metrics: Callable[[], tuple[bytes, str]]
     version: str
@@ -123,6 +126,15 @@ class Gateway:
         """Note that a device is there; raises Refused and LedgerUnavailable."""
         _own(made.sensor_id, bearer)
         self.sensors.note(Contact(made.sensor_id, made.next_sequence, made.report))
+
+    def truth(self, brought: TruthBrought, bearer: Credential) -> Delivery:
+        """Keep labels of the plant whose token it is; raises Refused and LedgerUnavailable."""
+        if not bearer.sensor_id.startswith(PLANT):
+            detail = f"the token is of the sensor {bearer.sensor_id}; labels are taken from a plant, whose name begins with {PLANT}"
+            raise Refused(Problem(NOT_YOURS, detail))
+        rows = ((line, {"batch": brought.batch, **row}) for line, row in enumerate(brought.labels, 1))
+        name = brought.batch or "over HTTP"
+        return take_delivery(rows, self.truths, self.clock, source=bearer.sensor_id.removeprefix(PLANT), name=name)
 
     def place(self, wanted: UploadWanted, bearer: Credential) -> Upload:
         """Return where a picture may be put, for ten minutes; raises Refused."""

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from contracts.codec import MAX_EVENT_BYTES
 from contracts.names import SCHEMA_VERSION
-from intake.gateway.documents import EVENT_ID_PATTERN, BatchAnswer, EventTaken, PredictAnswer, ProblemDocument
+from intake.gateway.documents import EVENT_ID_PATTERN, BatchAnswer, EventTaken, PredictAnswer, ProblemDocument, TruthTakenAnswer
 from intake.gateway.problems import MEDIA_TYPE
 from intake.gateway.submissions import MOST_EVENTS
 
@@ -98,6 +98,12 @@ PREDICTED: dict[int | str, dict[str, Any]] = {
 }
 
 
+TRUTH: dict[int | str, dict[str, Any]] = {
+    200: _answer("all labels were taken", "TruthTakenAnswer"),
+    207: _answer("some were not taken", "TruthTakenAnswer"),
+}
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the description of answers that are problem documents."""
     return {status: {"description": "see the document", "content": {MEDIA_TYPE: _PROBLEM}} for status in statuses}
@@ -112,7 +118,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def _complete(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    for model in (EventTaken, BatchAnswer, PredictAnswer, ProblemDocument):
+    for model in (EventTaken, BatchAnswer, PredictAnswer, ProblemDocument, TruthTakenAnswer):
         schema = model.model_json_schema(ref_template=_REF + "{model}")
         schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
     schemas |= {"Event": _EVENT, "SignedEvent": _SIGNED, "EventBatch": _BATCH}

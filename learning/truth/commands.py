@@ -12,9 +12,9 @@ from typing import Any
 from contracts.accuracy import Decisions, StratumCount
 from contracts.ports import Clock
 from contracts.truth import Delivery, TruthJoins, TruthLedger
+from contracts.truth_delivery import take_delivery
 from learning.truth.accuracy import Accuracy, Stratum, estimate
 from learning.truth.files import read_rows
-from learning.truth.importing import take_delivery
 from learning.truth.joining import Joining
 
 _COLUMNS = ("", "accuracy", "95 % interval", "labels", "worth", "decided", "covered", "expected")

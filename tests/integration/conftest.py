@@ -3,6 +3,7 @@
 import pytest
 
 from learning.__main__ import main
+from tests.gateway_house import GatewayHouse
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +12,17 @@ def rendered(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rendered")
     assert main(["render", str(folder), "--per-category", "24"]) == 0
     return folder
+
+
+@pytest.fixture
+def open_gateway(stack, database_url, redis_url, tmp_path):
+    """Gateways with settings of their own: call it."""
+    houses = []
+
+    def open_gateway(**settings):
+        houses.append(GatewayHouse(stack, database_url, redis_url, tmp_path, **settings))
+        return houses[-1]
+
+    yield open_gateway
+    for house in houses:
+        house.close()

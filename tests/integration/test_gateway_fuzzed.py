@@ -17,10 +17,15 @@ def gateway(stack, database_url, redis_url, tmp_path):
     house.close()
 
 
-def test_the_description_holds_for_random_requests(gateway, tmp_path):
+_SPEAKERS = [("bin-7", ".", "examples,coverage,fuzzing,stateful"), ("plant:north", "ground-truth", "examples,coverage,fuzzing")]
+
+
+@pytest.mark.parametrize(("name", "paths", "phases"), _SPEAKERS)
+def test_the_description_holds_for_random_requests(gateway, tmp_path, name, paths, phases):
     command = [
-        program("schemathesis"), "run", f"{gateway.url}/openapi.json", "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful",
-        "--max-examples", "40", "--header", f"Authorization: {gateway.client().headers['authorization']}", "--generation-database", "none",
+        program("schemathesis"), "run", f"{gateway.url}/openapi.json", "--checks", "all", "--phases", phases,
+        "--max-examples", "40", "--header", f"Authorization: {gateway.client(name).headers['authorization']}", "--generation-database", "none",
+        "--include-path-regex", paths,
         "--no-color", "--seed", "1",
         "--request-timeout", "30", "--max-response-time", "15",
     ]  # fmt: skip

@@ -13,20 +13,7 @@ import redis
 from adapters.postgres_devices import PostgresDevices
 from adapters.redis_hints import RedisHints
 from tests.conftest import wait_for
-from tests.gateway_house import GatewayHouse, signed
-
-
-@pytest.fixture
-def open_gateway(stack, database_url, redis_url, tmp_path):
-    houses = []
-
-    def open_gateway(**settings):
-        houses.append(GatewayHouse(stack, database_url, redis_url, tmp_path, **settings))
-        return houses[-1]
-
-    yield open_gateway
-    for house in houses:
-        house.close()
+from tests.gateway_house import signed
 
 
 def test_who_sends_faster_than_agreed_is_told_when_to_come_again(open_gateway):

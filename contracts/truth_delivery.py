@@ -1,4 +1,4 @@
-"""Takes a delivery of labels: every row that can be is taken, and what is wrong with the others is said with its line."""
+"""How a delivery of labels is taken, at whatever door: each row that can be is, and what is wrong with others is said by line."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
