@@ -28,3 +28,7 @@ AUDIT_SAMPLED = Counter("waste_audit_sampled_total", "Confident predictions chos
 GATEWAY_REQUESTS = Counter("waste_gateway_requests_total", "Requests by route and status.", ["route", "status"])
 GATEWAY_SECONDS = Histogram("waste_gateway_request_seconds", "Time of requests by route.", ["route"], buckets=_SECONDS)
 POLICY_VIOLATIONS = Counter("waste_policy_violations_total", "Reports of browsers that a page tried what its policy forbids.")
+ACCURACY = Gauge("waste_accuracy_ratio", "How often the fleet was right in the last days: value, low, high, expected.", ["bound"])
+ACCURACY_LABELS = Gauge("waste_accuracy_labels", "Labels that the accuracy rests on.")
+DRIFT_STRENGTH = Gauge("waste_drift_strength_days", "What speaks against the baseline, in days without a false alarm.")
+ALERTS_OPEN = Gauge("waste_alert_open", "Whether an alert of this kind is open.", ["kind"])

@@ -117,6 +117,25 @@ class FleetTelemetry:
         metrics.DEPENDENCY_UP.labels(fact.reason).set(1)
         self._log.info("dependency_back", reason=fact.reason, away_s=round(fact.away_s, 1))
 
+    @_tell.register
+    def _(self, fact: facts.AccuracyWatched) -> None:
+        bounds = {"value": fact.value, "low": fact.low, "high": fact.high, "expected": fact.expected}
+        for bound, value in bounds.items():
+            metrics.ACCURACY.labels(bound).set(value)
+        metrics.ACCURACY_LABELS.set(fact.labels)
+        metrics.DRIFT_STRENGTH.set(fact.strength)
+        self._log.info("accuracy_watched", **{name: round(value, 4) for name, value in bounds.items()}, labels=fact.labels)
+
+    @_tell.register
+    def _(self, fact: facts.AlertOpened) -> None:
+        metrics.ALERTS_OPEN.labels(fact.kind).set(1)
+        self._log.error("alert_opened", kind=fact.kind, subject=fact.subject, **fact.evidence)
+
+    @_tell.register
+    def _(self, fact: facts.AlertClosed) -> None:
+        metrics.ALERTS_OPEN.labels(fact.kind).set(0)
+        self._log.warning("alert_closed", kind=fact.kind, subject=fact.subject)
+
 
 # Looking a label up costs as much as the observation.
 _STAGES = {f"{stage}_ms": metrics.STAGE.labels(stage) for stage in ("queued", "fetch", "decode", "inference", "record")}

@@ -231,6 +231,12 @@ class PasswordTooWeak(RequestRefused):
     reason = "password_too_weak"
 
 
+class AlertNotTold(FleetError):
+    """Nobody could be told of an alert."""
+
+    reason = "alert_not_told"
+
+
 class SettingsInvalid(FleetError):
     """The settings are not usable."""
 

@@ -1,5 +1,6 @@
 """What the fleet tells of itself: facts in the past tense, rendered as log lines and metrics by `adapters.telemetry`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
@@ -119,8 +120,40 @@ class PolicyViolated:
     report: str
 
 
+@dataclass(frozen=True, slots=True)
+class AccuracyWatched:
+    """How often the fleet is right (in [0, 1], nan without labels), what one would expect, and what speaks against the baseline."""
+
+    value: float
+    low: float
+    high: float
+    labels: int
+    expected: float
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class AlertOpened:
+    """People have to look at something."""
+
+    kind: str
+    subject: str
+    evidence: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertClosed:
+    """What people had to look at is over."""
+
+    kind: str
+    subject: str
+
+
 Fact: TypeAlias = (
-    BatchAccepted
+    AccuracyWatched
+    | AlertOpened
+    | AlertClosed
+    | BatchAccepted
     | EventRefused
     | ItemDecided
     | OutcomeRepeated

@@ -506,3 +506,19 @@ GRANT SELECT, INSERT ON truth_imports TO waste_learning;
 GRANT SELECT (truth_id, sensor_id, observed_at, category, source, claimed, reference), INSERT ON ground_truth TO waste_gateway;
 GRANT INSERT ON truth_imports TO waste_gateway;
 GRANT SELECT ON ground_truth, truth_imports TO waste_reader;
+
+CREATE TABLE alerts (
+    alert_id    uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
+    kind        text        NOT NULL,
+    subject     text        NOT NULL DEFAULT '',
+    fired_at    timestamptz NOT NULL DEFAULT now(),
+    resolved_at timestamptz,
+    evidence    jsonb       NOT NULL,
+    told_fired_at    timestamptz,
+    told_resolved_at timestamptz
+);
+COMMENT ON TABLE alerts IS 'what people have to be told, once, until it is over';
+CREATE UNIQUE INDEX alerts_open ON alerts (kind, subject) WHERE resolved_at IS NULL;
+CREATE INDEX alerts_by_time ON alerts (fired_at);
+GRANT SELECT, INSERT, UPDATE ON alerts TO waste_learning;
+GRANT SELECT ON alerts TO waste_reader;

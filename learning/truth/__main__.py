@@ -2,25 +2,45 @@
 
 import argparse
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import Field, SecretStr, field_validator
 from tqdm import tqdm
 
 from adapters.arguments import integer_between, member_of, number_between
 from adapters.logs import configure_logging
 from adapters.postgres import open_pool
 from adapters.postgres_accuracy import PostgresAccuracy
+from adapters.postgres_alerts import PostgresAlerts
 from adapters.postgres_truth import PostgresTruth
 from adapters.settings import DatabaseSettings, LogSettings, read_settings
+from adapters.telemetry import FleetTelemetry
+from adapters.webhook import Webhook
 from contracts.accuracy import Dimension
 from contracts.categories import CATEGORIES
-from learning.truth.commands import Bench, accuracy, import_file, join_all
+from learning.truth.alarm import BASELINE
+from learning.truth.commands import Bench, accuracy, import_file, join_all, list_alerts, look
+from learning.truth.watch import AccuracyWatch
 
 
 class TruthSettings(LogSettings, DatabaseSettings):
     """What the commands on ground truth are told."""
+
+    alert_webhook_url: Annotated[SecretStr | None, Field(alias="ALERT_WEBHOOK_URL")] = None
+    """Where alerts are POSTed to; it may hold a token."""
+    accuracy_baseline: Annotated[float, Field(alias="ACCURACY_BASELINE", gt=0, lt=1)] = BASELINE
+
+    @field_validator("alert_webhook_url")
+    @classmethod
+    def _web(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"https?://[^/@?#\s]+(/\S*)?", value.get_secret_value()):
+            msg = "is no http or https URL"
+            raise ValueError(msg)
+        return value
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,7 +50,10 @@ def main(argv: list[str] | None = None) -> int:
     configure_logging("truth", settings.log_level, settings.log_format)
     with open_pool(settings.database_url.get_secret_value(), name="waste-truth", max_size=2) as pool:
         truth = PostgresTruth(pool)
-        bench = Bench(truth, truth, PostgresAccuracy(pool, CATEGORIES), lambda: datetime.now(UTC), tqdm, sys.stdout.write)
+        clock, decisions, url = lambda: datetime.now(UTC), PostgresAccuracy(pool, CATEGORIES), settings.alert_webhook_url
+        alerts, messenger = PostgresAlerts(pool), Webhook(url.get_secret_value() if url else None)
+        watch = AccuracyWatch(decisions, alerts, messenger, clock, FleetTelemetry(), baseline=settings.accuracy_baseline)
+        bench = Bench(truth, truth, decisions, alerts, watch, clock, tqdm, sys.stdout.write)
         return int(options.run(options, bench))
 
 
@@ -38,11 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="waste truth", description="What really was in the bins, and how often the fleet is right."
     )
-    commands = parser.add_subparsers(required=True, metavar="import|join|accuracy")
+    commands = parser.add_subparsers(required=True, metavar="import|join|accuracy|look|alerts")
     brought = _command(commands, "import", import_file, "take labels from a .csv, .jsonl or .parquet file")
     brought.add_argument("file", type=Path)
     brought.add_argument("--source", required=True, help="the plant that sent it")
     _command(commands, "join", join_all, "join labels with what the fleet decided")
+    _command(commands, "look", look, "join, see whether accuracy has fallen, and tell of it; for a cron job, each hour")
+    listed = _command(commands, "alerts", list_alerts, "list alerts, the newest first")
+    listed.add_argument("--limit", type=integer_between(1, 10_000), default=20)
     told = _command(commands, "accuracy", accuracy, "say how often the fleet is right")
     told.add_argument("--days", type=integer_between(1, 3650), default=7, help="(default: 7)")
     told.add_argument("--mature-h", type=number_between(0, 24 * 90), default=24.0, metavar="HOURS",

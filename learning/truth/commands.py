@@ -10,12 +10,14 @@ from datetime import timedelta
 from typing import Any
 
 from contracts.accuracy import Decisions, StratumCount
+from contracts.alerts import Alerts
 from contracts.ports import Clock
 from contracts.truth import Delivery, TruthJoins, TruthLedger
 from contracts.truth_delivery import take_delivery
 from learning.truth.accuracy import Accuracy, Stratum, estimate
 from learning.truth.files import read_rows
 from learning.truth.joining import Joining
+from learning.truth.watch import AccuracyWatch
 
 _COLUMNS = ("", "accuracy", "95 % interval", "labels", "worth", "decided", "covered", "expected")
 
@@ -27,6 +29,8 @@ class Bench:
     ledger: TruthLedger
     joins: TruthJoins
     decisions: Decisions
+    alerts: Alerts
+    watch: AccuracyWatch
     clock: Clock
     progress: Callable[..., Iterable[Any]]
     say: Callable[[str], object]
@@ -46,6 +50,33 @@ def join_all(options: argparse.Namespace, bench: Bench) -> int:
     while taken := joining.take_one():
         days += taken
     bench.say(json.dumps({"days": days}) + "\n" if options.json else f"{days} days of sensors were joined\n")
+    return 0
+
+
+def look(options: argparse.Namespace, bench: Bench) -> int:
+    """Join, and see whether accuracy has fallen; ends with 3 while it has."""
+    joining = Joining(bench.joins)
+    while joining.take_one():
+        pass
+    found = bench.watch.look()
+    said = {"labels": found.labels, "accuracy": _number(found.accuracy), "strength": found.strength, "fires": found.fires}
+    state = "alert" if found.fires else "no alert"
+    line = f"{found.labels} labels, {_percent(found.accuracy)} right, strength {found.strength:.3g}: {state}"
+    bench.say(f"{json.dumps(said) if options.json else line}\n")
+    return 3 if found.fires else 0
+
+
+def list_alerts(options: argparse.Namespace, bench: Bench) -> int:
+    """List alerts."""
+    found = bench.alerts.recent(options.limit)
+    if options.json:
+        bench.say(json.dumps([asdict(one) for one in found], default=str, indent=1) + "\n")
+        return 0
+    for one in found:
+        state = f"until {one.resolved_at:%Y-%m-%d %H:%M}" if one.resolved_at else "open"
+        bench.say(f"{one.fired_at:%Y-%m-%d %H:%M}  {one.kind} {one.subject}  {state}  {json.dumps(dict(one.evidence))[:300]}\n")
+    if not found:
+        bench.say("there was none\n")
     return 0
 
 

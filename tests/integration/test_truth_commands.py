@@ -84,3 +84,15 @@ def test_json_lines_are_read_too_and_what_is_none_is_said(truth, tmp_path):
     (tmp_path / "e.csv").write_bytes(HEAD.encode() + b"\xff\xfe\n")
     assert "not UTF-8" in truth("import", tmp_path / "e.csv", "--source", "north", code=1).stderr
     assert "source" in truth("import", file, "--source", "no\nrth", code=1).stdout
+
+
+def test_a_look_joins_and_says_whether_accuracy_has_fallen(truth, plant, tmp_path):  # noqa: F811
+    plant.decided(*range(0, 15_000, 100))
+    file = tmp_path / "north.csv"
+    file.write_text(HEAD + "".join(row(seconds, "glass") for seconds in range(0, 15_000, 100)))
+    truth("import", file, "--source", "north")
+    assert truth("look", code=3).stdout.startswith("150 labels, 0.0% right")
+    assert json.loads(truth("look", "--json", code=3).stdout)["fires"] is True
+    (alert,) = json.loads(truth("alerts", "--json").stdout)
+    assert (alert["kind"], alert["resolved_at"]) == ("accuracy_fell", None)
+    assert "accuracy_fell" in truth("alerts").stdout

@@ -1,0 +1,48 @@
+"""What people have to be told, once, until it is over. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+ACCURACY_FELL = "accuracy_fell"
+"""The kind of an alert: labels speak against the baseline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something of a `kind` is wrong with a `subject`: a sensor, a model, "" for the whole fleet. `evidence` speaks for it."""
+
+    alert_id: UUID
+    kind: str
+    subject: str
+    fired_at: datetime
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    resolved_at: datetime | None = None
+
+
+class Alerts(Protocol):
+    """Where alerts are kept. Raises LedgerUnavailable."""
+
+    def fire(self, kind: str, subject: str, evidence: Mapping[str, object]) -> Alert | None:
+        """Open an alert; None if it is open already, and then its evidence is renewed."""
+
+    def resolve(self, kind: str, subject: str, evidence: Mapping[str, object]) -> Alert | None:
+        """Close an alert; None if none is open."""
+
+    def untold(self) -> list[Alert]:
+        """Return alerts whose opening or closing nobody was told of yet."""
+
+    def told(self, alert: Alert) -> None:
+        """Note that people were told of this state of it."""
+
+    def recent(self, limit: int) -> list[Alert]:
+        """Return the last alerts, the newest first."""
+
+
+class Messenger(Protocol):
+    """How people are told."""
+
+    def tell(self, alert: Alert) -> None:
+        """Tell of an alert that opened or closed; raises AlertNotTold."""

@@ -1,0 +1,83 @@
+"""Looks whether accuracy has fallen, opens and closes the alert, and sees to it that people are told."""
+
+import math
+from datetime import timedelta
+
+from contracts.accuracy import Decisions, Dimension
+from contracts.alerts import ACCURACY_FELL, Alert, Alerts, Messenger
+from contracts.errors import AlertNotTold
+from contracts.facts import AccuracyWatched, AlertClosed, AlertOpened
+from contracts.ports import Clock, Telemetry
+from learning.truth.accuracy import Stratum, estimate
+from learning.truth.alarm import BASELINE, WINDOW_DAYS, Evidence, weigh
+from learning.truth.sampling import fair_days
+
+MATURE_S = 86_400.0
+"""Labels are awaited so long: of what was photographed later than this ago nothing is judged yet."""
+
+
+class AccuracyWatch:
+    """A round may be repeated as often as one likes: see `learning.truth.alarm`."""
+
+    def __init__(
+        self,
+        decisions: Decisions,
+        alerts: Alerts,
+        messenger: Messenger,
+        clock: Clock,
+        telemetry: Telemetry,
+        *,
+        baseline: float = BASELINE,
+        mature_s: float = MATURE_S,
+    ) -> None:
+        """Watch what `decisions` says against `baseline`, in (0, 1)."""
+        self._decisions, self._alerts, self._messenger = decisions, alerts, messenger
+        self._clock, self._telemetry, self._baseline, self._mature_s = clock, telemetry, baseline, mature_s
+
+    def look(self) -> Evidence:
+        """Look once; raises LedgerUnavailable."""
+        until = self._clock() - timedelta(seconds=self._mature_s)
+        since = until - timedelta(days=WINDOW_DAYS)
+        found = weigh(fair_days(self._decisions.buckets(since, until)), until.date(), baseline=self._baseline)
+        counts = self._decisions.strata(since, until, Dimension.ALL)
+        overall = estimate([Stratum(one.kind, one.decided, one.confidence_sum, one.labelled, one.right) for one in counts])
+        self._telemetry.emit(
+            AccuracyWatched(overall.value, overall.low, overall.high, overall.labels, overall.expected, found.strength)
+        )
+        said = {
+            "accuracy": _number(overall.value),
+            "interval": [_number(overall.low), _number(overall.high)],
+            "labels": overall.labels,
+            "expected": _number(overall.expected),
+            "baseline": self._baseline,
+            "strength": round(min(found.strength, 1e12), 3),
+            "since": found.since.isoformat() if found.since else None,
+            "until": until.isoformat(timespec="seconds"),
+        }
+        if found.fires:
+            self._opened(self._alerts.fire(ACCURACY_FELL, "", said))
+        elif found.over(self._baseline):
+            self._closed(self._alerts.resolve(ACCURACY_FELL, "", said))
+        self.tell()
+        return found
+
+    def tell(self) -> None:
+        """Tell people what they were not told yet; what cannot be told now is told in a later round."""
+        for alert in self._alerts.untold():
+            try:
+                self._messenger.tell(alert)
+            except AlertNotTold:
+                return
+            self._alerts.told(alert)
+
+    def _opened(self, alert: Alert | None) -> None:
+        if alert:
+            self._telemetry.emit(AlertOpened(alert.kind, alert.subject, dict(alert.evidence)))
+
+    def _closed(self, alert: Alert | None) -> None:
+        if alert:
+            self._telemetry.emit(AlertClosed(alert.kind, alert.subject))
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 5)

@@ -1,0 +1,120 @@
+"""The drift alert: opened once, told to whoever listens, closed by itself."""
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from adapters.memory import ManualClock
+from adapters.postgres_accuracy import PostgresAccuracy
+from adapters.postgres_alerts import PostgresAlerts
+from adapters.telemetry import FleetTelemetry
+from adapters.webhook import Webhook
+from contracts.categories import CATEGORIES
+from learning.truth.watch import AccuracyWatch
+from tests.integration.test_truth import plant  # noqa: F401 - a fixture
+
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+class Listener:
+    """Somebody who is told, and may be deaf for a while."""
+
+    def __init__(self):
+        self.heard, self.status = [], 200
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                if listener.status == 200:
+                    listener.heard.append(json.loads(body))
+                self.send_response(listener.status)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/alerts"
+
+
+@pytest.fixture
+def listener():
+    listener = Listener()
+    yield listener
+    listener.server.shutdown()
+    listener.server.server_close()
+
+
+@pytest.fixture
+def watch(plant, listener):  # noqa: F811 - the fixture
+    pool = plant.pools["learning"]
+    clock = ManualClock(TODAY)
+    decisions, alerts = PostgresAccuracy(pool, CATEGORIES), PostgresAlerts(pool)
+    made = AccuracyWatch(decisions, alerts, Webhook(listener.url), clock, FleetTelemetry())
+    made.clock, made.alerts = clock, alerts
+    return made
+
+
+def a_day(plant, day, right, wrong):  # noqa: F811
+    """Let a day pass in which labels say so many right and wrong; the twin of a worker says plastic."""
+    seconds = [60.0 * n for n in range(right + wrong)]
+    plant.decided(*seconds, day=day)
+    plant.tell(*seconds[:right], category="plastic", day=day)
+    plant.tell(*seconds[right:], category="glass", day=day)
+    plant.join()
+
+
+def test_an_alert_opens_once_is_told_once_and_ends_by_itself(plant, watch, listener):  # noqa: F811
+    first = TODAY - timedelta(days=20)
+    for number in range(3):
+        a_day(plant, first + timedelta(days=number), 95, 5)
+    watch.clock.now = first + timedelta(days=4)
+    assert not watch.look().fires
+    assert listener.heard == []
+    for number in range(3, 6):
+        a_day(plant, first + timedelta(days=number), 60, 40)
+    watch.clock.now = first + timedelta(days=7)
+    for _ in range(3):
+        assert watch.look().fires
+    (told,) = listener.heard
+    assert (told["kind"], told["state"]) == ("accuracy_fell", "firing")
+    assert told["evidence"]["since"] == (first + timedelta(days=3)).date().isoformat()
+    assert told["evidence"]["accuracy"] == pytest.approx(0.775)
+    for number in range(6, 14):
+        a_day(plant, first + timedelta(days=number), 95, 5)
+    watch.clock.now = first + timedelta(days=15)
+    for _ in range(2):
+        assert not watch.look().fires
+    assert [one["state"] for one in listener.heard] == ["firing", "resolved"]
+    (alert,) = watch.alerts.recent(10)
+    assert alert.resolved_at is not None
+
+
+def test_who_cannot_be_told_now_is_told_later(plant, watch, listener):  # noqa: F811
+    listener.status = 500
+    a_day(plant, TODAY - timedelta(days=3), 20, 130)
+    watch.clock.now = TODAY
+    watch.look()
+    assert listener.heard == []
+    listener.status = 200
+    watch.look()
+    watch.look()
+    assert [one["state"] for one in listener.heard] == ["firing"]
+
+
+def test_labels_that_are_still_awaited_are_not_judged(plant, watch):  # noqa: F811
+    a_day(plant, TODAY - timedelta(hours=12), 0, 200)
+    watch.clock.now = TODAY
+    found = watch.look()
+    assert (found.labels, found.fires) == (0, False)
+
+
+def test_an_empty_week_is_no_alarm_and_ends_none(plant, watch):  # noqa: F811
+    watch.alerts.fire("accuracy_fell", "", {})
+    assert not watch.look().fires
+    assert watch.alerts.recent(1)[0].resolved_at is None
