@@ -1,0 +1,277 @@
+"""`waste edge`: settings -> adapters -> run."""
+
+import argparse
+import json
+import os
+import random
+import shlex
+import sqlite3
+import sys
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import structlog
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+
+from adapters.bare_pictures import bare
+from adapters.gateway_door import GatewayDoor, Speaker
+from adapters.logs import configure_logging
+from adapters.settings import LogSettings, read_settings
+from contracts.errors import Permanent, Retryable, SettingsInvalid
+from contracts.signatures import KEY_BYTES, Credential, device_token, read_claim
+from producer.edge.camera import Camera
+from producer.edge.check import Checks
+from producer.edge.clocks import MachineClock
+from producer.edge.folder import Folder
+from producer.edge.outbox import Bounds, Outbox
+from producer.edge.running import Running, lock, locked
+from producer.edge.sender import Plan, Sender
+from producer.edge.shelf import Shelf
+from producer.edge.status import as_text, gather, read_status, report_of
+from producer.edge.taking import PictureUnusable, Taker
+
+_MB = 2**20
+_log = structlog.get_logger("waste")
+
+
+class EdgePlaceSettings(LogSettings):
+    """Where the program of one bin keeps its things."""
+
+    state_dir: Annotated[Path, Field(alias="WASTE_STATE_DIR")] = Path("~/.local/state/waste")
+
+    @property
+    def outbox(self) -> Path:
+        """The outbox's file."""
+        return self.state_dir.expanduser() / "edge.sqlite"
+
+    @property
+    def lock(self) -> Path:
+        """The file that the running program holds."""
+        return self.state_dir.expanduser() / "edge.lock"
+
+
+class EdgeRunSettings(EdgePlaceSettings):
+    """What the program of one bin is told."""
+
+    gateway_url: Annotated[str, Field(alias="GATEWAY_URL", pattern="^https?://[^/@?#]+(/[^@?#]*)?$")]
+    device_token: Annotated[SecretStr | None, Field(alias="DEVICE_TOKEN")] = None
+    """As `waste device credential SENSOR --token` prints it; it is read again when the gateway does not believe it."""
+    device_credential: Annotated[SecretStr | None, Field(alias="DEVICE_CREDENTIAL")] = None
+    """`generation:key`, with EDGE_SENSOR: the bin signs by itself."""
+    edge_sensor: Annotated[str | None, Field(alias="EDGE_SENSOR")] = None
+    edge_folder: Annotated[Path | None, Field(alias="EDGE_FOLDER")] = None
+    edge_settle_s: Annotated[float, Field(alias="EDGE_SETTLE_S", ge=0.1, le=60)] = 1.0
+    edge_camera: Annotated[str | None, Field(alias="EDGE_CAMERA")] = None
+    """A command that writes one picture to its standard output; no shell reads it."""
+    edge_camera_every_s: Annotated[float, Field(alias="EDGE_CAMERA_EVERY_S", ge=0, le=86_400)] = 0.0
+    edge_camera_timeout_s: Annotated[float, Field(alias="EDGE_CAMERA_TIMEOUT_S", ge=1, le=300)] = 20.0
+    upload_longest_px: Annotated[int, Field(alias="UPLOAD_LONGEST_PX", ge=0, le=65_535)] = 1024
+    edge_outbox_mb: Annotated[int, Field(alias="EDGE_OUTBOX_MB", ge=1, le=1_000_000)] = 512
+    edge_reserve_mb: Annotated[int, Field(alias="EDGE_RESERVE_MB", ge=0, le=1_000_000)] = 64
+    """What stays free on the disk for everybody else."""
+    edge_keep_days: Annotated[float, Field(alias="EDGE_KEEP_DAYS", gt=0, le=29)] = 14.0
+    edge_rate: Annotated[float, Field(alias="EDGE_RATE", gt=0, le=1000)] = 5.0
+    edge_backlog_rate: Annotated[float, Field(alias="EDGE_BACKLOG_RATE", gt=0, le=1000)] = 1.0
+    edge_live_s: Annotated[float, Field(alias="EDGE_LIVE_S", ge=1, le=86_400)] = 600.0
+    edge_contact_s: Annotated[float, Field(alias="EDGE_CONTACT_S", ge=1, le=86_400)] = 300.0
+
+    @field_validator("gateway_url")
+    @classmethod
+    def _port(cls, value: str) -> str:
+        _ = urlsplit(value).port
+        return value.rstrip("/")
+
+    @field_validator("edge_camera")
+    @classmethod
+    def _words(cls, value: str | None) -> str | None:
+        if value is not None and not shlex.split(value):
+            msg = "is no command"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("device_token")
+    @classmethod
+    def _token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and read_claim(value.get_secret_value()) is None:
+            msg = "is no token as `waste device credential SENSOR --token` prints it"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("device_credential")
+    @classmethod
+    def _secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None and info.data.get("device_token", ...) is None:
+            msg = "neither it nor DEVICE_TOKEN is set"
+            raise ValueError(msg)
+        if value is not None:
+            _credential("sensor", value)
+        return value
+
+    @field_validator("edge_sensor")
+    @classmethod
+    def _sensor(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("device_credential"):
+            msg = "is not set; it goes with DEVICE_CREDENTIAL"
+            raise ValueError(msg)
+        return value
+
+    def speaker(self) -> Speaker:
+        """Return who speaks."""
+        if self.device_credential and self.edge_sensor:
+            credential = _credential(self.edge_sensor, self.device_credential)
+            return Speaker(self.edge_sensor, device_token(credential), credential)
+        token = self.device_token.get_secret_value() if self.device_token else ""
+        return Speaker(read_claim(token) or "", token)
+
+
+def _credential(sensor: str, secret: SecretStr) -> Credential:
+    number, _, key = secret.get_secret_value().partition(":")
+    try:
+        credential = Credential(sensor, int(number), bytes.fromhex(key))
+    except ValueError:
+        msg = "its form is not generation:key"
+        raise ValueError(msg) from None
+    if len(credential.key) != KEY_BYTES or credential.generation < 1:
+        msg = f"its key has not {KEY_BYTES} bytes, or its generation is under 1"
+        raise ValueError(msg)
+    return credential
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command of `waste edge`."""
+    parser = argparse.ArgumentParser(prog="waste edge", description="The program of one bin: keeps pictures, and sends them.")
+    commands = parser.add_subparsers(required=True, metavar="run|status|check", dest="command")
+    commands.add_parser("run", help="take pictures and send them until told to end")
+    status = commands.add_parser("status", help="what waits, what was sent, refused or dropped, and how the clock is")
+    status.add_argument("--json", action="store_true")
+    commands.add_parser("check", help="say in words whether gateway, credential, clock and disk are fine")
+    options = parser.parse_args(argv)
+    if options.command == "status":
+        return _status(read_settings(EdgePlaceSettings, os.environ), as_json=options.json)
+    settings = read_settings(EdgeRunSettings, os.environ)
+    configure_logging("edge", settings.log_level, settings.log_format)
+    return _check(settings) if options.command == "check" else _run(settings)
+
+
+def _run(settings: EdgeRunSettings) -> int:
+    if settings.edge_folder is None and settings.edge_camera is None:
+        raise SettingsInvalid("EDGE_FOLDER: neither it nor EDGE_CAMERA is set")
+    if settings.edge_folder is not None and not settings.edge_folder.is_dir():
+        raise SettingsInvalid(f"EDGE_FOLDER: {settings.edge_folder} is no folder")
+    with lock(settings.lock):
+        outbox = open_outbox(settings)
+        try:
+            assemble(settings, outbox).run()
+        finally:
+            outbox.shelf.close()
+    _log.info("ended")
+    return 0
+
+
+def open_outbox(settings: EdgeRunSettings) -> Outbox:
+    """Return the outbox; raises SettingsInvalid if it is another sensor's or cannot be used."""
+    shelf = Shelf(settings.outbox)
+    if shelf.laid_aside:
+        _log.error("outbox_was_broken", file=str(shelf.laid_aside), hint="a new one was begun; show the old one to somebody")
+    outbox = Outbox(shelf, Bounds(settings.edge_outbox_mb * _MB, settings.edge_reserve_mb * _MB))
+    sensor = settings.speaker().sensor_id
+    if outbox.fact("sensor_id", sensor) != sensor:
+        owner = outbox.fact("sensor_id")
+        shelf.close()
+        raise SettingsInvalid(f"WASTE_STATE_DIR: its outbox belongs to {owner} and the credential to {sensor}; give each its own")
+    outbox.remember(sensor_id=sensor)
+    return outbox
+
+
+def assemble(settings: EdgeRunSettings, outbox: Outbox) -> Running:
+    """Return the program, ready to run."""
+    clock = MachineClock()
+    taker = Taker(outbox, preparation(settings.upload_longest_px), fingerprinting())
+    sender = Sender(
+        outbox,
+        settings.speaker().sensor_id,
+        lambda: open_door(outbox, clock),
+        clock.now,
+        Plan(
+            settings.edge_rate,
+            settings.edge_backlog_rate,
+            settings.edge_live_s,
+            settings.edge_contact_s,
+            settings.edge_keep_days * 86_400,
+        ),
+        random.Random(),
+        partial(_report, outbox, clock),
+    )
+    folder = Folder(settings.edge_folder, taker, clock.now, settings.edge_settle_s) if settings.edge_folder else None
+    command = shlex.split(settings.edge_camera) if settings.edge_camera else []
+    camera = Camera(command, taker, clock.now, settings.edge_camera_timeout_s) if command else None
+    return Running(sender, folder, camera, settings.edge_camera_every_s)
+
+
+def open_door(outbox: Outbox, clock: MachineClock) -> GatewayDoor:
+    """Return the gateway, spoken to with the credential that is in the settings now."""
+    settings = read_settings(EdgeRunSettings, os.environ)
+    speaker = settings.speaker()
+    if outbox.fact("sensor_id") != speaker.sensor_id:
+        raise SettingsInvalid(f"DEVICE_TOKEN: is of {speaker.sensor_id}, the outbox of {outbox.fact('sensor_id')}")
+    return GatewayDoor(settings.gateway_url, speaker, lambda at_s, error_s: outbox.measure(clock.now(), at_s, error_s))
+
+
+def _report(outbox: Outbox, clock: MachineClock) -> dict[str, str | float | bool]:
+    with outbox.shelf.look() as sql:
+        return report_of(gather(sql, clock.now()), version("waste-fleet"))
+
+
+def preparation(longest_px: int) -> Callable[[bytes], bytes]:
+    """Return what is done to a picture before it is kept; without Pillow it is not made smaller."""
+    shrink: Callable[[bytes], bytes] = bytes
+    if longest_px:
+        try:
+            from adapters.photos import shrink as shrinking
+        except ImportError:
+            _log.warning("pictures_kept_as_they_are", hint="the extra [photos] makes large ones smaller")
+        else:
+            shrink = partial(shrinking, longest_px=longest_px)
+
+    def prepare(data: bytes) -> bytes:
+        try:
+            return bare(shrink(data))
+        except (Permanent, Retryable) as error:
+            raise PictureUnusable(str(error)) from error
+
+    return prepare
+
+
+def fingerprinting() -> Callable[[bytes], int | None]:
+    """Return what tells pictures that look alike; without Pillow only equal bytes count as alike."""
+    try:
+        from adapters.photos import fingerprint
+    except ImportError:
+        return lambda _: None
+    return fingerprint
+
+
+def _status(settings: EdgePlaceSettings, *, as_json: bool) -> int:
+    try:
+        status = read_status(settings.outbox, MachineClock().now(), running=locked(settings.lock))
+    except sqlite3.Error as error:
+        sys.stderr.write(f"waste edge: there is no outbox in {settings.state_dir.expanduser()} that can be read: {error}\n")
+        return 1
+    sys.stdout.write(json.dumps(status) + "\n" if as_json else as_text(status))
+    return 0
+
+
+def _check(settings: EdgeRunSettings) -> int:
+    clock = MachineClock()
+    checks = Checks(settings.state_dir.expanduser(), settings.edge_folder, settings.edge_reserve_mb * _MB, clock.now)
+    lines = checks.run(lambda heard: GatewayDoor(settings.gateway_url, settings.speaker(), heard), settings.gateway_url)
+    sys.stdout.write("".join(f"{'ok ' if fine else 'NOT'}  {text}\n" for fine, text in lines))
+    return 0 if all(fine for fine, _ in lines) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

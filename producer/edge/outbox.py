@@ -1,0 +1,336 @@
+"""The outbox: pictures and their events, from the moment they are taken until the gateway has them."""
+
+import os
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from contracts.ids import uuid7
+from producer.edge.clocks import UNKNOWN_BOOT, Anchor, Boot, Moment, as_datetime, true_time, worth_keeping
+from producer.edge.shelf import PAGE_BYTES, Shelf, ShelfFull
+
+TOO_OLD, NEAR_DUPLICATE, BACKLOG = "too_old", "near_duplicate", "backlog"
+"""Why an event is dropped: by its age; for want of room, as one of several like it; for want of room, as the oldest."""
+ROW_BYTES = 1024
+"""What an event takes beside its picture."""
+_ROOM_PAGES = 16
+_KEPT_GAPS = 1000
+_KEPT_ANCHORS = 1000
+_KEPT_BOOTS = 200
+_COLUMNS = "sequence, event_id, boot, since_boot_s, wall_s, content_type, size, near, image_url, body, remade"
+
+_INSERT = """
+INSERT INTO captures (sequence, event_id, name, boot, since_boot_s, wall_s, content_type, size, near)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture ready to be kept; `source` tells a file of the folder from any other, None for the camera's."""
+
+    image: bytes
+    content_type: str
+    at: Moment
+    name: str = ""
+    source: bytes | None = None
+    near: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An event in the outbox. `body` is what was sent for it, from the first try on; `near` says that one before looked like it."""
+
+    sequence: int
+    event_id: UUID
+    at: Moment
+    content_type: str
+    size: int
+    near: bool
+    image_url: str | None
+    body: bytes | None
+    remade: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the outbox may take: bytes, bytes that stay free on the disk, and events that are kept though they were refused."""
+
+    most_bytes: int = 512 * 2**20
+    reserve_bytes: int = 64 * 2**20
+    most_aside: int = 200
+
+
+class Outbox:
+    """Safe to use from several threads. Raises ShelfFull and ShelfBroken."""
+
+    def __init__(
+        self, shelf: Shelf, bounds: Bounds, *, free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
+    ) -> None:
+        """Keep everything on `shelf`; `free_bytes` says how many are free beside a path."""
+        self.shelf, self.bounds, self._free_bytes = shelf, bounds, free_bytes
+        with shelf.look() as sql:
+            self._bytes: int = sql.execute("SELECT coalesce(sum(size), 0) FROM captures").fetchone()[0]
+
+    # --- in ---------------------------------------------------------------------------------------------------------
+
+    def keep(self, picture: Picture) -> Kept | None:
+        """Give a picture its id and number and keep it, all at once; None if this file is in the outbox already.
+
+        Makes room by dropping what is worth least; raises ShelfFull when that is not enough.
+        """
+        with self.shelf.lock:
+            if picture.source is not None and self._taken(picture.source):
+                return None
+            self._make_room(len(picture.image) + ROW_BYTES)
+            while True:
+                try:
+                    return self._insert(picture)
+                except ShelfFull:
+                    if not self._drop_least():
+                        raise
+
+    def _taken(self, source: bytes) -> bool:
+        with self.shelf.look() as sql:
+            return sql.execute("SELECT 1 FROM taken WHERE source = ?", (source,)).fetchone() is not None
+
+    def _insert(self, picture: Picture) -> Kept:
+        size, at = len(picture.image) + ROW_BYTES, picture.at
+        with self.shelf.change() as sql:
+            sequence = int(_fact(sql, "next_sequence", 0))
+            made_s = max(true_time(at, *times_of(sql))[0], 0.0)
+            event_id = uuid7(as_datetime(made_s), os.urandom(10))
+            row = (sequence, event_id.bytes, picture.name[:200], at.boot, at.since_boot_s, at.wall_s)
+            sql.execute(_INSERT, (*row, picture.content_type, size, picture.near))
+            sql.execute("INSERT INTO images VALUES (?, ?)", (sequence, picture.image))
+            if picture.source is not None:
+                sql.execute("INSERT INTO taken VALUES (?, ?)", (picture.source, sequence))
+            _set(sql, next_sequence=sequence + 1)
+            _count(sql, "captured", 1)
+            _see_boot(sql, at)
+        self._bytes += size
+        return Kept(sequence, event_id, at, picture.content_type, size, picture.near, None, None, 0)
+
+    def forget(self, sources: Iterable[bytes]) -> None:
+        """Forget files that are gone from their folder, also after a loss of the supply."""
+        if gone := [(source,) for source in sources]:
+            with self.shelf.change() as sql:
+                sql.executemany("DELETE FROM taken WHERE source = ?", gone)
+
+    # --- out --------------------------------------------------------------------------------------------------------
+
+    def waiting(self, now: Moment, live_s: float, most: int, *, live: bool) -> list[Kept]:
+        """Return events to send: of the last `live_s` the newest first, or of the backlog before them the oldest first."""
+        if live:
+            where, order = "boot = ? AND since_boot_s > ?", "sequence DESC"
+        else:
+            where, order = "NOT (boot = ? AND since_boot_s > ?)", "sequence"
+        with self.shelf.look() as sql:
+            rows = sql.execute(
+                f"SELECT {_COLUMNS} FROM captures WHERE state = 'waiting' AND {where} ORDER BY {order} LIMIT ?",  # noqa: S608
+                (now.boot, now.since_boot_s - live_s, most),
+            ).fetchall()
+        return [_kept(row) for row in rows]
+
+    def image(self, kept: Kept) -> bytes | None:
+        """Return an event's picture, None if it was dropped meanwhile."""
+        with self.shelf.look() as sql:
+            row: Any = sql.execute("SELECT image FROM images WHERE sequence = ?", (kept.sequence,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def fix(self, made: Sequence[tuple[Kept, str, bytes]]) -> None:
+        """Keep what will be sent of each event, with where its picture lies, before it is sent: each repetition is the same."""
+        with self.shelf.change() as sql:
+            sql.executemany(
+                "UPDATE captures SET image_url = ?, body = ? WHERE sequence = ?",
+                [(image_url, body, kept.sequence) for kept, image_url, body in made],
+            )
+
+    def done(self, sent: Sequence[Kept]) -> None:
+        """Let go of events that the gateway has."""
+        with self.shelf.change() as sql:
+            present = [kept for kept in sent if _delete(sql, kept.sequence)]
+            _count(sql, "sent", len(present))
+            sql.executemany("UPDATE answers SET sent = 1 WHERE event_id = ?", [(kept.event_id.bytes,) for kept in present])
+        self._bytes -= sum(kept.size for kept in present)
+
+    def remake(self, kept: Kept) -> None:
+        """Have an event made again before it is sent again: the gateway took none at the time that it says."""
+        with self.shelf.change() as sql:
+            sql.execute("UPDATE captures SET body = NULL, remade = remade + 1 WHERE sequence = ?", (kept.sequence,))
+
+    def put_aside(self, kept: Kept, kind: str, detail: str) -> None:
+        """Keep an event that will never be taken for people to see, and of those the newest ones alone."""
+        with self.shelf.change() as sql:
+            sql.execute(
+                "UPDATE captures SET state = 'aside', why = ? WHERE sequence = ?", (f"{kind}: {detail}"[:300], kept.sequence)
+            )
+            _count(sql, "refused_" + re.sub("[^a-z0-9]", "_", kind.lower())[:30], 1)
+            most = max(1, self.bounds.most_aside)
+            over = sql.execute(
+                "SELECT sequence, size FROM captures WHERE state = 'aside' ORDER BY sequence DESC LIMIT -1 OFFSET ?", (most,)
+            ).fetchall()
+            for sequence, _ in over:
+                _delete(sql, sequence)
+            _count(sql, "aside_let_go", len(over))
+        self._bytes -= sum(size for _, size in over)
+
+    # --- room -------------------------------------------------------------------------------------------------------
+
+    def room(self) -> int:
+        """Return how many bytes may be in the outbox in all, by its own bound and by the disk's."""
+        with self.shelf.look() as sql:
+            pages = int(sql.execute("PRAGMA page_count").fetchone()[0])
+        try:
+            free = self._free_bytes(self.shelf.path.parent) - self.bounds.reserve_bytes
+        except OSError:
+            free = 0
+        return min(self.bounds.most_bytes, pages * PAGE_BYTES * 9 // 10 + free)
+
+    def _make_room(self, size: int) -> None:
+        room = self.room()
+        while self._bytes + size > room:
+            if not self._drop_least():
+                raise ShelfFull(f"a picture of {size} bytes does not fit into {max(0, room)}")
+
+    def _drop_least(self) -> bool:
+        """Drop the event that is worth least: one that looked like another before it, else the oldest. False: there is none."""
+        with self.shelf.look() as sql:
+            row = sql.execute(
+                "SELECT sequence, near FROM captures WHERE state = 'waiting' ORDER BY near DESC, sequence LIMIT 1"
+            ).fetchone()
+        if row is None:
+            return False
+        reason = NEAR_DUPLICATE if row[1] else BACKLOG
+        try:
+            self._drop([row[0]], reason)
+        except ShelfFull:
+            if not self.shelf.drop_ballast():
+                raise
+            self._drop([row[0]], reason)
+        return True
+
+    def drop_older(self, than_s: float) -> int:
+        """Drop what was captured before `than_s` (Unix time), oldest first; return how many."""
+        dropped = 0
+        while True:
+            with self.shelf.look() as sql:
+                row = sql.execute(
+                    f"SELECT {_COLUMNS} FROM captures WHERE state = 'waiting' ORDER BY sequence LIMIT 1"  # noqa: S608
+                ).fetchone()
+                if row is None or true_time(_kept(row).at, *times_of(sql))[0] >= than_s:
+                    return dropped
+            self._drop([row[0]], TOO_OLD)
+            dropped += 1
+
+    def _drop(self, sequences: Sequence[int], reason: str) -> None:
+        with self.shelf.change() as sql:
+            sizes = [_delete(sql, sequence) for sequence in sequences]
+            _count(sql, f"dropped_{reason}", len(sequences))
+            for sequence in sequences:
+                _note_gap(sql, sequence, reason)
+        self._bytes -= sum(sizes)
+
+    # --- time and facts ---------------------------------------------------------------------------------------------
+
+    def measure(self, at: Moment, server_s: float, error_s: float) -> None:
+        """Keep what the service's clock said at a moment, if it says more than is known."""
+        new = Anchor(at.boot, at.since_boot_s, server_s, error_s, at.wall_s)
+        with self.shelf.look() as sql:
+            row = sql.execute(
+                "SELECT boot, since_boot_s, server_s, error_s, wall_s FROM anchors WHERE boot = ? ORDER BY number DESC", (at.boot,)
+            ).fetchone()
+        if not worth_keeping(Anchor(*row) if row else None, new):
+            return
+        with self.shelf.change() as sql:
+            _see_boot(sql, at)
+            sql.execute(
+                "INSERT INTO anchors (boot, since_boot_s, server_s, error_s, wall_s) VALUES (?, ?, ?, ?, ?)",
+                (new.boot, new.since_boot_s, new.server_s, new.error_s, new.wall_s),
+            )
+            sql.execute("DELETE FROM anchors WHERE number <= (SELECT max(number) FROM anchors) - ?", (_KEPT_ANCHORS,))
+            sql.execute("DELETE FROM boots WHERE number <= (SELECT max(number) FROM boots) - ?", (_KEPT_BOOTS,))
+
+    def when(self, at: Moment) -> tuple[float, str]:
+        """Return the true time of a moment (Unix time) and how it is known: see `clocks.true_time`."""
+        with self.shelf.look() as sql:
+            return true_time(at, *times_of(sql))
+
+    def knows_time(self, boot: str) -> bool:
+        """Return whether the service's clock was heard in this boot."""
+        with self.shelf.look() as sql:
+            return sql.execute("SELECT 1 FROM anchors WHERE boot = ?", (boot,)).fetchone() is not None
+
+    def fact(self, name: str, default: str | float | None = None) -> str | float | None:
+        """Return what is remembered under a name."""
+        with self.shelf.look() as sql:
+            value: str | float | None = _fact(sql, name, default)
+            return value
+
+    def remember(self, **facts: str | float | None) -> None:
+        """Remember facts."""
+        with self.shelf.change() as sql:
+            _set(sql, **facts)
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Add to a count."""
+        with self.shelf.change() as sql:
+            _count(sql, name, number)
+
+
+def times_of(sql: sqlite3.Connection) -> tuple[list[Anchor], list[Boot]]:
+    """Return the measurements and the boots that an outbox knows, in their order."""
+    anchors = sql.execute("SELECT boot, since_boot_s, server_s, error_s, wall_s FROM anchors ORDER BY number").fetchall()
+    boots = sql.execute("SELECT boot, last_s FROM boots ORDER BY number").fetchall()
+    return [Anchor(*row) for row in anchors], [Boot(*row) for row in boots]
+
+
+def _kept(row: Sequence[Any]) -> Kept:
+    sequence, event_id, boot, since_boot_s, wall_s, content_type, size, near, image_url, body, remade = row
+    return Kept(
+        sequence, UUID(bytes=event_id), Moment(boot, since_boot_s, wall_s), content_type, size, bool(near), image_url, body, remade
+    )
+
+
+def _delete(sql: sqlite3.Connection, sequence: int) -> int:
+    """Delete an event; return the bytes that it took, 0 if it was gone."""
+    row = sql.execute("DELETE FROM captures WHERE sequence = ? RETURNING size", (sequence,)).fetchone()
+    sql.execute("DELETE FROM images WHERE sequence = ?", (sequence,))
+    return 0 if row is None else int(row[0])
+
+
+def _see_boot(sql: sqlite3.Connection, at: Moment) -> None:
+    if at.boot == UNKNOWN_BOOT:
+        return
+    sql.execute(
+        "INSERT INTO boots (boot, last_s) VALUES (?, ?) ON CONFLICT (boot) DO UPDATE SET last_s = max(last_s, excluded.last_s)",
+        (at.boot, at.since_boot_s),
+    )
+
+
+def _note_gap(sql: sqlite3.Connection, sequence: int, reason: str) -> None:
+    joined = sql.execute("UPDATE gaps SET last = ? WHERE last = ? AND reason = ?", (sequence, sequence - 1, reason)).rowcount
+    if not joined:
+        sql.execute("INSERT OR REPLACE INTO gaps VALUES (?, ?, ?)", (sequence, sequence, reason))
+        sql.execute("DELETE FROM gaps WHERE first IN (SELECT first FROM gaps ORDER BY first DESC LIMIT -1 OFFSET ?)", (_KEPT_GAPS,))
+
+
+def _fact(sql: sqlite3.Connection, name: str, default: Any) -> Any:
+    row = sql.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    return default if row is None else row[0]
+
+
+def _set(sql: sqlite3.Connection, **facts: str | float | None) -> None:
+    sql.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", list(facts.items()))
+
+
+def _count(sql: sqlite3.Connection, name: str, number: int) -> None:
+    if number:
+        sql.execute(
+            "INSERT INTO counts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET number = number + excluded.number", (name, number)
+        )

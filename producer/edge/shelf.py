@@ -1,0 +1,157 @@
+"""The file that a bin's pictures and events lie in until the gateway has them: SQLite, such that a lost supply loses nothing."""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from contracts.errors import FleetError, SettingsInvalid
+
+PAGE_BYTES = 4096
+_WAL_BYTES = 8 * 2**20
+_BALLAST_BYTES = 2**20
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS captures (
+    sequence INTEGER PRIMARY KEY, event_id BLOB NOT NULL UNIQUE, name TEXT NOT NULL,
+    boot TEXT NOT NULL, since_boot_s REAL NOT NULL, wall_s REAL NOT NULL,
+    content_type TEXT NOT NULL, size INTEGER NOT NULL, near INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
+    image_url TEXT, body BLOB, remade INTEGER NOT NULL DEFAULT 0, why TEXT
+);
+CREATE INDEX IF NOT EXISTS captures_by_state ON captures (state, sequence);
+CREATE INDEX IF NOT EXISTS captures_by_worth ON captures (state, near DESC, sequence);
+CREATE TABLE IF NOT EXISTS images (sequence INTEGER PRIMARY KEY, image BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS taken (source BLOB PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gaps (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS boots (number INTEGER PRIMARY KEY, boot TEXT NOT NULL UNIQUE, last_s REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS anchors (
+    number INTEGER PRIMARY KEY, boot TEXT NOT NULL, since_boot_s REAL NOT NULL, server_s REAL NOT NULL,
+    error_s REAL NOT NULL, wall_s REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS answers (
+    event_id BLOB PRIMARY KEY, category TEXT NOT NULL, confidence REAL NOT NULL, model TEXT NOT NULL,
+    sent INTEGER NOT NULL DEFAULT 0,
+    asked INTEGER NOT NULL DEFAULT 0, ask_at_s REAL NOT NULL DEFAULT 0, fleet_outcome TEXT, fleet_category TEXT
+) WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
+
+
+class ShelfFull(FleetError):
+    """There is no room on the disk."""
+
+    reason = "disk_full"
+
+
+class ShelfBroken(FleetError):
+    """The outbox cannot be read or written."""
+
+    reason = "outbox_broken"
+
+
+class Shelf:
+    """One connection for all threads of the program. Each `change` is one transaction, and on the disk when it ends."""
+
+    def __init__(self, path: Path, *, most_pages: int = 0) -> None:
+        """Open or make the file; a broken one is laid aside for people and begun anew. Raises SettingsInvalid.
+
+        `most_pages` of 4 KB are the size that it never exceeds (0: no bound).
+        """
+        self.path, self.lock = path, threading.RLock()
+        try:
+            self.sql = _open(path, most_pages)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise SettingsInvalid(f"WASTE_STATE_DIR: {path} cannot be used: {error}") from None
+            self.laid_aside: Path | None = path.with_name(f"{path.name}.broken-{int(time.time())}")
+            for ending in ("-wal", "-shm"):
+                with suppress(OSError):
+                    path.with_name(path.name + ending).rename(f"{self.laid_aside}{ending}")
+            path.rename(self.laid_aside)
+            self.sql = _open(path, most_pages)
+        else:
+            self.laid_aside = None
+        self._ballast = path.with_name(f"{path.name}.ballast")
+        self.take_ballast()
+
+    def take_ballast(self) -> None:
+        """Hold some room back: on a full disk even a deletion has to write a little."""
+        with suppress(OSError):
+            handle = os.open(self._ballast, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                if os.fstat(handle).st_size < _BALLAST_BYTES:
+                    os.posix_fallocate(handle, 0, _BALLAST_BYTES)
+            finally:
+                os.close(handle)
+
+    def drop_ballast(self) -> bool:
+        """Give back the room that was held back; return whether there was some."""
+        try:
+            held = self._ballast.stat().st_size > 0
+            self._ballast.unlink()
+        except OSError:
+            return False
+        return held
+
+    @contextmanager
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection for one transaction; raises ShelfFull and ShelfBroken, and then nothing was changed."""
+        with self.lock, _errors():
+            self.sql.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.sql
+                self.sql.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    if self.sql.in_transaction:
+                        self.sql.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def look(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection for reading; raises ShelfBroken."""
+        with self.lock, _errors():
+            yield self.sql
+
+    def close(self) -> None:
+        """Close the file."""
+        with self.lock:
+            self.sql.close()
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """Return a connection that another program may have beside the one that writes; raises sqlite3.Error."""
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)
+
+
+def _open(path: Path, most_pages: int) -> sqlite3.Connection:
+    sql = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
+    try:
+        sql.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        sql.execute("PRAGMA journal_mode = WAL")
+        # FULL: a commit in the log is on the disk before it is answered; NORMAL would lose the last ones with the supply.
+        sql.execute("PRAGMA synchronous = FULL")
+        sql.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+        if most_pages:
+            sql.execute(f"PRAGMA max_page_count = {most_pages}")
+        sql.executescript(_SCHEMA)
+    except sqlite3.Error:
+        sql.close()
+        raise
+    return sql
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        # On a full disk some file systems fail the write itself, and SQLite then speaks of I/O.
+        full = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL or error.sqlite_errorcode == sqlite3.SQLITE_IOERR_WRITE
+        raise (ShelfFull if full else ShelfBroken)(str(error)) from error
+    except sqlite3.DatabaseError as error:
+        raise ShelfBroken(str(error)) from error
