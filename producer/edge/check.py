@@ -68,10 +68,8 @@ class Checks:
 
     def _time(self, offsets: list[float]) -> Iterator[Line]:
         if not offsets:
-            yield (
-                False,
-                f"The clock says {as_datetime(self.clock().wall_s):%Y-%m-%d %H:%M}Z; without the gateway nobody can tell if it is right.",
-            )
+            says = f"{as_datetime(self.clock().wall_s):%Y-%m-%d %H:%M}Z"
+            yield False, f"The clock says {says}; without the gateway nobody can tell if that is right."
             return
         off_s = offsets[-1]
         fine = abs(off_s) < _WRONG_CLOCK_S

@@ -7,12 +7,14 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from contracts.ids import uuid7
 from producer.edge.clocks import UNKNOWN_BOOT, Anchor, Boot, Moment, as_datetime, true_time, worth_keeping
 from producer.edge.shelf import PAGE_BYTES, Shelf, ShelfFull
+
+T = TypeVar("T")
 
 TOO_OLD, NEAR_DUPLICATE, BACKLOG = "too_old", "near_duplicate", "backlog"
 """Why an event is dropped: by its age; for want of room, as one of several like it; for want of room, as the oldest."""
@@ -143,42 +145,60 @@ class Outbox:
             row: Any = sql.execute("SELECT image FROM images WHERE sequence = ?", (kept.sequence,)).fetchone()
         return None if row is None else bytes(row[0])
 
-    def fix(self, made: Sequence[tuple[Kept, str, bytes]]) -> None:
-        """Keep what will be sent of each event, with where its picture lies, before it is sent: each repetition is the same."""
-        with self.shelf.change() as sql:
-            sql.executemany(
-                "UPDATE captures SET image_url = ?, body = ? WHERE sequence = ?",
-                [(image_url, body, kept.sequence) for kept, image_url, body in made],
-            )
+    def fix(self, made: Sequence[tuple[Kept, str, bytes]]) -> set[int]:
+        """Keep what will be sent of each event, with where its picture lies, before it is sent: each repetition is the same.
+
+        Return the numbers of those that are still in the outbox.
+        """
+
+        def write(sql: sqlite3.Connection) -> set[int]:
+            text = "UPDATE captures SET image_url = ?, body = ? WHERE sequence = ?"
+            return {kept.sequence for kept, url, body in made if sql.execute(text, (url, body, kept.sequence)).rowcount}
+
+        return self._pressing(write)
 
     def done(self, sent: Sequence[Kept]) -> None:
         """Let go of events that the gateway has."""
-        with self.shelf.change() as sql:
+
+        def write(sql: sqlite3.Connection) -> int:
             present = [kept for kept in sent if _delete(sql, kept.sequence)]
             _count(sql, "sent", len(present))
             sql.executemany("UPDATE answers SET sent = 1 WHERE event_id = ?", [(kept.event_id.bytes,) for kept in present])
-        self._bytes -= sum(kept.size for kept in present)
+            return sum(kept.size for kept in present)
+
+        self._bytes -= self._pressing(write)
 
     def remake(self, kept: Kept) -> None:
         """Have an event made again before it is sent again: the gateway took none at the time that it says."""
-        with self.shelf.change() as sql:
-            sql.execute("UPDATE captures SET body = NULL, remade = remade + 1 WHERE sequence = ?", (kept.sequence,))
+        self._pressing(
+            lambda sql: sql.execute("UPDATE captures SET body = NULL, remade = remade + 1 WHERE sequence = ?", (kept.sequence,))
+        )
 
     def put_aside(self, kept: Kept, kind: str, detail: str) -> None:
         """Keep an event that will never be taken for people to see, and of those the newest ones alone."""
-        with self.shelf.change() as sql:
-            sql.execute(
-                "UPDATE captures SET state = 'aside', why = ? WHERE sequence = ?", (f"{kind}: {detail}"[:300], kept.sequence)
-            )
+
+        def write(sql: sqlite3.Connection) -> int:
+            why = f"{kind}: {detail}"[:300]
+            sql.execute("UPDATE captures SET state = 'aside', why = ? WHERE sequence = ?", (why, kept.sequence))
             _count(sql, "refused_" + re.sub("[^a-z0-9]", "_", kind.lower())[:30], 1)
-            most = max(1, self.bounds.most_aside)
             over = sql.execute(
-                "SELECT sequence, size FROM captures WHERE state = 'aside' ORDER BY sequence DESC LIMIT -1 OFFSET ?", (most,)
+                "SELECT sequence FROM captures WHERE state = 'aside' ORDER BY sequence DESC LIMIT -1 OFFSET ?",
+                (max(1, self.bounds.most_aside),),
             ).fetchall()
-            for sequence, _ in over:
-                _delete(sql, sequence)
             _count(sql, "aside_let_go", len(over))
-        self._bytes -= sum(size for _, size in over)
+            return sum(_delete(sql, sequence) for (sequence,) in over)
+
+        self._bytes -= self._pressing(write)
+
+    def _pressing(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do what sending needs, also on a full disk: what is sent makes room, so the least of the rest may go for it."""
+        while True:
+            try:
+                with self.shelf.change() as sql:
+                    return work(sql)
+            except ShelfFull:
+                if not (self.shelf.drop_ballast() or self._drop_least()):
+                    raise
 
     # --- room -------------------------------------------------------------------------------------------------------
 
@@ -247,7 +267,8 @@ class Outbox:
             ).fetchone()
         if not worth_keeping(Anchor(*row) if row else None, new):
             return
-        with self.shelf.change() as sql:
+
+        def write(sql: sqlite3.Connection) -> None:
             _see_boot(sql, at)
             sql.execute(
                 "INSERT INTO anchors (boot, since_boot_s, server_s, error_s, wall_s) VALUES (?, ?, ?, ?, ?)",
@@ -255,6 +276,8 @@ class Outbox:
             )
             sql.execute("DELETE FROM anchors WHERE number <= (SELECT max(number) FROM anchors) - ?", (_KEPT_ANCHORS,))
             sql.execute("DELETE FROM boots WHERE number <= (SELECT max(number) FROM boots) - ?", (_KEPT_BOOTS,))
+
+        self._pressing(write)
 
     def when(self, at: Moment) -> tuple[float, str]:
         """Return the true time of a moment (Unix time) and how it is known: see `clocks.true_time`."""
@@ -274,13 +297,11 @@ class Outbox:
 
     def remember(self, **facts: str | float | None) -> None:
         """Remember facts."""
-        with self.shelf.change() as sql:
-            _set(sql, **facts)
+        self._pressing(lambda sql: _set(sql, **facts))
 
     def count(self, name: str, number: int = 1) -> None:
         """Add to a count."""
-        with self.shelf.change() as sql:
-            _count(sql, name, number)
+        self._pressing(lambda sql: _count(sql, name, number))
 
 
 def times_of(sql: sqlite3.Connection) -> tuple[list[Anchor], list[Boot]]:

@@ -110,7 +110,8 @@ class Sender:
     def _send(self, door: Door, batch: Sequence[Kept]) -> float:
         """Upload what is not uploaded, fix each event's bytes, send them; return how long to wait."""
         ready, away = self._prepare(door, batch)
-        self.outbox.fix([(kept, url, body) for kept, url, body in ready if kept.body is None])
+        present = self.outbox.fix([one for one in ready if one[0].body is None])
+        ready = [one for one in ready if one[0].body or one[0].sequence in present]
         if away and not ready:
             raise away
         if not ready:
