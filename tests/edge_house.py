@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import boto3
 from PIL import Image
 
 from contracts.signatures import derive_credential, device_token
@@ -84,3 +85,17 @@ def picture(number, size=(64, 48), form="JPEG", **options):
     file = io.BytesIO()
     image.save(file, form, **options)
     return file.getvalue()
+
+
+def fetched(stack, image_url):
+    """Return a picture from the object store."""
+    addresses = stack.addresses
+    client = boto3.client(
+        "s3",
+        endpoint_url=addresses.s3_endpoint,
+        region_name=addresses.s3_region,
+        aws_access_key_id=addresses.s3_access_key,
+        aws_secret_access_key=addresses.s3_secret_key,
+    )
+    bucket, key = image_url.removeprefix("s3://").split("/", 1)
+    return client.get_object(Bucket=bucket, Key=key)["Body"].read()

@@ -7,12 +7,11 @@ import threading
 import time
 from collections import Counter
 
-import boto3
 import pytest
 
 from adapters.bare_pictures import bare
 from tests.conftest import wait_for
-from tests.edge_house import Bin, picture
+from tests.edge_house import Bin, fetched, picture
 from tests.gateway_house import GatewayHouse
 
 
@@ -27,8 +26,7 @@ class Reader:
     """Takes all events from the queue, as intake does, and looks at what their pictures are."""
 
     def __init__(self, house, stack):
-        self.house, self.events = house, []
-        self.addresses = stack.addresses
+        self.house, self.stack, self.events = house, stack, []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
@@ -45,17 +43,8 @@ class Reader:
 
     def digests(self):
         """Return the SHA-256 of each distinct event's picture, as it lies in the object store."""
-        addresses = self.addresses
-        client = boto3.client(
-            "s3",
-            endpoint_url=addresses.s3_endpoint,
-            region_name=addresses.s3_region,
-            aws_access_key_id=addresses.s3_access_key,
-            aws_secret_access_key=addresses.s3_secret_key,
-        )
-        places = {event["event_id"]: event["image_url"].removeprefix("s3://").split("/", 1) for event in self.events}
-        pictures = [client.get_object(Bucket=bucket, Key=key)["Body"].read() for bucket, key in places.values()]
-        return [hashlib.sha256(data).hexdigest() for data in pictures]
+        urls = {event["event_id"]: event["image_url"] for event in self.events}
+        return [hashlib.sha256(fetched(self.stack, url)).hexdigest() for url in urls.values()]
 
 
 @pytest.mark.timeout(900)

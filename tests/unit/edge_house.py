@@ -107,9 +107,7 @@ class Parts:
         self.taker = Taker(self.outbox, bytes, fingerprint or (lambda _: None))
         self.folder = Folder(self.folder_path, self.taker, self.clock.now, settle_s=0.0)
         self.gateway.heard = lambda at_s, error_s: self.outbox.measure(self.clock.now(), at_s, error_s)
-        self.sender = Sender(
-            self.outbox, "bin-7", lambda: self.gateway, self.clock.now, Plan(**plan), random.Random(1), lambda: {}
-        )
+        self.sender = Sender(self.outbox, "bin-7", lambda: self.gateway, self.clock.now, Plan(**plan), random.Random(1), dict)
 
     def capture(self, number=0, image=None, near=False):
         return self.outbox.keep(Picture(image or picture(number), "image/jpeg", self.clock.now(), near=near))
