@@ -10,135 +10,30 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
-from typing import Annotated
-from urllib.parse import urlsplit
 
 import structlog
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from adapters.bare_pictures import bare
-from adapters.gateway_door import GatewayDoor, Speaker
+from adapters.gateway_door import GatewayDoor
 from adapters.logs import configure_logging
-from adapters.settings import LogSettings, read_settings
+from adapters.settings import read_settings
 from contracts.errors import Permanent, Retryable, SettingsInvalid
-from contracts.signatures import KEY_BYTES, Credential, device_token, read_claim
+from models import shipped_model
 from producer.edge.camera import Camera
 from producer.edge.check import Checks
 from producer.edge.clocks import MachineClock
 from producer.edge.folder import Folder
+from producer.edge.local_answers import Comparison, LocalAnswers, Teller
 from producer.edge.outbox import Bounds, Outbox
 from producer.edge.running import Running, lock, locked
 from producer.edge.sender import Plan, Sender
+from producer.edge.settings import EdgePlaceSettings, EdgeRunSettings
 from producer.edge.shelf import Shelf
 from producer.edge.status import as_text, gather, read_status, report_of
 from producer.edge.taking import PictureUnusable, Taker
 
 _MB = 2**20
 _log = structlog.get_logger("waste")
-
-
-class EdgePlaceSettings(LogSettings):
-    """Where the program of one bin keeps its things."""
-
-    state_dir: Annotated[Path, Field(alias="WASTE_STATE_DIR")] = Path("~/.local/state/waste")
-
-    @property
-    def outbox(self) -> Path:
-        """The outbox's file."""
-        return self.state_dir.expanduser() / "edge.sqlite"
-
-    @property
-    def lock(self) -> Path:
-        """The file that the running program holds."""
-        return self.state_dir.expanduser() / "edge.lock"
-
-
-class EdgeRunSettings(EdgePlaceSettings):
-    """What the program of one bin is told."""
-
-    gateway_url: Annotated[str, Field(alias="GATEWAY_URL", pattern="^https?://[^/@?#]+(/[^@?#]*)?$")]
-    device_token: Annotated[SecretStr | None, Field(alias="DEVICE_TOKEN")] = None
-    """As `waste device credential SENSOR --token` prints it; it is read again when the gateway does not believe it."""
-    device_credential: Annotated[SecretStr | None, Field(alias="DEVICE_CREDENTIAL")] = None
-    """`generation:key`, with EDGE_SENSOR: the bin signs by itself."""
-    edge_sensor: Annotated[str | None, Field(alias="EDGE_SENSOR")] = None
-    edge_folder: Annotated[Path | None, Field(alias="EDGE_FOLDER")] = None
-    edge_settle_s: Annotated[float, Field(alias="EDGE_SETTLE_S", ge=0.1, le=60)] = 1.0
-    edge_camera: Annotated[str | None, Field(alias="EDGE_CAMERA")] = None
-    """A command that writes one picture to its standard output; no shell reads it."""
-    edge_camera_every_s: Annotated[float, Field(alias="EDGE_CAMERA_EVERY_S", ge=0, le=86_400)] = 0.0
-    edge_camera_timeout_s: Annotated[float, Field(alias="EDGE_CAMERA_TIMEOUT_S", ge=1, le=300)] = 20.0
-    upload_longest_px: Annotated[int, Field(alias="UPLOAD_LONGEST_PX", ge=0, le=65_535)] = 1024
-    edge_outbox_mb: Annotated[int, Field(alias="EDGE_OUTBOX_MB", ge=1, le=1_000_000)] = 512
-    edge_reserve_mb: Annotated[int, Field(alias="EDGE_RESERVE_MB", ge=0, le=1_000_000)] = 64
-    """What stays free on the disk for everybody else."""
-    edge_keep_days: Annotated[float, Field(alias="EDGE_KEEP_DAYS", gt=0, le=29)] = 14.0
-    edge_rate: Annotated[float, Field(alias="EDGE_RATE", gt=0, le=1000)] = 5.0
-    edge_backlog_rate: Annotated[float, Field(alias="EDGE_BACKLOG_RATE", gt=0, le=1000)] = 1.0
-    edge_live_s: Annotated[float, Field(alias="EDGE_LIVE_S", ge=1, le=86_400)] = 600.0
-    edge_contact_s: Annotated[float, Field(alias="EDGE_CONTACT_S", ge=1, le=86_400)] = 300.0
-
-    @field_validator("gateway_url")
-    @classmethod
-    def _port(cls, value: str) -> str:
-        _ = urlsplit(value).port
-        return value.rstrip("/")
-
-    @field_validator("edge_camera")
-    @classmethod
-    def _words(cls, value: str | None) -> str | None:
-        if value is not None and not shlex.split(value):
-            msg = "is no command"
-            raise ValueError(msg)
-        return value
-
-    @field_validator("device_token")
-    @classmethod
-    def _token(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and read_claim(value.get_secret_value()) is None:
-            msg = "is no token as `waste device credential SENSOR --token` prints it"
-            raise ValueError(msg)
-        return value
-
-    @field_validator("device_credential")
-    @classmethod
-    def _secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if value is None and info.data.get("device_token", ...) is None:
-            msg = "neither it nor DEVICE_TOKEN is set"
-            raise ValueError(msg)
-        if value is not None:
-            _credential("sensor", value)
-        return value
-
-    @field_validator("edge_sensor")
-    @classmethod
-    def _sensor(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None and info.data.get("device_credential"):
-            msg = "is not set; it goes with DEVICE_CREDENTIAL"
-            raise ValueError(msg)
-        return value
-
-    def speaker(self) -> Speaker:
-        """Return who speaks."""
-        if self.device_credential and self.edge_sensor:
-            credential = _credential(self.edge_sensor, self.device_credential)
-            return Speaker(self.edge_sensor, device_token(credential), credential)
-        token = self.device_token.get_secret_value() if self.device_token else ""
-        return Speaker(read_claim(token) or "", token)
-
-
-def _credential(sensor: str, secret: SecretStr) -> Credential:
-    number, _, key = secret.get_secret_value().partition(":")
-    try:
-        credential = Credential(sensor, int(number), bytes.fromhex(key))
-    except ValueError:
-        msg = "its form is not generation:key"
-        raise ValueError(msg) from None
-    if len(credential.key) != KEY_BYTES or credential.generation < 1:
-        msg = f"its key has not {KEY_BYTES} bytes, or its generation is under 1"
-        raise ValueError(msg)
-    return credential
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -190,7 +85,8 @@ def open_outbox(settings: EdgeRunSettings) -> Outbox:
 def assemble(settings: EdgeRunSettings, outbox: Outbox) -> Running:
     """Return the program, ready to run."""
     clock = MachineClock()
-    taker = Taker(outbox, preparation(settings.upload_longest_px), fingerprinting())
+    answers = open_answers(settings, outbox)
+    taker = Taker(outbox, preparation(settings.upload_longest_px), fingerprinting(), answers)
     sender = Sender(
         outbox,
         settings.speaker().sensor_id,
@@ -209,7 +105,21 @@ def assemble(settings: EdgeRunSettings, outbox: Outbox) -> Running:
     folder = Folder(settings.edge_folder, taker, clock.now, settings.edge_settle_s) if settings.edge_folder else None
     command = shlex.split(settings.edge_camera) if settings.edge_camera else []
     camera = Camera(command, taker, clock.now, settings.edge_camera_timeout_s) if command else None
-    return Running(sender, folder, camera, settings.edge_camera_every_s)
+    asking = Comparison(outbox, lambda: open_door(outbox, clock), clock.now, random.Random()) if answers else None
+    return Running(sender, folder, camera, settings.edge_camera_every_s, asking)
+
+
+def open_answers(settings: EdgeRunSettings, outbox: Outbox) -> LocalAnswers | None:
+    """Return what answers on the spot, None if nothing is to; raises SettingsInvalid without its extra, and ModelUnusable."""
+    if settings.edge_answer_to is None:
+        return None
+    try:
+        from adapters.images import decode
+        from adapters.onnx_model import OnnxClassifier
+    except ImportError as error:
+        raise SettingsInvalid(f"EDGE_ANSWER_TO: needs the package {error.name}; install waste-fleet[edge-inference]") from None
+    path, digest = (settings.model_path, settings.model_sha256 or "") if settings.model_path else shipped_model()
+    return LocalAnswers(outbox, decode, OnnxClassifier.load(path, digest), Teller(settings.edge_answer_to).tell)
 
 
 def open_door(outbox: Outbox, clock: MachineClock) -> GatewayDoor:

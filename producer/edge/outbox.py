@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import UUID
 
 from contracts.ids import uuid7
-from producer.edge.clocks import UNKNOWN_BOOT, Anchor, Boot, Moment, as_datetime, true_time, worth_keeping
+from producer.edge.clocks import Anchor, Moment, as_datetime, true_time, worth_keeping
 from producer.edge.shelf import PAGE_BYTES, Shelf, ShelfFull
+from producer.edge.tables import COLUMNS, Kept, add_to, delete, fact_of, kept_of, note_gap, see_boot, set_facts, times_of
 
 T = TypeVar("T")
 
@@ -21,10 +21,8 @@ TOO_OLD, NEAR_DUPLICATE, BACKLOG = "too_old", "near_duplicate", "backlog"
 ROW_BYTES = 1024
 """What an event takes beside its picture."""
 _ROOM_PAGES = 16
-_KEPT_GAPS = 1000
 _KEPT_ANCHORS = 1000
 _KEPT_BOOTS = 200
-_COLUMNS = "sequence, event_id, boot, since_boot_s, wall_s, content_type, size, near, image_url, body, remade"
 
 _INSERT = """
 INSERT INTO captures (sequence, event_id, name, boot, since_boot_s, wall_s, content_type, size, near)
@@ -42,21 +40,6 @@ class Picture:
     name: str = ""
     source: bytes | None = None
     near: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """An event in the outbox. `body` is what was sent for it, from the first try on; `near` says that one before looked like it."""
-
-    sequence: int
-    event_id: UUID
-    at: Moment
-    content_type: str
-    size: int
-    near: bool
-    image_url: str | None
-    body: bytes | None
-    remade: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +87,7 @@ class Outbox:
     def _insert(self, picture: Picture) -> Kept:
         size, at = len(picture.image) + ROW_BYTES, picture.at
         with self.shelf.change() as sql:
-            sequence = int(_fact(sql, "next_sequence", 0))
+            sequence = int(fact_of(sql, "next_sequence", 0))
             made_s = max(true_time(at, *times_of(sql))[0], 0.0)
             event_id = uuid7(as_datetime(made_s), os.urandom(10))
             row = (sequence, event_id.bytes, picture.name[:200], at.boot, at.since_boot_s, at.wall_s)
@@ -112,9 +95,9 @@ class Outbox:
             sql.execute("INSERT INTO images VALUES (?, ?)", (sequence, picture.image))
             if picture.source is not None:
                 sql.execute("INSERT INTO taken VALUES (?, ?)", (picture.source, sequence))
-            _set(sql, next_sequence=sequence + 1)
-            _count(sql, "captured", 1)
-            _see_boot(sql, at)
+            set_facts(sql, next_sequence=sequence + 1)
+            add_to(sql, "captured", 1)
+            see_boot(sql, at)
         self._bytes += size
         return Kept(sequence, event_id, at, picture.content_type, size, picture.near, None, None, 0)
 
@@ -134,10 +117,10 @@ class Outbox:
             where, order = "NOT (boot = ? AND since_boot_s > ?)", "sequence"
         with self.shelf.look() as sql:
             rows = sql.execute(
-                f"SELECT {_COLUMNS} FROM captures WHERE state = 'waiting' AND {where} ORDER BY {order} LIMIT ?",  # noqa: S608
+                f"SELECT {COLUMNS} FROM captures WHERE state = 'waiting' AND {where} ORDER BY {order} LIMIT ?",  # noqa: S608
                 (now.boot, now.since_boot_s - live_s, most),
             ).fetchall()
-        return [_kept(row) for row in rows]
+        return [kept_of(row) for row in rows]
 
     def image(self, kept: Kept) -> bytes | None:
         """Return an event's picture, None if it was dropped meanwhile."""
@@ -161,8 +144,8 @@ class Outbox:
         """Let go of events that the gateway has."""
 
         def write(sql: sqlite3.Connection) -> int:
-            present = [kept for kept in sent if _delete(sql, kept.sequence)]
-            _count(sql, "sent", len(present))
+            present = [kept for kept in sent if delete(sql, kept.sequence)]
+            add_to(sql, "sent", len(present))
             sql.executemany("UPDATE answers SET sent = 1 WHERE event_id = ?", [(kept.event_id.bytes,) for kept in present])
             return sum(kept.size for kept in present)
 
@@ -180,13 +163,13 @@ class Outbox:
         def write(sql: sqlite3.Connection) -> int:
             why = f"{kind}: {detail}"[:300]
             sql.execute("UPDATE captures SET state = 'aside', why = ? WHERE sequence = ?", (why, kept.sequence))
-            _count(sql, "refused_" + re.sub("[^a-z0-9]", "_", kind.lower())[:30], 1)
+            add_to(sql, "refused_" + re.sub("[^a-z0-9]", "_", kind.lower())[:30], 1)
             over = sql.execute(
                 "SELECT sequence FROM captures WHERE state = 'aside' ORDER BY sequence DESC LIMIT -1 OFFSET ?",
                 (max(1, self.bounds.most_aside),),
             ).fetchall()
-            _count(sql, "aside_let_go", len(over))
-            return sum(_delete(sql, sequence) for (sequence,) in over)
+            add_to(sql, "aside_let_go", len(over))
+            return sum(delete(sql, sequence) for (sequence,) in over)
 
         self._bytes -= self._pressing(write)
 
@@ -241,19 +224,19 @@ class Outbox:
         while True:
             with self.shelf.look() as sql:
                 row = sql.execute(
-                    f"SELECT {_COLUMNS} FROM captures WHERE state = 'waiting' ORDER BY sequence LIMIT 1"  # noqa: S608
+                    f"SELECT {COLUMNS} FROM captures WHERE state = 'waiting' ORDER BY sequence LIMIT 1"  # noqa: S608
                 ).fetchone()
-                if row is None or true_time(_kept(row).at, *times_of(sql))[0] >= than_s:
+                if row is None or true_time(kept_of(row).at, *times_of(sql))[0] >= than_s:
                     return dropped
             self._drop([row[0]], TOO_OLD)
             dropped += 1
 
     def _drop(self, sequences: Sequence[int], reason: str) -> None:
         with self.shelf.change() as sql:
-            sizes = [_delete(sql, sequence) for sequence in sequences]
-            _count(sql, f"dropped_{reason}", len(sequences))
+            sizes = [delete(sql, sequence) for sequence in sequences]
+            add_to(sql, f"dropped_{reason}", len(sequences))
             for sequence in sequences:
-                _note_gap(sql, sequence, reason)
+                note_gap(sql, sequence, reason)
         self._bytes -= sum(sizes)
 
     # --- time and facts ---------------------------------------------------------------------------------------------
@@ -269,7 +252,7 @@ class Outbox:
             return
 
         def write(sql: sqlite3.Connection) -> None:
-            _see_boot(sql, at)
+            see_boot(sql, at)
             sql.execute(
                 "INSERT INTO anchors (boot, since_boot_s, server_s, error_s, wall_s) VALUES (?, ?, ?, ?, ?)",
                 (new.boot, new.since_boot_s, new.server_s, new.error_s, new.wall_s),
@@ -292,66 +275,13 @@ class Outbox:
     def fact(self, name: str, default: str | float | None = None) -> str | float | None:
         """Return what is remembered under a name."""
         with self.shelf.look() as sql:
-            value: str | float | None = _fact(sql, name, default)
+            value: str | float | None = fact_of(sql, name, default)
             return value
 
     def remember(self, **facts: str | float | None) -> None:
         """Remember facts."""
-        self._pressing(lambda sql: _set(sql, **facts))
+        self._pressing(lambda sql: set_facts(sql, **facts))
 
     def count(self, name: str, number: int = 1) -> None:
         """Add to a count."""
-        self._pressing(lambda sql: _count(sql, name, number))
-
-
-def times_of(sql: sqlite3.Connection) -> tuple[list[Anchor], list[Boot]]:
-    """Return the measurements and the boots that an outbox knows, in their order."""
-    anchors = sql.execute("SELECT boot, since_boot_s, server_s, error_s, wall_s FROM anchors ORDER BY number").fetchall()
-    boots = sql.execute("SELECT boot, last_s FROM boots ORDER BY number").fetchall()
-    return [Anchor(*row) for row in anchors], [Boot(*row) for row in boots]
-
-
-def _kept(row: Sequence[Any]) -> Kept:
-    sequence, event_id, boot, since_boot_s, wall_s, content_type, size, near, image_url, body, remade = row
-    return Kept(
-        sequence, UUID(bytes=event_id), Moment(boot, since_boot_s, wall_s), content_type, size, bool(near), image_url, body, remade
-    )
-
-
-def _delete(sql: sqlite3.Connection, sequence: int) -> int:
-    """Delete an event; return the bytes that it took, 0 if it was gone."""
-    row = sql.execute("DELETE FROM captures WHERE sequence = ? RETURNING size", (sequence,)).fetchone()
-    sql.execute("DELETE FROM images WHERE sequence = ?", (sequence,))
-    return 0 if row is None else int(row[0])
-
-
-def _see_boot(sql: sqlite3.Connection, at: Moment) -> None:
-    if at.boot == UNKNOWN_BOOT:
-        return
-    sql.execute(
-        "INSERT INTO boots (boot, last_s) VALUES (?, ?) ON CONFLICT (boot) DO UPDATE SET last_s = max(last_s, excluded.last_s)",
-        (at.boot, at.since_boot_s),
-    )
-
-
-def _note_gap(sql: sqlite3.Connection, sequence: int, reason: str) -> None:
-    joined = sql.execute("UPDATE gaps SET last = ? WHERE last = ? AND reason = ?", (sequence, sequence - 1, reason)).rowcount
-    if not joined:
-        sql.execute("INSERT OR REPLACE INTO gaps VALUES (?, ?, ?)", (sequence, sequence, reason))
-        sql.execute("DELETE FROM gaps WHERE first IN (SELECT first FROM gaps ORDER BY first DESC LIMIT -1 OFFSET ?)", (_KEPT_GAPS,))
-
-
-def _fact(sql: sqlite3.Connection, name: str, default: Any) -> Any:
-    row = sql.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-    return default if row is None else row[0]
-
-
-def _set(sql: sqlite3.Connection, **facts: str | float | None) -> None:
-    sql.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", list(facts.items()))
-
-
-def _count(sql: sqlite3.Connection, name: str, number: int) -> None:
-    if number:
-        sql.execute(
-            "INSERT INTO counts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET number = number + excluded.number", (name, number)
-        )
+        self._pressing(lambda sql: add_to(sql, name, number))

@@ -12,8 +12,9 @@ from contracts.errors import FleetError, Permanent
 from contracts.events import ItemCaptured
 from contracts.names import SCHEMA_VERSION
 from producer.edge.clocks import MEASURED, Moment, as_datetime
-from producer.edge.outbox import Kept, Outbox
+from producer.edge.outbox import Outbox
 from producer.edge.pace import Backoff, Bucket, backlog_share
+from producer.edge.tables import Kept
 
 _BATCH = 20
 _REMADE = 2

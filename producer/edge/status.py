@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from producer.edge.clocks import Moment, true_time
-from producer.edge.outbox import times_of
 from producer.edge.shelf import read_only
+from producer.edge.tables import times_of
 
 _MOST_GAPS = 200
 Fact = str | float | bool | None

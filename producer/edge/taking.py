@@ -12,7 +12,9 @@ from contracts.errors import FleetError
 from contracts.limits import MAX_IMAGE_BYTES
 from producer.device import UNKNOWN_KIND, kind_of
 from producer.edge.clocks import Moment
-from producer.edge.outbox import Kept, Outbox, Picture
+from producer.edge.outbox import Outbox, Picture
+from producer.edge.shelf import ShelfFull
+from producer.edge.tables import Kept
 
 _NEIGHBOURS = 8
 _NEIGHBOUR_S = 60.0
@@ -43,6 +45,7 @@ class Taker:
     prepare: Callable[[bytes], bytes]
     fingerprint: Callable[[bytes], int | None]
     answers: Answers | None = None
+    _answered: bytes | None = None
     _before: deque[tuple[Moment, int | None, bytes]] = field(default_factory=lambda: deque(maxlen=_NEIGHBOURS))
 
     def take(self, data: bytes, at: Moment, name: str, source: bytes | None) -> Kept | None:
@@ -55,16 +58,22 @@ class Taker:
             raise PictureUnusable(f"has {len(image)} bytes, at most {MAX_IMAGE_BYTES} are taken")
         bits, digest = self.fingerprint(image), hashlib.sha256(image).digest()
         near = self._looks_like_one_before(at, bits, digest)
-        kept: Kept | None = None
         try:
             kept = self.outbox.keep(Picture(image, content_type, at, name, source, near))
-        finally:
-            if self.answers:
-                self.answers.answer(kept, image)
+        except ShelfFull:
+            self._answer(None, image, digest)
+            raise
         if kept:
+            self._answer(kept, image, digest)
             self._before.append((at, bits, digest))
             _log.info("picture_kept", event_id=str(kept.event_id), sequence=kept.sequence, bytes=len(image), near_duplicate=near)
         return kept
+
+    def _answer(self, kept: Kept | None, image: bytes, digest: bytes) -> None:
+        """Answer, but once alone for a picture that waits in its folder for room."""
+        if self.answers and digest != self._answered:
+            self.answers.answer(kept, image)
+        self._answered = None if kept else digest
 
     def _looks_like_one_before(self, at: Moment, bits: int | None, digest: bytes) -> bool:
         for then, its_bits, its_digest in self._before:

@@ -132,7 +132,9 @@ class ServiceDoor:
 
     def place(self, event_id, content_type, size_bytes):
         self._reach("place")
-        return Upload(f"s3://waste-images/{self.credential.sensor_id}/{event_id}.jpg", "http://store/x", {}, self.service.time.utc())
+        return Upload(
+            f"s3://waste-images/{self.credential.sensor_id}/{event_id}.jpg", "http://store/x", {}, self.service.time.utc()
+        )
 
     def put(self, place, image):
         self._reach("put")
@@ -164,7 +166,7 @@ class SimulatedBin:
         # Each boots at another moment and its clock is wrong by another amount.
         self.booted_s, self.wrong_s = NOON - self.chance.uniform(60, 86_400), self.chance.uniform(-1e5, 1e5)
         door = ServiceDoor(service, self.credential, self.chance, lambda at, error: self.outbox.measure(self.now(), at, error))
-        self.sender = Sender(self.outbox, self.credential.sensor_id, lambda: door, self.now, plan, self.chance, lambda: {})
+        self.sender = Sender(self.outbox, self.credential.sensor_id, lambda: door, self.now, plan, self.chance, dict)
         self.thrown = {}
 
     def now(self):
@@ -235,7 +237,11 @@ def test_bins_that_come_back_after_a_day_lose_nothing_double_nothing_and_keep_li
     assert set(thrown) - set(seen) <= still, "an event is lost"
     assert not set(seen) - set(thrown)
     assert drained_at is not None, "the backlog was not gone in time"
-    ages = sorted(at - thrown[UUID(json.loads(m.body)["event_id"])] for at, _, m in left if thrown[UUID(json.loads(m.body)["event_id"])] > back)
+    ages = sorted(
+        at - thrown[UUID(json.loads(m.body)["event_id"])]
+        for at, _, m in left
+        if thrown[UUID(json.loads(m.body)["event_id"])] > back
+    )
     errors = [abs(datetime.fromisoformat(e["captured_at"]).timestamp() - thrown[UUID(e["event_id"])]) for e in events]
     backlog = sum(at <= back for at in thrown.values())
     print(
