@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import defaultdict
 
 import boto3
 from PIL import Image
@@ -37,7 +38,7 @@ class Bin:
 
     def start(self):
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self._command("run"), cwd=REPOSITORY, env=self.environment, stderr=log)
+            self.process = subprocess.Popen(self._command("run"), cwd=REPOSITORY, env=self.environment, stdout=log, stderr=log)
         return self
 
     def kill(self):
@@ -66,9 +67,9 @@ class Bin:
         )
 
     def status(self):
+        """Return the status, of which nothing is known while there is no outbox yet."""
         done = self.ask("status", "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return defaultdict(lambda: None, json.loads(done.stdout) if done.returncode == 0 else {})
 
     def _command(self, *arguments):
         return [sys.executable, "-m", "waste", "edge", *arguments]

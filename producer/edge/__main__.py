@@ -74,11 +74,12 @@ def open_outbox(settings: EdgeRunSettings) -> Outbox:
         _log.error("outbox_was_broken", file=str(shelf.laid_aside), hint="a new one was begun; show the old one to somebody")
     outbox = Outbox(shelf, Bounds(settings.edge_outbox_mb * _MB, settings.edge_reserve_mb * _MB))
     sensor = settings.speaker().sensor_id
-    if outbox.fact("sensor_id", sensor) != sensor:
-        owner = outbox.fact("sensor_id")
+    owner = outbox.fact("sensor_id")
+    if owner is None:
+        outbox.remember(sensor_id=sensor)
+    elif owner != sensor:
         shelf.close()
         raise SettingsInvalid(f"WASTE_STATE_DIR: its outbox belongs to {owner} and the credential to {sensor}; give each its own")
-    outbox.remember(sensor_id=sensor)
     return outbox
 
 

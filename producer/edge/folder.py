@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import structlog
@@ -18,6 +19,8 @@ _UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
 _MOST_BYTES = 2 * MAX_IMAGE_BYTES
 _ASIDE = "refused"
 _MOST_ASIDE = 100
+_MOST_AT_ONCE = 50
+"""Between two signs of life to systemd."""
 
 _log = structlog.get_logger("waste")
 
@@ -35,10 +38,10 @@ class Folder:
     _stuck: set[str] = field(default_factory=set)
 
     def take_all(self) -> int:
-        """Take each picture that is whole; return how many. Raises ShelfFull and ShelfBroken; what is not taken stays."""
+        """Take the oldest pictures that are whole; return how many. Raises ShelfFull and ShelfBroken; what is not taken stays."""
         taken = 0
         try:
-            for entry in self._whole():
+            for entry in islice(self._whole(), _MOST_AT_ONCE):
                 taken += self._take(entry)
         finally:
             self._forget_removed()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from contracts.ids import uuid7
 from producer.edge.clocks import Anchor, Moment, as_datetime, true_time, worth_keeping
-from producer.edge.shelf import PAGE_BYTES, Shelf, ShelfFull
+from producer.edge.shelf import BALLAST_BYTES, PAGE_BYTES, Shelf, ShelfFull
 from producer.edge.tables import COLUMNS, Kept, add_to, delete, fact_of, kept_of, note_gap, see_boot, set_facts, times_of
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ TOO_OLD, NEAR_DUPLICATE, BACKLOG = "too_old", "near_duplicate", "backlog"
 """Why an event is dropped: by its age; for want of room, as one of several like it; for want of room, as the oldest."""
 ROW_BYTES = 1024
 """What an event takes beside its picture."""
-_ROOM_PAGES = 16
+_MARGIN_BYTES = 64 * 1024
 _KEPT_ANCHORS = 1000
 _KEPT_BOOTS = 200
 
@@ -72,12 +72,16 @@ class Outbox:
         with self.shelf.lock:
             if picture.source is not None and self._taken(picture.source):
                 return None
-            self._make_room(len(picture.image) + ROW_BYTES)
+            size = len(picture.image) + ROW_BYTES
+            self._make_room(size)
+            if not self.shelf.take_ballast():
+                raise ShelfFull("what is left on the disk is kept for sending")
             while True:
                 try:
                     return self._insert(picture)
                 except ShelfFull:
-                    if not self._drop_least():
+                    # Where the file itself has room it is the disk that has none, and dropping more would help nothing.
+                    if self.shelf.free_bytes() > size * 5 // 4 + _MARGIN_BYTES or not self._drop_least():
                         raise
 
     def _taken(self, source: bytes) -> bool:
@@ -180,7 +184,9 @@ class Outbox:
                 with self.shelf.change() as sql:
                     return work(sql)
             except ShelfFull:
-                if not (self.shelf.drop_ballast() or self._drop_least()):
+                if self.shelf.press():
+                    continue
+                if self.shelf.free_bytes() > _MARGIN_BYTES or not self._drop_least():
                     raise
 
     # --- room -------------------------------------------------------------------------------------------------------
@@ -190,7 +196,7 @@ class Outbox:
         with self.shelf.look() as sql:
             pages = int(sql.execute("PRAGMA page_count").fetchone()[0])
         try:
-            free = self._free_bytes(self.shelf.path.parent) - self.bounds.reserve_bytes
+            free = self._free_bytes(self.shelf.path.parent) - self.bounds.reserve_bytes - BALLAST_BYTES
         except OSError:
             free = 0
         return min(self.bounds.most_bytes, pages * PAGE_BYTES * 9 // 10 + free)
@@ -209,13 +215,7 @@ class Outbox:
             ).fetchone()
         if row is None:
             return False
-        reason = NEAR_DUPLICATE if row[1] else BACKLOG
-        try:
-            self._drop([row[0]], reason)
-        except ShelfFull:
-            if not self.shelf.drop_ballast():
-                raise
-            self._drop([row[0]], reason)
+        self._drop([row[0]], NEAR_DUPLICATE if row[1] else BACKLOG)
         return True
 
     def drop_older(self, than_s: float) -> int:

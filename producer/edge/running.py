@@ -130,9 +130,8 @@ class Running:
             self._wake.clear()
 
     def _take_once(self) -> float:
-        if self.folder:
-            self.folder.take_all()
-        return _LOOK_S
+        taken = self.folder.take_all() if self.folder else 0
+        return 0.0 if taken else _LOOK_S
 
     def _shoot(self) -> float:
         if self.camera:

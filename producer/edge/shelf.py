@@ -1,6 +1,7 @@
 """The file that a bin's pictures and events lie in until the gateway has them: SQLite, such that a lost supply loses nothing."""
 
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -11,8 +12,10 @@ from pathlib import Path
 from contracts.errors import FleetError, SettingsInvalid
 
 PAGE_BYTES = 4096
-_WAL_BYTES = 8 * 2**20
-_BALLAST_BYTES = 2**20
+_WAL_BYTES = 2 * 2**20
+_WAL_PAGES = 64
+"""The log goes into the file this early: on a full disk one that waits for the file to grow could never be shortened."""
+BALLAST_BYTES = 2**20
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS captures (
     sequence INTEGER PRIMARY KEY, event_id BLOB NOT NULL UNIQUE, name TEXT NOT NULL,
@@ -78,24 +81,37 @@ class Shelf:
         self._ballast = path.with_name(f"{path.name}.ballast")
         self.take_ballast()
 
-    def take_ballast(self) -> None:
-        """Hold some room back: on a full disk even a deletion has to write a little."""
-        with suppress(OSError):
+    def take_ballast(self) -> bool:
+        """Hold some room back, of which only what makes room may live; return whether it is held."""
+        try:
+            if self._ballast.exists():
+                return True
+            if shutil.disk_usage(self.path.parent).free < 2 * BALLAST_BYTES:
+                return False
             handle = os.open(self._ballast, os.O_RDWR | os.O_CREAT, 0o600)
             try:
-                if os.fstat(handle).st_size < _BALLAST_BYTES:
-                    os.posix_fallocate(handle, 0, _BALLAST_BYTES)
+                os.posix_fallocate(handle, 0, BALLAST_BYTES)
             finally:
                 os.close(handle)
+        except OSError:
+            self._ballast.unlink(missing_ok=True)
+            return False
+        return True
 
-    def drop_ballast(self) -> bool:
-        """Give back the room that was held back; return whether there was some."""
+    def press(self) -> bool:
+        """Give back the room that was held back and shorten the log into it; return whether there was some."""
         try:
-            held = self._ballast.stat().st_size > 0
             self._ballast.unlink()
         except OSError:
             return False
-        return held
+        with self.lock, suppress(sqlite3.Error):
+            self.sql.execute("PRAGMA wal_checkpoint(RESTART)")
+        return True
+
+    def free_bytes(self) -> int:
+        """Return how many bytes of the file itself are free: they are used again before it grows."""
+        with self.look() as sql:
+            return int(sql.execute("PRAGMA freelist_count").fetchone()[0]) * PAGE_BYTES
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
@@ -135,6 +151,7 @@ def _open(path: Path, most_pages: int) -> sqlite3.Connection:
         sql.execute("PRAGMA journal_mode = WAL")
         # FULL: a commit in the log is on the disk before it is answered; NORMAL would lose the last ones with the supply.
         sql.execute("PRAGMA synchronous = FULL")
+        sql.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         sql.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
         if most_pages:
             sql.execute(f"PRAGMA max_page_count = {most_pages}")
