@@ -179,12 +179,12 @@ def _good(answer: _Answer) -> dict[str, Any]:
     document = answer.document()
     if 200 <= answer.status < 300 and document:
         return document
+    if not str(document.get("type", "")).startswith(_PROBLEM):
+        # A hotel's or a carrier's page, not the gateway: no event is to blame, and no credential.
+        raise DoorAway(f"an answer that is none of the gateway's ({answer.status})", _retry_after(answer))
     fate = _problem(answer.status, document, _retry_after(answer))
     if answer.status == 401:
         raise DoorUnbelieving(fate.detail)
-    if not document or not str(document.get("type", "")).startswith(_PROBLEM):
-        # A hotel's or a carrier's page, not the gateway: no event is to blame.
-        raise DoorAway(f"an answer that is none of the gateway's ({answer.status})", _retry_after(answer))
     if fate.again:
         raise DoorAway(f"{fate.kind}: {fate.detail}", fate.retry_after_s, answered=True)
     raise DoorRefused(fate)

@@ -58,7 +58,7 @@ def test_an_edge_install_imports_the_producer_and_stays_under_30_mb(tmp_path):
     installed = size_of(packages) - before
     names = {path.name.lower() for path in packages.iterdir()}
     assert not names & {"celery", "onnxruntime", "psycopg", "numpy", "boto3", "pil"}
-    check = "import producer.__main__, producer.uplink; from waste.__main__ import main; raise SystemExit(main(['send', '--help']))"
+    check = "import producer.__main__, producer.edge.__main__; from waste.__main__ import main; raise SystemExit(main(['edge', '--help']))"
     subprocess.run([home / "bin" / "python", "-c", check], cwd=REPOSITORY, check=True, capture_output=True)
     print(f"edge install: {installed / 1e6:.1f} MB")
     assert installed < 30e6
@@ -68,7 +68,9 @@ def size_of(folder: Path):
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("command", ["send", "simulate", "intake", "device", "worker", "dlq", "learn", "db", "demo", "config"])
+@pytest.mark.parametrize(
+    "command", ["send", "edge", "simulate", "intake", "device", "worker", "dlq", "learn", "db", "demo", "config"]
+)
 def test_every_command_explains_itself(command):
     done = subprocess.run(
         [sys.executable, "-m", "waste", command, "--help"], cwd=REPOSITORY, capture_output=True, text=True, check=False
