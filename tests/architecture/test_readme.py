@@ -89,7 +89,7 @@ def test_the_report_has_the_figures_that_the_readme_names():
 
 def test_every_setting_of_a_bin_is_in_its_page_with_its_default():
     page = (REPOSITORY / "docs" / "edge.md").read_text("utf-8")
-    told = dict(re.findall(r"(?m)^\| `([A-Z_]+)` \| ([^|]*) \|", page))
+    told = dict(re.findall(r"(?m)^\| `([A-Z0-9_]+)` \|([^|]*)\|", page))
     fields = {field.alias: field for field in EdgeRunSettings.model_fields.values()}
     assert set(told) == set(fields) - {field.alias for field in LogSettings.model_fields.values()}
     for name, default in told.items():
