@@ -71,7 +71,9 @@ def open_outbox(settings: EdgeRunSettings) -> Outbox:
     """Return the outbox; raises SettingsInvalid if it is another sensor's or cannot be used."""
     shelf = Shelf(settings.outbox)
     if shelf.laid_aside:
-        _log.error("outbox_was_broken", file=str(shelf.laid_aside), hint="a new one was begun; show the old one to somebody")
+        _log.error(
+            "outbox_was_damaged", file=str(shelf.laid_aside), events_read=shelf.salvaged, hint="a new one has what could be read"
+        )
     outbox = Outbox(shelf, Bounds(settings.edge_outbox_mb * _MB, settings.edge_reserve_mb * _MB))
     sensor = settings.speaker().sensor_id
     owner = outbox.fact("sensor_id")

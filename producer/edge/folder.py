@@ -19,6 +19,7 @@ _UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
 _MOST_BYTES = 2 * MAX_IMAGE_BYTES
 _ASIDE = "refused"
 _MOST_ASIDE = 100
+_STUCK_S = 60.0
 _MOST_AT_ONCE = 50
 """Between two signs of life to systemd."""
 
@@ -35,7 +36,7 @@ class Folder:
     settle_s: float = 1.0
     _seen: dict[str, tuple[tuple[int, int, int], float]] = field(default_factory=dict)
     _removed: list[bytes] = field(default_factory=list)
-    _stuck: set[str] = field(default_factory=set)
+    _stuck: dict[str, float] = field(default_factory=dict)
 
     def take_all(self) -> int:
         """Take the oldest pictures that are whole; return how many. Raises ShelfFull and ShelfBroken; what is not taken stays."""
@@ -50,6 +51,7 @@ class Folder:
     def _whole(self) -> Iterator[Path]:
         """Yield files that have not changed for a while, oldest first."""
         now, seen, whole = self.clock().since_boot_s, {}, []
+        self._stuck = {name: until_s for name, until_s in self._stuck.items() if until_s > now}
         for entry in os.scandir(self.path):
             if entry.name.startswith(".") or entry.name.lower().endswith(_UNFINISHED) or entry.name in self._stuck:
                 continue
@@ -71,10 +73,12 @@ class Folder:
                 status = os.fstat(file.fileno())
                 data = file.read(_MOST_BYTES + 1)
         except OSError as error:
-            _log.warning("picture_unreadable", file=path.name, error=error.strerror)
+            self._leave(path, error)
             return False
         source = hashlib.sha256(path.name.encode(errors="surrogateescape") + b"\0" + data).digest()
         try:
+            if len(data) > _MOST_BYTES:
+                raise PictureUnusable(f"has over {_MOST_BYTES} bytes")
             kept = self.taker.take(data, self._captured(status.st_mtime), path.name, source)
         except PictureUnusable as error:
             self._put_aside(path, error.detail)
@@ -103,8 +107,7 @@ class Folder:
         except FileNotFoundError:
             pass
         except OSError as error:
-            self._stuck.add(path.name)
-            _log.error("picture_not_removed", file=path.name, error=error.strerror, hint="let this program write to the folder")
+            self._leave(path, error)
             return
         self._removed.append(source)
 
@@ -120,6 +123,11 @@ class Folder:
         gone, self._removed = self._removed, []
         self.taker.outbox.forget(gone)
 
+    def _leave(self, path: Path, error: OSError) -> None:
+        """Leave a file alone for a while."""
+        self._stuck[path.name] = self.clock().since_boot_s + _STUCK_S
+        _log.error("picture_left", file=path.name, error=error.strerror, hint="let this program read and write in the folder")
+
     def _put_aside(self, path: Path, why: str) -> None:
         _log.warning("picture_put_aside", file=path.name, why=why, folder=_ASIDE)
         aside = self.path / _ASIDE
@@ -127,8 +135,7 @@ class Folder:
             aside.mkdir(exist_ok=True)
             path.rename(aside / path.name)
         except OSError as error:
-            self._stuck.add(path.name)
-            _log.error("picture_not_removed", file=path.name, error=error.strerror, hint="let this program write to the folder")
+            self._leave(path, error)
             return
         with suppress(OSError):
             (aside / f"{path.name}.why").write_text(f"{why}\n", "utf-8")

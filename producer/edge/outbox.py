@@ -94,7 +94,7 @@ class Outbox:
             sequence = int(fact_of(sql, "next_sequence", 0))
             made_s = max(true_time(at, *times_of(sql))[0], 0.0)
             event_id = uuid7(as_datetime(made_s), os.urandom(10))
-            row = (sequence, event_id.bytes, picture.name[:200], at.boot, at.since_boot_s, at.wall_s)
+            row = (sequence, event_id.bytes, _storable(picture.name), at.boot, at.since_boot_s, at.wall_s)
             sql.execute(_INSERT, (*row, picture.content_type, size, picture.near))
             sql.execute("INSERT INTO images VALUES (?, ?)", (sequence, picture.image))
             if picture.source is not None:
@@ -168,6 +168,7 @@ class Outbox:
             why = f"{kind}: {detail}"[:300]
             sql.execute("UPDATE captures SET state = 'aside', why = ? WHERE sequence = ?", (why, kept.sequence))
             add_to(sql, "refused_" + re.sub("[^a-z0-9]", "_", kind.lower())[:30], 1)
+            note_gap(sql, kept.sequence, f"refused_{kind}"[:40])
             over = sql.execute(
                 "SELECT sequence FROM captures WHERE state = 'aside' ORDER BY sequence DESC LIMIT -1 OFFSET ?",
                 (max(1, self.bounds.most_aside),),
@@ -285,3 +286,8 @@ class Outbox:
     def count(self, name: str, number: int = 1) -> None:
         """Add to a count."""
         self._pressing(lambda sql: add_to(sql, name, number))
+
+
+def _storable(name: str) -> str:
+    """Return a file's name as text that SQLite takes: names are bytes, and not always UTF-8."""
+    return name.encode(errors="replace").decode()[:200]

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from producer.edge.shelf import ShelfBroken, ShelfFull
 _LOOK_S = 0.5
 _FULL_S = 10.0
 _END_S = 20.0
+_LOCK_TRIES, _LOCK_S = 5, 0.1
 
 _log = structlog.get_logger("waste")
 
@@ -49,13 +51,21 @@ def lock(path: Path) -> Iterator[None]:
     except OSError as error:
         raise SettingsInvalid(f"WASTE_STATE_DIR: {path} cannot be written: {error.strerror}") from None
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise LockHeld(f"{path} is locked; stop that one first, or give this one another WASTE_STATE_DIR") from None
+        if not any(_try(handle) for _ in range(_LOCK_TRIES)):
+            raise LockHeld(f"{path} is locked; stop that one first, or give this one another WASTE_STATE_DIR")
         yield
     finally:
         os.close(handle)
+
+
+def _try(handle: int) -> bool:
+    """Return whether the lock could be had; a status that is just being read holds it for a moment."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        time.sleep(_LOCK_S)
+        return False
+    return True
 
 
 def locked(path: Path) -> bool:
@@ -81,6 +91,7 @@ class Running:
     asking: Asking | None = None
     _ending: threading.Event = field(default_factory=threading.Event)
     _wake: threading.Event = field(default_factory=threading.Event)
+    _failed: FleetError | None = None
     _shots: int = 0
 
     def run(self) -> None:
@@ -102,6 +113,8 @@ class Running:
             for thread in threads:
                 # What hangs on the line may be left: it is in the outbox, and sent again at the next start.
                 thread.join(_END_S)
+        if self._failed:
+            raise self._failed
 
     def end(self) -> None:
         """End soon."""
@@ -153,7 +166,11 @@ class Running:
         except ShelfFull as error:
             _log.error("outbox_full", why=error.detail, hint="make room on the disk; what is kept is sent meanwhile")
         except ShelfBroken as error:
-            _log.error("outbox_broken", why=error.detail)
+            _log.error("outbox_broken", why=error.detail, ends=error.damaged)
+            if error.damaged:
+                # The next start looks at the file and goes on with what of it can be read.
+                self._failed = error
+                self.end()
         except OSError as error:
             _log.error("system_error", why=f"{error.strerror}: {error.filename or ''}")
         except Exception:  # noqa: BLE001 - a bin that stands by itself for months goes on with what it can

@@ -8,7 +8,7 @@ import structlog
 
 from contracts.codec import MAX_AGE, encode_event
 from contracts.edge import Door, DoorAway, DoorRefused, DoorUnbelieving, Fate
-from contracts.errors import FleetError, Permanent
+from contracts.errors import FleetError, Permanent, SettingsInvalid
 from contracts.events import ItemCaptured
 from contracts.names import SCHEMA_VERSION
 from producer.edge.clocks import MEASURED, Moment, as_datetime
@@ -76,6 +76,10 @@ class Sender:
         except DoorUnbelieving as error:
             self._open = None
             self._tell_trouble(f"the gateway does not believe this bin's credential: {error.detail}")
+            return self._backoff.unbelieved()
+        except SettingsInvalid as error:
+            self._open = None
+            self._tell_trouble(f"the settings are not usable any more: {error.detail}")
             return self._backoff.unbelieved()
         except DoorAway as error:
             self._tell_trouble(f"the gateway cannot be used: {error.detail}")

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from contracts.errors import FleetError, SettingsInvalid
@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS answers (
 ) WITHOUT ROWID;
 PRAGMA user_version = 1;
 """
+_TABLES = ("facts", "counts", "gaps", "boots", "anchors", "taken", "answers", "images", "captures")
 
 
 class ShelfFull(FleetError):
@@ -55,30 +56,36 @@ class ShelfBroken(FleetError):
 
     reason = "outbox_broken"
 
+    def __init__(self, detail: str = "", *, damaged: bool = False) -> None:
+        """`damaged` is whether the file itself is, not what is around it."""
+        super().__init__(detail)
+        self.damaged = damaged
+
 
 class Shelf:
     """One connection for all threads of the program. Each `change` is one transaction, and on the disk when it ends."""
 
     def __init__(self, path: Path, *, most_pages: int = 0) -> None:
-        """Open or make the file; a broken one is laid aside for people and begun anew. Raises SettingsInvalid.
+        """Open or make the file; of a damaged one a new one takes what can be read, and people may look at the old one.
 
-        `most_pages` of 4 KB are the size that it never exceeds (0: no bound).
+        `most_pages` of 4 KB are the size that it never exceeds (0: no bound). Raises SettingsInvalid.
         """
         self.path, self.lock = path, threading.RLock()
+        self.laid_aside: Path | None = None
+        self.salvaged = 0
+        self._suspect, self._ballast = path.with_name(f"{path.name}.suspect"), path.with_name(f"{path.name}.ballast")
         try:
-            self.sql = _open(path, most_pages)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise SettingsInvalid(f"WASTE_STATE_DIR: {path} cannot be used: {error}") from None
-            self.laid_aside: Path | None = path.with_name(f"{path.name}.broken-{int(time.time())}")
-            for ending in ("-wal", "-shm"):
-                with suppress(OSError):
+            self.sql = _open(path, most_pages, look_closely=self._suspect.exists())
+        except sqlite3.OperationalError as error:
+            raise SettingsInvalid(f"WASTE_STATE_DIR: {path} cannot be used: {error}") from None
+        except sqlite3.DatabaseError:
+            self.laid_aside = path.with_name(f"{path.name}.broken-{int(time.time())}")
+            for ending in ("-wal", "-shm", ""):
+                with suppress(FileNotFoundError):
                     path.with_name(path.name + ending).rename(f"{self.laid_aside}{ending}")
-            path.rename(self.laid_aside)
             self.sql = _open(path, most_pages)
-        else:
-            self.laid_aside = None
-        self._ballast = path.with_name(f"{path.name}.ballast")
+            self.salvaged = salvage(self.laid_aside, self.sql)
+        self._suspect.unlink(missing_ok=True)
         self.take_ballast()
 
     def take_ballast(self) -> bool:
@@ -116,7 +123,7 @@ class Shelf:
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
         """Lend the connection for one transaction; raises ShelfFull and ShelfBroken, and then nothing was changed."""
-        with self.lock, _errors():
+        with self.lock, self._errors():
             self.sql.execute("BEGIN IMMEDIATE")
             try:
                 yield self.sql
@@ -130,8 +137,21 @@ class Shelf:
     @contextmanager
     def look(self) -> Iterator[sqlite3.Connection]:
         """Lend the connection for reading; raises ShelfBroken."""
-        with self.lock, _errors():
+        with self.lock, self._errors():
             yield self.sql
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            # On a full disk some file systems fail the write itself, and SQLite then speaks of I/O.
+            full = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL or error.sqlite_errorcode == sqlite3.SQLITE_IOERR_WRITE
+            raise (ShelfFull if full else ShelfBroken)(str(error)) from error
+        except sqlite3.DatabaseError as error:
+            with suppress(OSError):
+                self._suspect.touch()
+            raise ShelfBroken(str(error), damaged=True) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -144,7 +164,7 @@ def read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)
 
 
-def _open(path: Path, most_pages: int) -> sqlite3.Connection:
+def _open(path: Path, most_pages: int, *, look_closely: bool = False) -> sqlite3.Connection:
     sql = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
     try:
         sql.execute(f"PRAGMA page_size = {PAGE_BYTES}")
@@ -156,19 +176,26 @@ def _open(path: Path, most_pages: int) -> sqlite3.Connection:
         if most_pages:
             sql.execute(f"PRAGMA max_page_count = {most_pages}")
         sql.executescript(_SCHEMA)
+        if look_closely and (found := sql.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise sqlite3.DatabaseError(found)
     except sqlite3.Error:
         sql.close()
         raise
     return sql
 
 
-@contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        # On a full disk some file systems fail the write itself, and SQLite then speaks of I/O.
-        full = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL or error.sqlite_errorcode == sqlite3.SQLITE_IOERR_WRITE
-        raise (ShelfFull if full else ShelfBroken)(str(error)) from error
-    except sqlite3.DatabaseError as error:
-        raise ShelfBroken(str(error)) from error
+def salvage(broken: Path, sql: sqlite3.Connection) -> int:
+    """Copy what can be read of a damaged file into a new one; return how many events that are."""
+    with suppress(sqlite3.Error), closing(read_only(broken)) as old:
+        for table in _TABLES:
+            with suppress(sqlite3.Error):
+                for row in old.execute(f"SELECT * FROM {table}"):  # noqa: S608
+                    sql.execute(f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+    sql.execute("DELETE FROM captures WHERE sequence NOT IN (SELECT sequence FROM images)")
+    sql.execute("DELETE FROM images WHERE sequence NOT IN (SELECT sequence FROM captures)")
+    # A number that was given must not be given again, though the note of it is gone.
+    sql.execute(
+        "INSERT INTO facts SELECT 'next_sequence', max(sequence) + 1 FROM captures HAVING count(*)"
+        " ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"
+    )
+    return int(sql.execute("SELECT count(*) FROM captures").fetchone()[0])

@@ -9,7 +9,7 @@ import pytest
 from contracts.edge import DoorUnbelieving, Fate
 from producer.edge.folder import Folder
 from producer.edge.outbox import Bounds
-from producer.edge.shelf import Shelf, ShelfFull
+from producer.edge.shelf import Shelf, ShelfBroken, ShelfFull
 from producer.edge.status import gather, report_of
 from producer.edge.taking import Taker
 from tests.edge_house import picture
@@ -254,3 +254,57 @@ def test_the_status_can_be_read_while_somebody_writes(home):
         assert read_status(home / "edge.sqlite", Clock().now(), running=True)["waiting"] == 1
     with pytest.raises(sqlite3.Error):
         read_status(home / "none.sqlite", Clock().now(), running=False)
+
+
+def test_what_can_be_read_of_a_damaged_outbox_goes_on_under_the_same_numbers(home):
+    one = Parts(home)
+    for number in range(30):
+        one.capture(image=a_blob(number))
+    one.close()
+    path = home / "edge.sqlite"
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 4096 // 2 * 4096
+    data[middle : middle + 8 * 4096] = os.urandom(8 * 4096)
+    path.write_bytes(data)
+    broken = Parts(home)
+    with pytest.raises(ShelfBroken) as raised, broken.shelf.look() as sql:
+        sql.execute("SELECT image FROM images").fetchall()
+    assert raised.value.damaged
+    broken.close()
+    after = Parts(home)
+    assert after.shelf.laid_aside.exists()
+    assert after.shelf.salvaged == after.count("waiting")
+    assert after.shelf.salvaged >= 10
+    assert after.capture().sequence == 30
+    after.send_all()
+    assert len(after.gateway.events) == after.shelf.salvaged + 1
+
+
+def test_a_name_that_is_no_text_does_not_keep_a_picture_from_being_taken(home):
+    one = Parts(home)
+    path = os.path.join(os.fsencode(one.folder_path), b"bad\xff.jpg")
+    with open(path, "wb") as file:
+        file.write(picture(1))
+    assert one.look() == 1
+    assert os.listdir(one.folder_path) == []
+
+
+def test_a_newer_picture_under_the_same_name_is_not_removed_with_the_one_before(home, monkeypatch):
+    one = Parts(home)
+    path = one.folder_path / "latest.jpg"
+    path.write_bytes(picture(1))
+    keep = one.outbox.keep
+
+    def meanwhile(wanted):
+        kept = keep(wanted)
+        newer = one.folder_path / ".newer"
+        newer.write_bytes(picture(2))
+        newer.rename(path)
+        monkeypatch.undo()
+        return kept
+
+    monkeypatch.setattr(one.outbox, "keep", meanwhile)
+    assert one.look() == 1
+    assert path.read_bytes() == picture(2)
+    assert one.look() == 1
+    assert one.counts()["captured"] == 2
