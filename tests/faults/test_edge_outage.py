@@ -98,7 +98,8 @@ class Service:
         self.publisher = Publisher(queue, rates, ledger)
         self.speakers = Speakers(MASTER_KEY)
         self.loop = asyncio.new_event_loop()
-        self.requests, self.refused = Counter(), Counter()
+        self.requests, self.refused, self.by_second = Counter(), Counter(), Counter()
+        self.first = {}
         self.up = True
         self.publisher.start()
 
@@ -129,11 +130,15 @@ class ServiceDoor:
 
     def __init__(self, service, credential, chance, heard):
         self.service, self.credential, self.chance, self.heard, self.share = service, credential, chance, heard, 1.0
+        self.took_s = 0.0
 
     def _reach(self, what):
         if not self.service.up:
             raise DoorAway("no network")
         self.service.requests[what] += 1
+        self.service.by_second[int(self.service.time.now + self.took_s)] += 1
+        self.service.first.setdefault(self.credential.sensor_id, self.service.time.now)
+        self.took_s += ROUND_TRIP_S
         self.heard(self.service.time.now + 0.5, 0.6)
 
     def _lose(self):
@@ -175,8 +180,8 @@ class SimulatedBin:
         self.outbox = Outbox(Shelf(path), Bounds(reserve_bytes=0), free_bytes=lambda _: 10**12)
         # Each boots at another moment and its clock is wrong by another amount.
         self.booted_s, self.wrong_s = NOON - self.chance.uniform(60, 86_400), self.chance.uniform(-1e5, 1e5)
-        door = ServiceDoor(service, self.credential, self.chance, lambda at, error: self.outbox.measure(self.now(), at, error))
-        self.sender = Sender(self.outbox, self.credential.sensor_id, lambda: door, self.now, plan, self.chance, dict)
+        self.door = ServiceDoor(service, self.credential, self.chance, lambda at, error: self.outbox.measure(self.now(), at, error))
+        self.sender = Sender(self.outbox, self.credential.sensor_id, lambda: self.door, self.now, plan, self.chance, dict)
         self.thrown = {}
 
     def now(self):
@@ -209,8 +214,9 @@ def simulate(bins, service, time, queue, after_s):
             bins[number].throw()
             heapq.heappush(agenda, (bins[number].next_throw_s(), number, "throw"))
         elif what == "send":
+            bins[number].door.took_s = 0.0
             wait_s = bins[number].sender.step()
-            heapq.heappush(agenda, (time.now + max(wait_s, ROUND_TRIP_S), number, "send"))
+            heapq.heappush(agenda, (time.now + max(wait_s, 0.01) + bins[number].door.took_s, number, "send"))
         elif what == "back":
             service.up = True
         else:
@@ -261,6 +267,9 @@ def test_bins_that_come_back_after_a_day_lose_nothing_double_nothing_and_keep_li
         f"queue at most {queue.deepest} of {marks.depth}; live events: p50 {ages[len(ages) // 2]:.0f} s, "
         f"p99 {ages[int(len(ages) * 0.99)]:.0f} s, max {ages[-1]:.0f} s; {dict(service.requests)}; refused {dict(service.refused)}"
     )
+    rush = max(Counter(int(at) for at in service.first.values()).values())
+    print(f"at most {rush} bins came back in the same second, and {max(service.by_second.values())} requests in any")
+    assert rush < number / 20 + 3, "the bins came back all at once"
     assert queue.deepest < marks.depth
     assert ages[int(len(ages) * 0.99)] < TARGET_S
     assert max(errors) < 1.5, "a time is wrong"

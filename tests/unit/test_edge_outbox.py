@@ -282,11 +282,9 @@ def test_what_can_be_read_of_a_damaged_outbox_goes_on_under_the_same_numbers(hom
 
 def test_a_name_that_is_no_text_does_not_keep_a_picture_from_being_taken(home):
     one = Parts(home)
-    path = os.path.join(os.fsencode(one.folder_path), b"bad\xff.jpg")
-    with open(path, "wb") as file:
-        file.write(picture(1))
+    (one.folder_path / os.fsdecode(b"bad\xff.jpg")).write_bytes(picture(1))
     assert one.look() == 1
-    assert os.listdir(one.folder_path) == []
+    assert list(one.folder_path.iterdir()) == []
 
 
 def test_a_newer_picture_under_the_same_name_is_not_removed_with_the_one_before(home, monkeypatch):
