@@ -7,6 +7,7 @@ from adapters.image_headers import read_header
 
 _VP8X_TELLS = 0x20 | 0x08 | 0x04
 """ICC profile, EXIF and XMP; what is left says of animation and transparency."""
+_VP8X_EXIF = 0x08
 _WEBP_KEPT = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"})
 
 
@@ -17,7 +18,7 @@ def bare(data: bytes) -> bytes:
     """
     header = read_header(data)
     if header.format == "webp":
-        return _webp(data)
+        return _webp(data, header.orientation)
     if header.orientation == 1:
         return header.pixels
     if header.format == "jpeg":
@@ -39,7 +40,7 @@ def _png_orientation(orientation: int) -> bytes:
     return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
 
 
-def _webp(data: bytes) -> bytes:
+def _webp(data: bytes, orientation: int) -> bytes:
     parts, start = [], 12
     while start + 8 <= len(data):
         kind, length = data[start : start + 4], int.from_bytes(data[start + 4 : start + 8], "little")
@@ -47,8 +48,11 @@ def _webp(data: bytes) -> bytes:
         if kind in _WEBP_KEPT:
             part = bytearray(data[start:end])
             if kind == b"VP8X":
-                part[8] &= ~_VP8X_TELLS & 0xFF
+                part[8] = part[8] & ~_VP8X_TELLS & 0xFF | (0 if orientation == 1 else _VP8X_EXIF)
             parts.append(bytes(part))
         start = end
+    if orientation != 1:
+        tiff = _tiff(orientation)
+        parts.append(b"EXIF" + len(tiff).to_bytes(4, "little") + tiff)
     body = b"WEBP" + b"".join(parts)
     return b"RIFF" + len(body).to_bytes(4, "little") + body
