@@ -158,7 +158,9 @@ class GatewayDoor:
         except ssl.SSLCertVerificationError as error:
             raise DoorAway(f"its certificate is not believed: {error.verify_message}") from error
         except (HTTPException, OSError) as error:
-            raise DoorAway(f"{server[1]}: {type(error).__name__}: {error}"[:200]) from error
+            raise DoorAway(
+                f"{server[1]}: {getattr(error, 'strerror', None) or str(error) or type(error).__name__}"[:200]
+            ) from error
 
 
 def _tls() -> ssl.SSLContext:

@@ -1,17 +1,15 @@
 """How a bin's program is, read from its outbox, while it runs and while it does not."""
 
-import json
 import sqlite3
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from producer.edge.clocks import Moment, true_time
 from producer.edge.shelf import read_only
 from producer.edge.tables import times_of
 
 _MOST_GAPS = 200
-Fact = str | float | bool | None
 
 
 def read_status(outbox: Path, now: Moment, *, running: bool) -> dict[str, object]:
@@ -100,19 +98,45 @@ def report_of(status: Mapping[str, object], version: str) -> dict[str, str | flo
     return {name[:40]: value for name, value in told.items() if isinstance(value, str | int | float) and value != ""}
 
 
-def as_text(status: Mapping[str, object]) -> str:
+def as_text(status: Mapping[str, Any]) -> str:
     """Return a status for people."""
-    rows = [f"{name.replace('_', ' '):18} {_shown(name, value)}" for name, value in status.items()]
-    return "\n".join(rows) + "\n"
+    offset_s, answers = status["clock_offset_s"], status["answers"]
+    clock = "never compared with the service's" if offset_s is None else f"{_off(offset_s)}; events carry the service's time"
+    agreed = f", {answers['agreed']} of {answers['compared']} as the fleet" if answers["compared"] else ""
+    oldest = "" if status["oldest_s"] is None else f", the oldest of {_ago(status['oldest_s'])}"
+    rows = {
+        "program": "runs" if status["running"] else "does not run",
+        "sensor": f"{status['sensor_id']}, its next event is number {status['next_sequence']}",
+        "waiting": f"{status['waiting']} events, {status['waiting_bytes'] / 1e6:.1f} MB{oldest}",
+        "sent": f"{status['sent']} of {status['captured']}",
+        "last contact": _ago(status["last_contact_s"]),
+        "trouble": status["trouble"] or "none",
+        "last trouble": status["last_error"] or "none",
+        "refused": _reasons(status["refused"]),
+        "dropped": _reasons(status["dropped"]),
+        "numbers missing": status["gaps"] or "none",
+        "not kept": f"{status['lost_disk_full']} (disk full), {status['unusable']} (no pictures)",
+        "camera failed": f"{status['camera_failed']} times",
+        "clock": clock,
+        "answered here": f"{answers['local']}{agreed}",
+    }
+    lines = [f"{name:16} {text}" for name, text in rows.items()]
+    lines += [f"put aside        number {one['sequence']} {one['name']}: {one['why']}" for one in status["aside"]]
+    return "\n".join(lines) + "\n"
 
 
-def _shown(name: str, value: object) -> str:
-    if value is None or value in ({}, [], ""):
-        return "-"
-    if name in {"oldest_s", "last_contact_s"} and isinstance(value, int | float):
-        return f"{value:.0f} s ago ({datetime.fromtimestamp(datetime.now(UTC).timestamp() - value, UTC):%Y-%m-%d %H:%M:%S}Z)"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{number} {reason}" for reason, number in value.items())
-    if isinstance(value, list):
-        return f"{len(value)}, the last: {json.dumps(value[0], ensure_ascii=False)}"
-    return "yes" if value is True else "no" if value is False else str(value)
+def _ago(seconds: float | None) -> str:
+    if seconds is None:
+        return "never"
+    unit, size = next(
+        ((unit, size) for unit, size in (("days", 86_400), ("h", 3600), ("min", 60)) if seconds >= 2 * size), ("s", 1)
+    )
+    return f"{seconds / size:.0f} {unit} ago"
+
+
+def _off(seconds: float) -> str:
+    return "right" if abs(seconds) < 1 else f"{abs(seconds):.0f} s {'behind' if seconds > 0 else 'ahead'}"
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {reason}" for reason, number in counts.items()) or "none"

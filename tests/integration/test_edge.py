@@ -54,8 +54,13 @@ def test_pictures_of_the_folder_become_events_on_the_queue_and_leave_the_folder(
     assert (status["sent"], status["captured"], status["running"], status["trouble"]) == (5, 5, True, None)
     assert status["clock"] == "measured"
     assert abs(status["clock_offset_s"]) < 2
+    assert "program          runs" in one.ask("status").stdout
     assert one.stop() == 0
     assert one.status()["running"] is False
+    told = one.ask("status").stdout
+    assert "waiting          0 events, 0.0 MB\n" in told
+    assert "sent             5 of 5" in told
+    assert "clock            right; events carry the service's time" in told
 
 
 def test_a_second_program_on_the_same_outbox_is_refused(bin_of):
