@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from contracts.ids import uuid7
 from producer.edge.clocks import Anchor, Moment, as_datetime, true_time, worth_keeping
-from producer.edge.shelf import BALLAST_BYTES, PAGE_BYTES, Shelf, ShelfFull
+from producer.edge.shelf import BALLAST_BYTES, Shelf, ShelfFull
 from producer.edge.tables import COLUMNS, Kept, add_to, delete, fact_of, kept_of, note_gap, see_boot, set_facts, times_of
 
 T = TypeVar("T")
@@ -192,21 +192,21 @@ class Outbox:
 
     # --- room -------------------------------------------------------------------------------------------------------
 
-    def room(self) -> int:
-        """Return how many bytes may be in the outbox in all, by its own bound and by the disk's."""
-        with self.shelf.look() as sql:
-            pages = int(sql.execute("PRAGMA page_count").fetchone()[0])
+    def free_bytes(self) -> int:
+        """Return how many bytes may be added: those that are free within the file, and by how much that may grow.
+
+        A file does not shrink by what is dropped, so what others have taken of the disk is not won back that way.
+        """
         try:
-            free = self._free_bytes(self.shelf.path.parent) - self.bounds.reserve_bytes - BALLAST_BYTES
+            grows = self._free_bytes(self.shelf.path.parent) - self.bounds.reserve_bytes - BALLAST_BYTES
         except OSError:
-            free = 0
-        return min(self.bounds.most_bytes, pages * PAGE_BYTES * 9 // 10 + free)
+            grows = 0
+        return self.shelf.free_bytes() * 9 // 10 + max(0, grows)
 
     def _make_room(self, size: int) -> None:
-        room = self.room()
-        while self._bytes + size > room:
+        while self._bytes + size > self.bounds.most_bytes or size > self.free_bytes():
             if not self._drop_least():
-                raise ShelfFull(f"a picture of {size} bytes does not fit into {max(0, room)}")
+                raise ShelfFull(f"a picture of {size} bytes does not fit into {self.free_bytes()}")
 
     def _drop_least(self) -> bool:
         """Drop the event that is worth least: one that looked like another before it, else the oldest. False: there is none."""

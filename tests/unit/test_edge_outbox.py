@@ -162,6 +162,17 @@ def test_live_events_go_before_the_backlog_and_the_newest_of_them_first(home):
     assert order[9:] == list(range(21))
 
 
+def test_when_others_fill_the_disk_no_more_is_dropped_than_a_new_picture_takes(home):
+    one = Parts(home, bounds=Bounds(most_bytes=10**9, reserve_bytes=10**8))
+    for number in range(30):
+        one.capture(image=a_blob(number))
+    one.free = 10**6
+    for number in range(30, 34):
+        one.capture(image=a_blob(number))
+    assert sequences(one)[-4:] == [30, 31, 32, 33]
+    assert 4 <= one.counts()["dropped_backlog"] <= 8
+
+
 def test_a_broken_outbox_is_laid_aside_and_a_new_one_begun(home):
     (home / "edge.sqlite").write_bytes(b"this is no database" * 1000)
     shelf = Shelf(home / "edge.sqlite")
