@@ -90,6 +90,8 @@ class GatewayDoor:
 
     def put(self, place: Upload, image: bytes) -> None:
         """Put a picture there; whatever the store says against it may be otherwise with the next place."""
+        if place.headers.get("content-length", str(len(image))) != str(len(image)):
+            raise DoorAway(f"the place is for {place.headers['content-length']} bytes, not {len(image)}", answered=True)
         parts = urlsplit(place.url)
         answer = self._exchange((parts.scheme, parts.netloc), "PUT", f"{parts.path}?{parts.query}", place.headers, image)
         if not 200 <= answer.status < 300:

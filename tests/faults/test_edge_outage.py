@@ -242,7 +242,7 @@ def test_bins_that_come_back_after_a_day_lose_nothing_double_nothing_and_keep_li
     bins = [SimulatedBin(n, service, tmp_path / f"{n}.sqlite", per_h, Plan()) for n in range(number)]
     for one in bins:
         one.outbox.shelf.sql.execute("PRAGMA synchronous = OFF")
-    left, drained_at = simulate(bins, service, time, queue, after_s=5400)
+    left, drained_at = simulate(bins, service, time, queue, after_s=2700)
     service.close()
     back = NOON + OUTAGE_S
     thrown = {event_id: at for one in bins for event_id, at in one.thrown.items()}

@@ -62,7 +62,7 @@ def one(small_disk, tmp_path):
 
 
 @pytest.mark.timeout(180)
-def test_a_full_disk_costs_the_least_worthy_events_and_nothing_else(gateway, small_disk, one, stack):
+def test_a_full_disk_costs_the_least_worthy_events_and_nothing_else_though_the_program_is_killed(gateway, small_disk, one, stack):
     one.start()
     thrown = 0
 
@@ -76,7 +76,11 @@ def test_a_full_disk_costs_the_least_worthy_events_and_nothing_else(gateway, sma
     wait_for(lambda: one.status()["captured"] == 20, 30, one.log.read_text)
     fill(small_disk)
     throw(80)
-    time.sleep(8)
+    for _ in range(4):
+        time.sleep(2)
+        one.kill()
+        one.start()
+    time.sleep(4)
     assert one.process.poll() is None, one.log.read_text()
     assert one.stop() == 0
     status = one.status()

@@ -1,13 +1,11 @@
 """A bin's program in parts, with clocks that are turned by hand and a gateway that remembers what it was given."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from contracts.codec import decode_event
-from contracts.edge import Advice, DoorAway, Fate, FleetAnswer
-from contracts.errors import CaptureMistimed
-from contracts.gateway import Upload
+from adapters.memory_door import MemoryDoor
+from contracts.edge import Advice, DoorAway
 from producer.edge.clocks import Moment
 from producer.edge.folder import Folder
 from producer.edge.outbox import Bounds, Outbox, Picture
@@ -36,61 +34,35 @@ class Clock:
         self.wrong_s = self.wrong_s if wrong_s is None else wrong_s
 
 
-@dataclass
-class Gateway:
-    """The gateway's rules in short, for one bin: the time, what came before, and whatever a test wants it to say."""
+class Gateway(MemoryDoor):
+    """A gateway that may be away, refuse what a test refuses, and remembers the order of its events."""
 
-    clock: Clock
-    events: dict = field(default_factory=dict)
-    pictures: dict = field(default_factory=dict)
-    share: float = 1.0
-    away: str = ""
-    refuse: object = None
-    reports: list = field(default_factory=list)
-    order: list = field(default_factory=list)
-    heard: object = None
+    def __init__(self, clock):
+        super().__init__("bin-7", lambda: datetime.fromtimestamp(clock.true_s, UTC))
+        self.away, self.refuse, self.order = "", None, []
 
-    def _answer(self):
+    @property
+    def reports(self):
+        return self.contacts
+
+    def ask_for(self, share):
+        self.advice = Advice(share)
+
+    def answer(self):
         if self.away:
             raise DoorAway(self.away)
-        if self.heard:
-            self.heard(self.clock.true_s, 0.05)
+        super().answer()
 
-    def place(self, event_id, content_type, size_bytes):
-        self._answer()
-        url = f"s3://waste-images/{datetime.fromtimestamp(self.clock.true_s, UTC):%Y/%m/%d}/{event_id}.jpg"
-        return Upload(url, f"http://store/{event_id}", {}, datetime.now(UTC))
-
-    def put(self, place, image):
-        self._answer()
-        self.pictures[place.image_url] = image
-
-    def send(self, bodies):
-        self._answer()
-        return [self._fate(body) for body in bodies]
-
-    def _fate(self, body):
+    def _take(self, body):
         if self.refuse and (fate := self.refuse(body)):
             return fate
-        try:
-            event = decode_event(body, datetime.fromtimestamp(self.clock.true_s, UTC))
-        except CaptureMistimed as error:
-            return Fate(409, "clock", error.detail)
-        if event.event_id in self.events:
-            return Fate(200) if self.events[event.event_id][0] == body else Fate(409, "event-conflict", "came before")
-        assert event.image_url in self.pictures
-        self.events[event.event_id] = (body, event)
-        self.order.append(event)
-        return Fate(202)
-
-    def contact(self, next_sequence, report):
-        self._answer()
-        self.reports.append((next_sequence, report))
-        return Advice(self.share)
-
-    def find(self, event_id):
-        self._answer()
-        return FleetAnswer()
+        before = len(self.events)
+        fate = super()._take(body)
+        if len(self.events) > before:
+            event = list(self.events.values())[-1][1]
+            assert event.image_url in self.pictures, "an event without its picture"
+            self.order.append(event)
+        return fate
 
 
 class Parts:

@@ -46,11 +46,11 @@ def test_while_the_gateway_asks_for_half_the_backlog_waits_and_live_events_go(tm
     one.clock.true_s += 7200
     for number in range(5, 8):
         one.capture(number)
-    one.gateway.share = 0.5
+    one.gateway.ask_for(0.5)
     for _ in range(50):
         one.clock.true_s += max(0.1, min(1.0, one.sender.step()))
     assert sorted(event.sequence for event in one.gateway.order) == [5, 6, 7]
-    one.gateway.share = 1.0
+    one.gateway.ask_for(1.0)
     one.send_all()
     assert len(one.gateway.events) == 8
 
