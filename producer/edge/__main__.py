@@ -109,7 +109,7 @@ def assemble(settings: EdgeRunSettings, outbox: Outbox) -> Running:
     command = shlex.split(settings.edge_camera) if settings.edge_camera else []
     camera = Camera(command, taker, clock.now, settings.edge_camera_timeout_s) if command else None
     asking = Comparison(outbox, lambda: open_door(outbox, clock), clock.now, random.Random()) if answers else None
-    return Running(sender, folder, camera, settings.edge_camera_every_s, asking)
+    return Running(sender, folder, camera, settings.edge_camera_every_s, asking, renews="CREDENTIALS_DIRECTORY" in os.environ)
 
 
 def open_answers(settings: EdgeRunSettings, outbox: Outbox) -> LocalAnswers | None:

@@ -24,6 +24,7 @@ from producer.edge.shelf import ShelfBroken, ShelfFull
 _LOOK_S = 0.5
 _FULL_S = 10.0
 _END_S = 20.0
+_RENEW_S = 900.0
 _LOCK_TRIES, _LOCK_S = 5, 0.1
 
 _log = structlog.get_logger("waste")
@@ -82,13 +83,17 @@ def locked(path: Path) -> bool:
 
 @dataclass(slots=True)
 class Running:
-    """Takes and sends until it is told to end. `every_s` is how often the camera shoots by itself (0: on SIGUSR1 alone)."""
+    """Takes and sends until it is told to end. `every_s` is how often the camera shoots by itself (0: on SIGUSR1 alone).
+
+    `renews` says that only a new start gets a new credential, as it is with systemd, which copies it when it starts a program.
+    """
 
     sender: Sender
     folder: Folder | None = None
     camera: Camera | None = None
     every_s: float = 0.0
     asking: Asking | None = None
+    renews: bool = False
     _ending: threading.Event = field(default_factory=threading.Event)
     _wake: threading.Event = field(default_factory=threading.Event)
     _failed: FleetError | None = None
@@ -153,7 +158,12 @@ class Running:
 
     def _send(self) -> None:
         while not self._ending.is_set():
-            self._ending.wait(self._guarded(self.sender.step, _FULL_S))
+            wait_s = self._guarded(self.sender.step, _FULL_S)
+            if self.renews and self.sender.unbelieved:
+                self._ending.wait(max(wait_s, _RENEW_S))
+                _log.warning("ended_for_a_new_credential", hint="whoever starts this program starts it with the one in force")
+                self.end()
+            self._ending.wait(wait_s)
 
     def _ask(self) -> None:
         while self.asking and not self._ending.is_set():

@@ -47,6 +47,7 @@ class Sender:
     plan: Plan
     chance: random.Random
     report: Callable[[], Mapping[str, str | float | bool]]
+    unbelieved: bool = False
     _open: Door | None = None
     _backoff: Backoff = field(init=False)
     _live: Bucket = field(init=False)
@@ -72,9 +73,10 @@ class Sender:
             if batch:
                 wait_s = self._send(door, batch)
             self._backoff.worked()
+            self.unbelieved = False
             self._tell_trouble("")
         except DoorUnbelieving as error:
-            self._open = None
+            self._open, self.unbelieved = None, True
             self._tell_trouble(f"the gateway does not believe this bin's credential: {error.detail}")
             return self._backoff.unbelieved()
         except SettingsInvalid as error:

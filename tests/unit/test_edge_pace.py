@@ -2,12 +2,14 @@
 
 import random
 import sys
+import threading
 from itertools import pairwise
 
 import pytest
 
 from adapters.bare_pictures import bare
-from contracts.edge import DoorAway, Fate
+from contracts.edge import DoorAway, DoorUnbelieving, Fate
+from producer.edge import running
 from producer.edge.__main__ import fingerprinting, preparation
 from producer.edge.pace import Backoff, Bucket, backlog_share
 from producer.edge.taking import PictureUnusable
@@ -121,3 +123,19 @@ def test_a_bin_without_pillow_frees_pictures_of_metadata_all_the_same(monkeypatc
     assert fingerprinting()(large) is None
     with pytest.raises(PictureUnusable):
         preparation(1024)(b"nothing")
+
+
+@pytest.mark.parametrize("renews", [True, False])
+def test_where_only_a_new_start_brings_a_new_credential_the_program_ends_for_it(tmp_path, monkeypatch, renews):
+    monkeypatch.setattr(running, "_RENEW_S", 0.1)
+    one = Parts(tmp_path)
+    one.sender.door = unbelieving
+    program = running.Running(one.sender, renews=renews)
+    monkeypatch.setattr(Backoff, "unbelieved", lambda _: 0.01)
+    threading.Thread(target=program._send, daemon=True).start()
+    assert program._ending.wait(1.0) is renews
+    program.end()
+
+
+def unbelieving():
+    raise DoorUnbelieving("generation 1 of sensor bin-7")
