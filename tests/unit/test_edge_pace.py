@@ -33,7 +33,7 @@ def test_what_the_gateway_asks_for_is_never_undercut_and_not_the_same_for_all():
 
 
 def test_the_backlog_slows_down_before_live_events_do():
-    assert [backlog_share(share) for share in (1.0, 0.75, 0.5, 0.2, 0.0)] == [1.0, 0.5, 0.0, 0.0, 0.0]
+    assert [backlog_share(share) for share in (1.0, 0.75, 0.5, 0.2, 0.0)] == [1.0, 0.25, 0.0, 0.0, 0.0]
     bucket = Bucket(rate=2.0, burst=10, tokens=0.0, at_s=0.0)
     assert bucket.refill(3.0, 0.5) == 3
     bucket.take(3)
