@@ -65,6 +65,7 @@ class Bucket:
 def backlog_share(share: float) -> float:
     """Return at which share of its rate the backlog may go when events as a whole are asked to go at `share`.
 
-    It slows down sooner, and stops at a half: the queue is first come, first served, so a backlog that fills it delays what is thrown in now.
+    It slows down sooner, and stops at a half: the queue is first come, first served, so a backlog that fills it delays what is
+    thrown in now.
     """
     return max(0.0, 2 * share - 1) ** 2
