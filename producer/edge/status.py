@@ -40,6 +40,17 @@ def gather(sql: sqlite3.Connection, now: Moment) -> dict[str, object]:
         "waiting_bytes": size,
         "oldest_s": None if oldest is None else round(max(0.0, now_s - true_time(Moment(*oldest), anchors, boots)[0]), 1),
         "last_contact_s": None if contact_s is None else round(max(0.0, now_s - contact_s), 1),
+        "aside": [{"sequence": sequence, "name": name, "why": why} for sequence, name, why in aside],
+        "clock": known,
+        "clock_offset_s": round(now_s - now.wall_s, 3) if anchors else None,
+        "trouble": facts.get("trouble") or None,
+        "last_error": facts.get("last_error"),
+        "gaps": gaps(sql),
+    } | _counted(counts)
+
+
+def _counted(counts: Mapping[str, int]) -> dict[str, object]:
+    return {
         "captured": counts.get("captured", 0),
         "sent": counts.get("sent", 0),
         "refused": _by_reason(counts, "refused_"),
@@ -47,13 +58,7 @@ def gather(sql: sqlite3.Connection, now: Moment) -> dict[str, object]:
         "lost_disk_full": counts.get("lost_disk_full", 0),
         "unusable": counts.get("unusable", 0),
         "camera_failed": counts.get("camera_failed", 0),
-        "aside": [{"sequence": sequence, "name": name, "why": why} for sequence, name, why in aside],
-        "clock": known,
-        "clock_offset_s": round(now_s - now.wall_s, 3) if anchors else None,
-        "trouble": facts.get("trouble") or None,
-        "last_error": facts.get("last_error"),
         "answers": {name: counts.get(f"answers_{name}", 0) for name in ("local", "compared", "agreed")},
-        "gaps": gaps(sql),
     }
 
 
