@@ -230,7 +230,7 @@ def read_settings(kind: type[SettingsT], environ: Mapping[str, str]) -> Settings
     try:
         return kind.model_validate(values) if not problems else _refuse(kind, values, problems)
     except ValidationError as error:
-        raise SettingsInvalid("; ".join(problems + _problems(error))) from None
+        raise SettingsInvalid("; ".join(problems + _problems(kind, error))) from None
 
 
 def describe_environment(kind: type[Settings], environ: Mapping[str, str]) -> dict[str, str]:
@@ -274,13 +274,15 @@ def _refuse(kind: type[SettingsT], values: dict[str, str], problems: list[str]) 
     try:
         kind.model_validate(values)
     except ValidationError as error:
-        problems += [problem for problem in _problems(error) if problem.partition(":")[0] not in read]
+        problems += [problem for problem in _problems(kind, error) if problem.partition(":")[0] not in read]
     raise SettingsInvalid("; ".join(problems))
 
 
-def _problems(error: ValidationError) -> list[str]:
+def _problems(kind: type[Settings], error: ValidationError) -> list[str]:
     rows = error.errors(include_url=False, include_input=False)
-    return [f"{row['loc'][0]}: {_plain(row)}" for row in rows]
+    # A default that is not valid is told under the field's own name.
+    variables = {name: field.alias for name, field in kind.model_fields.items()}
+    return [f"{variables.get(str(row['loc'][0]), row['loc'][0])}: {_plain(row)}" for row in rows]
 
 
 def _plain(row: Any) -> str:

@@ -11,6 +11,7 @@ from contracts.errors import SettingsInvalid
 
 _ROLES = {
     "send": ("producer.__main__", "SendSettings"),
+    "edge": ("producer.edge.settings", "EdgeRunSettings"),
     "simulate": ("producer.__main__", "SimulateSettings"),
     "gateway": ("intake.gateway.__main__", "GatewaySettings"),
     "intake": ("intake.__main__", "IntakeSettings"),
