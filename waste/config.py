@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-from adapters.settings import Settings, describe_environment, describe_settings, read_settings
+from adapters.environment import Settings, describe_environment, describe_settings, read_settings
 from contracts.errors import SettingsInvalid
 
 _ROLES = {

@@ -14,9 +14,9 @@ from importlib.metadata import version
 import structlog
 
 from adapters.bare_pictures import bare
+from adapters.environment import read_settings
 from adapters.gateway_door import GatewayDoor
 from adapters.logs import configure_logging
-from adapters.settings import read_settings
 from contracts.errors import Permanent, Retryable, SettingsInvalid
 from models import shipped_model
 from producer.edge.camera import Camera

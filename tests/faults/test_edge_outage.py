@@ -26,7 +26,7 @@ from contracts.signatures import derive_credential
 from intake.gateway.publishing import Accepted, Publisher
 from intake.gateway.speakers import Speakers
 from intake.gateway.submissions import Reader
-from intake.gateway.weather import Weather
+from intake.weather import Weather
 from producer.edge.clocks import Moment
 from producer.edge.outbox import Bounds, Outbox, Picture
 from producer.edge.sender import Plan, Sender
