@@ -12,7 +12,7 @@ demo: $(VENV)/.all
 test: $(VENV)/.dev .venv-sqs/.done
 	$(BIN)/python -m pytest $(ARGS)
 
-# All of the fault suite, about fifteen minutes; the planted faults are part of it.
+# All of the fault suite, about twenty-five minutes; the planted faults are part of it.
 faults: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/faults --faults --planted $(ARGS)
 

@@ -9,21 +9,32 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import BadStatusLine, HTTPConnection, HTTPResponse, HTTPSConnection
 from queue import Empty, LifoQueue
-
-from adapters.downloads import DownloadLimits
+from typing import Protocol
 
 # What a server does to a kept connection that it has closed meanwhile; RemoteDisconnected is a BadStatusLine.
 _STALE = (BadStatusLine, ConnectionError)
 
 
+class Patience(Protocol):
+    """How long to wait, in seconds: for a connection, and for any single answer."""
+
+    @property
+    def connect_s(self) -> float:
+        """For a connection."""
+
+    @property
+    def wait_s(self) -> float:
+        """For a request to be gone, and for each part of its answer."""
+
+
 class Connections:
     """Connections to one server. Safe to use from several threads; each exchange has a connection to itself."""
 
-    def __init__(self, scheme: str, netloc: str, limits: DownloadLimits, *, keep: int = 32) -> None:
-        """Keep up to `keep` idle connections to `netloc` (host or host:port); `scheme` is http or https."""
+    def __init__(self, scheme: str, netloc: str, limits: Patience, *, keep: int = 32, tls: ssl.SSLContext | None = None) -> None:
+        """Keep up to `keep` idle connections to `netloc` (host or host:port); `scheme` is http or https, `tls` None the usual."""
         self._netloc = netloc
         self._limits = limits
-        self._tls = ssl.create_default_context() if scheme == "https" else None
+        self._tls = (tls or ssl.create_default_context()) if scheme == "https" else None
         self._idle: LifoQueue[HTTPConnection] = LifoQueue()
         self._keep = keep
 

@@ -10,6 +10,7 @@ from contracts.errors import Permanent, Retryable
 from contracts.limits import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE_PX
 
 _QUALITY = 88
+_HASH_PX = 8
 
 
 def shrink(data: bytes, longest_px: int) -> bytes:
@@ -41,3 +42,18 @@ def _jpeg(image: Image.Image) -> bytes:
     file = io.BytesIO()
     flat.save(file, "JPEG", quality=_QUALITY)
     return file.getvalue()
+
+
+def fingerprint(data: bytes) -> int | None:
+    """Return 64 bits that differ in few places for photographs of the same thing (dHash); None for what cannot be decoded."""
+    try:
+        with open_pixels(read_header(data)) as image:
+            image.draft("L", (_HASH_PX + 1, _HASH_PX))
+            grey = image.convert("L").resize((_HASH_PX + 1, _HASH_PX), Image.Resampling.BOX).tobytes()
+    except (Permanent, Retryable, *PILLOW_ERRORS):
+        return None
+    bits = 0
+    for row in range(_HASH_PX):
+        for column in range(row * (_HASH_PX + 1), row * (_HASH_PX + 1) + _HASH_PX):
+            bits = bits << 1 | (grey[column] < grey[column + 1])
+    return bits

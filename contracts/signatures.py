@@ -10,6 +10,7 @@ import hmac
 from dataclasses import dataclass
 
 from contracts.errors import SignatureInvalid
+from contracts.events import SENSOR_ID
 
 MIN_MASTER_BYTES = 32
 KEY_BYTES = 32
@@ -84,3 +85,14 @@ def read_token(master_key: bytes, token: str) -> Credential:
 
 def _is_generation(text: str) -> bool:
     return text.isascii() and text.isdigit() and 0 < int(text[:5]) <= _MAX_GENERATION
+
+
+def read_claim(token: str) -> str | None:
+    """Return which sensor a token says it is of, None if it is no token; nothing is proven by that."""
+    scheme, _, rest = token.partition(".")
+    try:
+        name = rest.partition(".")[0]
+        number, _, sensor_id = base64.b64decode(name + "=" * (-len(name) % 4), b"-_", validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return None
+    return sensor_id if scheme == _SCHEME and _is_generation(number) and SENSOR_ID.fullmatch(sensor_id) else None

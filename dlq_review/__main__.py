@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
+from adapters.environment import read_settings
 from adapters.health import Health, serve_health
 from adapters.http_server import serve
 from adapters.image_source import SourceSettings, open_image_source
@@ -27,7 +28,7 @@ from adapters.postgres_lane import PostgresReviewLane
 from adapters.postgres_quality import PostgresQuality
 from adapters.postgres_review import PostgresReviewDesk
 from adapters.queues import open_dead_letter_queue, open_edge_queue
-from adapters.settings import DatabaseSettings, LogSettings, Names, QueueSettings, read_settings
+from adapters.settings import DatabaseSettings, LogSettings, Names, QueueSettings
 from adapters.telemetry import FleetTelemetry
 from dlq_review.arguments import parser
 from dlq_review.chores import WithChores

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from adapters.celery_queue import CeleryWorkQueue, celery_app
+from adapters.environment import read_settings
 from adapters.health import Health, serve_health
 from adapters.logs import configure_logging
 from adapters.loops import READY, run_until_stopped, stop_on_signals
@@ -17,15 +18,7 @@ from adapters.postgres import Pool, open_pool
 from adapters.postgres_intake import PostgresIntakeLedger
 from adapters.postgres_reconciliation import PostgresReconciliation
 from adapters.queues import open_dead_letter_queue, open_edge_queue, open_hints
-from adapters.settings import (
-    DatabaseSettings,
-    ImageSettings,
-    LogSettings,
-    MasterKeySettings,
-    PressureSettings,
-    QueueSettings,
-    read_settings,
-)
+from adapters.settings import DatabaseSettings, ImageSettings, LogSettings, MasterKeySettings, PressureSettings, QueueSettings
 from adapters.telemetry import FleetTelemetry
 from intake.drain import Drain
 from intake.reconciler import Reconciler

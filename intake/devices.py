@@ -10,9 +10,10 @@ from dataclasses import asdict
 from typing import TypeAlias
 
 from adapters.arguments import integer_between, number_between, sensor_id
+from adapters.environment import read_settings
 from adapters.postgres import open_pool
 from adapters.postgres_devices import PostgresDevices
-from adapters.settings import DatabaseSettings, MasterKeySettings, read_settings
+from adapters.settings import DatabaseSettings, MasterKeySettings
 from contracts.devices import DeviceRegistry, RegisteredDevice
 from contracts.doors import door_password, door_user, iam_policy, redis_acl
 from contracts.errors import RequestRefused

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from adapters.arguments import number_between
+from adapters.environment import read_settings
 from adapters.postgres import open_pool
 from adapters.postgres_sensors import PostgresSensors
-from adapters.settings import DatabaseSettings, read_settings
+from adapters.settings import DatabaseSettings
 from contracts.sensors import KnownSensor, Presence
 
 _SHOWN_RUNS = 3

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from adapters.environment import read_settings
 from adapters.logs import configure_logging
-from adapters.settings import DatabaseSettings, LogSettings, read_settings
+from adapters.settings import DatabaseSettings, LogSettings
 from contracts.errors import LedgerUnavailable
 from migrations.run import migrate
 

@@ -14,10 +14,11 @@ from pydantic import Field, SecretStr
 from tqdm import tqdm
 
 from adapters.arguments import integer_between, number_between, sensor_id
+from adapters.environment import read_settings
 from adapters.logs import configure_logging
 from adapters.object_store import open_object_store
 from adapters.queues import open_door
-from adapters.settings import LogSettings, MasterKeySettings, ObjectStoreSettings, QueueSettings, read_settings
+from adapters.settings import LogSettings, MasterKeySettings, ObjectStoreSettings, QueueSettings
 from contracts.errors import SettingsInvalid
 from contracts.signatures import KEY_BYTES, Credential, derive_credential
 from producer.device import UNKNOWN_KIND, Device, kind_of

@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def pytest_addoption(parser):
     """Options of the fault suite; they have to be known before its folder is collected."""
     group = parser.getgroup("faults")
-    group.addoption("--faults", action="store_true", help="all of the fault suite, about fifteen minutes, not its short part")
+    group.addoption("--faults", action="store_true", help="all of the fault suite, about twenty-five minutes, not its short part")
     group.addoption("--planted", action="store_true", help="also plant faults that the suite must find")
     group.addoption("--minutes", type=float, default=0, help="a soak with a random fault a minute")
     group.addoption("--seed", type=int, default=1, help="the soak's seed")

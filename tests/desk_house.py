@@ -10,6 +10,7 @@ from uuid import uuid4
 import uvicorn
 from starlette.testclient import TestClient
 
+from adapters.environment import read_settings
 from adapters.image_source import SourceSettings, open_image_source
 from adapters.memory_queue import MemoryMessageQueue
 from adapters.passwords import Argon2Passwords
@@ -18,7 +19,6 @@ from adapters.postgres import open_pool
 from adapters.postgres_intake import PostgresIntakeLedger
 from adapters.postgres_worker import PostgresWorkerLedger
 from adapters.s3_objects import S3Objects
-from adapters.settings import read_settings
 from adapters.sigv4 import AwsKeys
 from contracts.accounts import Role
 from contracts.categories import CATEGORIES

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 import httpx2 as httpx
 
 from adapters.celery_queue import CeleryWorkQueue, celery_app
+from adapters.environment import read_settings
 from adapters.http_server import open_server
 from adapters.memory_queue import MemoryMessageQueue
 from adapters.postgres import open_pool
 from adapters.postgres_intake import PostgresIntakeLedger
 from adapters.postgres_worker import PostgresWorkerLedger
 from adapters.queues import open_edge_queue
-from adapters.settings import QueueSettings, read_settings
+from adapters.settings import QueueSettings
 from contracts.codec import encode_event
 from contracts.image_urls import UrlRule
 from contracts.signatures import derive_credential, device_token, sign

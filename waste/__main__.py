@@ -7,6 +7,7 @@ from contracts.errors import FleetError, RequestRefused, SettingsInvalid
 
 _COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "send": ("producer.__main__", "send", "edge", "send pictures as one bin does"),
+    "edge": ("producer.edge.__main__", "main", "edge", "the program of one bin: keeps its pictures, and sends them to the gateway"),
     "simulate": ("producer.__main__", "simulate", "edge,render", "a fleet of bins that photograph and send"),
     "intake": ("intake.__main__", "main", "gateway", "bring the edge queue into the ledger and keep it woken"),
     "gateway": ("intake.gateway.__main__", "main", "gateway", "take events over HTTP"),

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-from adapters.settings import Settings, describe_environment, describe_settings, read_settings
+from adapters.environment import Settings, describe_environment, describe_settings, read_settings
 from contracts.errors import SettingsInvalid
 
 _ROLES = {
     "send": ("producer.__main__", "SendSettings"),
+    "edge": ("producer.edge.settings", "EdgeRunSettings"),
     "simulate": ("producer.__main__", "SimulateSettings"),
     "gateway": ("intake.gateway.__main__", "GatewaySettings"),
     "intake": ("intake.__main__", "IntakeSettings"),
@@ -19,15 +20,18 @@ _ROLES = {
     "db": ("migrations.__main__", "MigrationSettings"),
 }
 
+_OF_A_BIN = frozenset({"edge"})
+"""Not shown unless asked for: where the service runs, they lack what only a bin has."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Print each role's settings; exit code 2 if any role could not start with them."""
     parser = argparse.ArgumentParser(prog="waste config", description="The settings in force, with secrets masked.")
-    parser.add_argument("roles", nargs="*", metavar="ROLE", help=f"of {', '.join(_ROLES)}; all if none")
+    parser.add_argument("roles", nargs="*", metavar="ROLE", help=f"of {', '.join(_ROLES)}; all but edge if none")
     options = parser.parse_args(argv)
     if unknown := [role for role in options.roles if role not in _ROLES]:
         parser.error(f"there is no role {unknown[0]!r}; there are {', '.join(_ROLES)}")
-    complete = [_print_role(role, sys.stdout.write) for role in options.roles or _ROLES]
+    complete = [_print_role(role, sys.stdout.write) for role in options.roles or [role for role in _ROLES if role not in _OF_A_BIN]]
     return 0 if all(complete) else 2
 
 

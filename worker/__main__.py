@@ -20,6 +20,7 @@ from pydantic import Field
 
 from adapters.arguments import integer_between
 from adapters.celery_queue import CeleryWorkQueue, celery_app
+from adapters.environment import read_settings
 from adapters.health import Health, serve_health
 from adapters.image_source import SourceSettings, open_image_source
 from adapters.images import decode
@@ -28,12 +29,7 @@ from adapters.onnx_model import OnnxClassifier
 from adapters.postgres import open_pool
 from adapters.postgres_worker import PostgresWorkerLedger
 from adapters.queues import open_dead_letter_queue
-from adapters.settings import (
-    DatabaseSettings,
-    LogSettings,
-    QueueSettings,
-    read_settings,
-)
+from adapters.settings import DatabaseSettings, LogSettings, QueueSettings
 from adapters.telemetry import FleetTelemetry
 from contracts.errors import LedgerUnavailable
 from contracts.ledger import WorkerPulse

@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr
 from starlette.types import ASGIApp
 
 from adapters import metrics, redis_queue
+from adapters.environment import read_settings
 from adapters.health import Health
 from adapters.http_server import serve
 from adapters.logs import configure_logging
@@ -37,7 +38,6 @@ from adapters.settings import (
     ObjectStoreSettings,
     PressureSettings,
     QueueSettings,
-    read_settings,
 )
 from adapters.telemetry import FleetTelemetry
 from contracts.gateway import Rates

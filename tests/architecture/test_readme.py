@@ -7,8 +7,10 @@ from importlib import import_module
 import pytest
 
 from adapters.celery_queue import _QUEUES
+from adapters.settings import LogSettings
 from contracts import names
 from local.figures import Figures
+from producer.edge.settings import EdgeRunSettings
 from tests.conftest import REPOSITORY
 from waste.__main__ import _COMMANDS
 from waste.config import _ROLES
@@ -16,6 +18,14 @@ from waste.config import _ROLES
 README = (REPOSITORY / "README.md").read_text("utf-8")
 NOT_OF_THE_README = {"AWS_SESSION_TOKEN", "QUEUE_LEASE_S", "UPLOADS_AT_ONCE", "WASTE_STATE_DIR"}
 NOT_OF_THE_README |= {"MAX_WAKE_UPS", "RECONCILE_GRACE_S"}
+NOT_OF_THE_README |= {
+    "EDGE_SETTLE_S",
+    "EDGE_CAMERA_TIMEOUT_S",
+    "EDGE_RESERVE_MB",
+    "EDGE_KEEP_DAYS",
+    "EDGE_LIVE_S",
+    "EDGE_CONTACT_S",
+}
 """Settings for the few; `waste config` shows them."""
 
 
@@ -38,7 +48,21 @@ def test_every_setting_of_the_readme_exists_and_every_other_is_left_out_on_purpo
 def test_every_command_of_the_readme_exists():
     told = set(re.findall(r"(?m)(?:^|`|/)waste ([a-z]+)", README))
     assert told <= set(_COMMANDS)
-    assert {"demo", "intake", "worker", "dlq", "send", "simulate", "db", "config", "device", "fleet", "gateway", "learn"} <= told
+    assert {
+        "demo",
+        "edge",
+        "intake",
+        "worker",
+        "dlq",
+        "send",
+        "simulate",
+        "db",
+        "config",
+        "device",
+        "fleet",
+        "gateway",
+        "learn",
+    } <= told
 
 
 @pytest.mark.parametrize("target", re.findall(r"(?m)(?:^|`)make ([a-z]+)", README))
@@ -61,3 +85,14 @@ def test_the_report_has_the_figures_that_the_readme_names():
     told = re.search(r"writes the figures:\s+([a-z0-9_,\s]+)\.", README)
     assert set(re.split(r",\s+", told[1])) <= set(Figures.__dataclass_fields__)
     assert len(re.split(r",\s+", told[1])) == 11
+
+
+def test_every_setting_of_a_bin_is_in_its_page_with_its_default():
+    page = (REPOSITORY / "docs" / "edge.md").read_text("utf-8")
+    told = dict(re.findall(r"(?m)^\| `([A-Z0-9_]+)` \|([^|]*)\|", page))
+    fields = {field.alias: field for field in EdgeRunSettings.model_fields.values()}
+    assert set(told) == set(fields) - {field.alias for field in LogSettings.model_fields.values()}
+    for name, default in told.items():
+        value = fields[name].default
+        if isinstance(value, int | float):
+            assert float(default) == value, name

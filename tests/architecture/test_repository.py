@@ -1,5 +1,7 @@
 """The repository polices its own story."""
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -7,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from contracts.signatures import derive_credential, device_token
+from tests.conftest import REPOSITORY, wait_for
+from tests.makers import MASTER_KEY, a_jpeg
 
 
 def tracked():
@@ -58,17 +62,42 @@ def test_an_edge_install_imports_the_producer_and_stays_under_30_mb(tmp_path):
     installed = size_of(packages) - before
     names = {path.name.lower() for path in packages.iterdir()}
     assert not names & {"celery", "onnxruntime", "psycopg", "numpy", "boto3", "pil"}
-    check = "import producer.__main__, producer.uplink; from waste.__main__ import main; raise SystemExit(main(['send', '--help']))"
+    check = "import producer.__main__, producer.edge.__main__; from waste.__main__ import main; raise SystemExit(main(['edge', '--help']))"
     subprocess.run([home / "bin" / "python", "-c", check], cwd=REPOSITORY, check=True, capture_output=True)
     print(f"edge install: {installed / 1e6:.1f} MB")
     assert installed < 30e6
+    keeps_a_picture(home / "bin" / "python", tmp_path)
+
+
+def keeps_a_picture(python, home):
+    """Let the program of a bin, with nothing but its own install, take a picture while there is no gateway."""
+    (home / "pictures").mkdir()
+    (home / "pictures" / "a.jpg").write_bytes(a_jpeg())
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GATEWAY_URL": "http://127.0.0.1:1",
+        "DEVICE_TOKEN": device_token(derive_credential(MASTER_KEY, "bin-7")),
+        "EDGE_FOLDER": str(home / "pictures"),
+        "WASTE_STATE_DIR": str(home / "state"),
+    }
+    command = [python, "-m", "waste", "edge"]
+    running = subprocess.Popen([*command, "run"], cwd=REPOSITORY, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: not (home / "pictures" / "a.jpg").exists(), 30, "the picture's way into the outbox")
+    finally:
+        running.terminate()
+        assert running.wait(30) == 0
+    told = subprocess.run([*command, "status", "--json"], cwd=REPOSITORY, env=environment, capture_output=True, check=True).stdout
+    assert json.loads(told)["waiting"] == 1
 
 
 def size_of(folder: Path):
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("command", ["send", "simulate", "intake", "device", "worker", "dlq", "learn", "db", "demo", "config"])
+@pytest.mark.parametrize(
+    "command", ["send", "edge", "simulate", "intake", "device", "worker", "dlq", "learn", "db", "demo", "config"]
+)
 def test_every_command_explains_itself(command):
     done = subprocess.run(
         [sys.executable, "-m", "waste", command, "--help"], cwd=REPOSITORY, capture_output=True, text=True, check=False

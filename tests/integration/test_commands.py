@@ -8,8 +8,9 @@ import sys
 import psycopg
 import pytest
 
+from adapters.environment import read_settings
 from adapters.queues import open_edge_queue
-from adapters.settings import QueueSettings, read_settings
+from adapters.settings import QueueSettings
 from contracts.codec import decode_event
 from contracts.names import SIGNATURE_HEADER
 from contracts.signatures import derive_credential, read_token, verify

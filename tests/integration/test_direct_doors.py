@@ -12,10 +12,11 @@ from urllib.parse import quote, urlsplit
 import pytest
 import redis
 
+from adapters.environment import read_settings
 from adapters.queues import open_door, open_edge_queue
 from adapters.redis_hints import RedisHints
 from adapters.redis_queue import connect
-from adapters.settings import QueueSettings, read_settings
+from adapters.settings import QueueSettings
 from contracts.codec import decode_event
 from contracts.doors import door_password, door_user
 from contracts.errors import QueueFull

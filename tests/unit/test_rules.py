@@ -18,20 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, SecretStr
 
+from adapters.environment import Settings, describe_settings, read_settings
 from adapters.health import Health
 from adapters.image_source import SourceSettings
 from adapters.logs import clean, configure_logging
 from adapters.loops import READY, run_until_stopped
 from adapters.memory import MemoryTelemetry
-from adapters.settings import (
-    DatabaseSettings,
-    ImageSettings,
-    MasterKeySettings,
-    QueueSettings,
-    Settings,
-    describe_settings,
-    read_settings,
-)
+from adapters.settings import DatabaseSettings, ImageSettings, MasterKeySettings, QueueSettings
 from adapters.sigv4 import AwsKeys, encode_path, sign_s3
 from contracts.categories import CATEGORIES
 from contracts.errors import ImageMissing, ImageSourceDown, PredictionInvalid, QueueUnavailable, SettingsInvalid

@@ -1,0 +1,229 @@
+"""The gateway as a bin sees it, over the standard library's HTTP client."""
+
+import json
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException, HTTPResponse
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from adapters.http_connections import Connections
+from contracts.edge import Advice, DoorAway, DoorRefused, DoorUnbelieving, Fate, FleetAnswer
+from contracts.gateway import Upload
+from contracts.signatures import Credential, sign
+
+Heard = Callable[[float, float], None]
+"""What the service's clock says now (Unix time), and by how many seconds that may be wrong."""
+
+_MOST_ANSWER = 2 * 2**20
+_PROBLEM = "urn:waste-fleet:problem:"
+_NO_CHECK_TIME = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME: chain and name are checked, the dates are not."""
+_NEVER_BEFORE_S = 1_735_689_600.0
+"""2025: a clock that says less was never set."""
+_MOST_WAIT_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who speaks: a sensor with its token, and with its credential if it signs by itself."""
+
+    sensor_id: str
+    token: str
+    credential: Credential | None = None
+
+    def __repr__(self) -> str:
+        """Show whose it is and no secret."""
+        return f"Speaker({self.sensor_id!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class SlowLine:
+    """The patience of a bin: 60 s are enough for a picture on a line of 20 kbit/s."""
+
+    connect_s: float = 15.0
+    wait_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def document(self) -> dict[str, Any]:
+        try:
+            value = json.loads(self.body)
+        except ValueError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
+
+class GatewayDoor:
+    """Implements `contracts.edge.Door`. For one thread at a time."""
+
+    def __init__(self, url: str, speaker: Speaker, heard: Heard, patience: SlowLine | None = None) -> None:
+        """Speak to the gateway at `url` as `speaker`, and tell `heard` what each answer says of the time."""
+        parts = urlsplit(url)
+        self._base, self._scheme, self._netloc = parts.path.rstrip("/"), parts.scheme, parts.netloc
+        self._speaker, self._heard, self._patience = speaker, heard, patience or SlowLine()
+        self._servers: dict[tuple[str, str], Connections] = {}
+        self._share = 1.0
+
+    @property
+    def share(self) -> float:
+        """The share of its own rate at which the device was last asked to send events."""
+        return self._share
+
+    def place(self, event_id: UUID, content_type: str, size_bytes: int) -> Upload:
+        """Return where a picture may be put."""
+        wanted = {"sensor_id": self._speaker.sensor_id, "event_id": str(event_id), "content_type": content_type}
+        found = _good(self._ask("POST", "/v1/uploads", wanted | {"size_bytes": size_bytes}))
+        with _reading():
+            return Upload(found["image_url"], found["url"], found["headers"], datetime.fromisoformat(found["expires_at"]))
+
+    def put(self, place: Upload, image: bytes) -> None:
+        """Put a picture there; whatever the store says against it may be otherwise with the next place."""
+        if place.headers.get("content-length", str(len(image))) != str(len(image)):
+            raise DoorAway(f"the place is for {place.headers['content-length']} bytes, not {len(image)}", answered=True)
+        parts = urlsplit(place.url)
+        answer = self._exchange((parts.scheme, parts.netloc), "PUT", f"{parts.path}?{parts.query}", place.headers, image)
+        if not 200 <= answer.status < 300:
+            raise DoorAway(f"the object store answered {answer.status}", _retry_after(answer), answered=True)
+
+    def send(self, bodies: Sequence[bytes]) -> list[Fate]:
+        """Send events in one batch; return what became of each."""
+        answer = self._ask("POST", "/v1/events", {"events": [self._item(body) for body in bodies]})
+        self._share = _number(answer.headers.get("waste-rate"), 1.0)
+        document = answer.document()
+        results = document.get("results")
+        if answer.status == 401 or not isinstance(results, list) or len(results) != len(bodies):
+            _good(answer)
+            raise DoorAway(f"an answer that is none of the gateway's ({answer.status})")
+        with _reading():
+            return [_fate(result) for result in results]
+
+    def contact(self, next_sequence: int, report: Mapping[str, str | float | bool]) -> Advice:
+        """Say that the device is there."""
+        began = time.monotonic()
+        told = {"sensor_id": self._speaker.sensor_id, "next_sequence": next_sequence, "report": dict(report)}
+        found = _good(self._ask("POST", "/v1/contacts", told))
+        half_s = (time.monotonic() - began) / 2
+        with _reading():
+            self._heard(datetime.fromisoformat(found["time"]).timestamp() + half_s, half_s)
+            advice = Advice(float(found["share"]), float(found["pause_s"]))
+        self._share = advice.share
+        return advice
+
+    def find(self, event_id: UUID) -> FleetAnswer:
+        """Return what the fleet says of an event; nothing yet for one that it does not know."""
+        answer = self._ask("GET", f"/v1/events/{event_id}", None)
+        if answer.status == 404:
+            return FleetAnswer()
+        found = _good(answer)
+        return FleetAnswer(found.get("outcome"), found.get("category"), found.get("confidence"))
+
+    def _item(self, body: bytes) -> object:
+        credential = self._speaker.credential
+        return json.loads(body) if credential is None else {"body": body.decode(), "signature": sign(credential, body)}
+
+    def _ask(self, method: str, path: str, document: object) -> _Answer:
+        headers = {"authorization": f"Bearer {self._speaker.token}", "content-type": "application/json"}
+        body = None if document is None else json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+        began = time.monotonic()
+        answer = self._exchange((self._scheme, self._netloc), method, self._base + path, headers, body)
+        self._hear_date(answer.headers.get("date"), time.monotonic() - began)
+        return answer
+
+    def _hear_date(self, date: str | None, took_s: float) -> None:
+        try:
+            at = parsedate_to_datetime(date or "")
+        except ValueError:
+            return
+        # The header has whole seconds, of some moment between question and answer.
+        self._heard(at.replace(tzinfo=at.tzinfo or UTC).timestamp() + 0.5 + took_s / 2, 0.5 + took_s / 2)
+
+    def _exchange(
+        self, server: tuple[str, str], method: str, target: str, headers: Mapping[str, str], body: bytes | None
+    ) -> _Answer:
+        if server not in self._servers:
+            self._servers[server] = Connections(*server, self._patience, keep=2, tls=_tls() if server[0] == "https" else None)
+        try:
+            with self._servers[server].exchange(method, target, headers, body) as response:
+                return _read(response)
+        except ssl.SSLCertVerificationError as error:
+            raise DoorAway(f"its certificate is not believed: {error.verify_message}") from error
+        except (HTTPException, OSError) as error:
+            raise DoorAway(
+                f"{server[1]}: {getattr(error, 'strerror', None) or str(error) or type(error).__name__}"[:200]
+            ) from error
+
+
+def _tls() -> ssl.SSLContext:
+    """Return the usual checks; a clock that was never set would find every certificate not valid yet, and never be set."""
+    context = ssl.create_default_context()
+    if time.time() < _NEVER_BEFORE_S:
+        context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
+    return context
+
+
+def _read(response: HTTPResponse) -> _Answer:
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    return _Answer(response.status, headers, response.read(_MOST_ANSWER))
+
+
+def _good(answer: _Answer) -> dict[str, Any]:
+    """Return the document of a good answer; raise what a bad one means."""
+    document = answer.document()
+    if 200 <= answer.status < 300 and document:
+        return document
+    if not str(document.get("type", "")).startswith(_PROBLEM):
+        # A hotel's or a carrier's page, not the gateway: no event is to blame, and no credential.
+        raise DoorAway(f"an answer that is none of the gateway's ({answer.status})", _retry_after(answer))
+    fate = _problem(answer.status, document, _retry_after(answer))
+    if answer.status == 401:
+        raise DoorUnbelieving(fate.detail)
+    if fate.again:
+        raise DoorAway(f"{fate.kind}: {fate.detail}", fate.retry_after_s, answered=True)
+    raise DoorRefused(fate)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DoorAway(f"an answer that is none of the gateway's: {type(error).__name__} {error}"[:200]) from error
+
+
+def _fate(result: Mapping[str, Any]) -> Fate:
+    problem = result.get("problem")
+    if problem is None and result["status"] in {200, 202}:
+        return Fate(result["status"])
+    return _problem(int(result["status"]), problem or {}, None)
+
+
+def _problem(status: int, document: Mapping[str, Any], retry_after_s: float | None) -> Fate:
+    kind = str(document.get("type", "")).removeprefix(_PROBLEM)[:40] or "unknown"
+    told = document.get("retry_after_s")
+    waits = [s for s in (retry_after_s, float(told) if isinstance(told, int | float) else None) if s is not None]
+    return Fate(status, kind, str(document.get("detail", ""))[:200], max(waits, default=None))
+
+
+def _retry_after(answer: _Answer) -> float | None:
+    text = answer.headers.get("retry-after")
+    return None if text is None else min(_MOST_WAIT_S, max(0.0, _number(text, 1.0)))
+
+
+def _number(text: str | None, default: float) -> float:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return default
+    return value if value == value and abs(value) < 1e9 else default  # noqa: PLR0124 - NaN

@@ -1,0 +1,97 @@
+"""What a bin's program needs of the gateway, and what the gateway's answers mean to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+from uuid import UUID
+
+from contracts.errors import FleetError
+from contracts.gateway import Upload
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one event. `kind` is "" if the gateway has it, else the name of its problem; `status` is HTTP's."""
+
+    status: int
+    kind: str = ""
+    detail: str = ""
+    retry_after_s: float | None = None
+
+    @property
+    def taken(self) -> bool:
+        """Whether the gateway has it, now or since before."""
+        return not self.kind
+
+    @property
+    def again(self) -> bool:
+        """Whether the same may be taken later."""
+        return self.status in {408, 425, 429} or self.status >= 500
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """How fast to go on: at `share` of the device's own rate; at 0 after `pause_s`."""
+
+    share: float = 1.0
+    pause_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FleetAnswer:
+    """What the fleet says is on a picture; `outcome` is None while it is not decided."""
+
+    outcome: str | None = None
+    category: str | None = None
+    confidence: float | None = None
+
+
+class DoorAway(FleetError):
+    """The gateway cannot be used now."""
+
+    reason: ClassVar[str] = "gateway_away"
+
+    def __init__(self, detail: str = "", retry_after_s: float | None = None, *, answered: bool = False) -> None:
+        """`retry_after_s` is what it asked for; `answered` is whether it was the gateway that said so, not the network."""
+        super().__init__(detail)
+        self.retry_after_s, self.answered = retry_after_s, answered
+
+
+class DoorUnbelieving(FleetError):
+    """The gateway does not believe this device's credential."""
+
+    reason: ClassVar[str] = "not_signed"
+
+
+class DoorRefused(FleetError):
+    """The gateway will never take this request."""
+
+    reason: ClassVar[str] = "refused"
+
+    def __init__(self, fate: Fate) -> None:
+        """`fate` says why."""
+        super().__init__(f"{fate.kind} ({fate.status}): {fate.detail}")
+        self.fate = fate
+
+
+class Door(Protocol):
+    """The gateway. Raises DoorAway, DoorUnbelieving, and DoorRefused for what is wrong with a whole request."""
+
+    @property
+    def share(self) -> float:
+        """The share of its own rate at which the device was last asked to send events."""
+
+    def place(self, event_id: UUID, content_type: str, size_bytes: int) -> Upload:
+        """Return where a picture may be put."""
+
+    def put(self, place: Upload, image: bytes) -> None:
+        """Put a picture there."""
+
+    def send(self, bodies: Sequence[bytes]) -> list[Fate]:
+        """Send events, each the exact bytes that were sent for it before, if it was; return what became of each."""
+
+    def contact(self, next_sequence: int, report: Mapping[str, str | float | bool]) -> Advice:
+        """Say that the device is there."""
+
+    def find(self, event_id: UUID) -> FleetAnswer:
+        """Return what the fleet says of an event; nothing yet for one that it does not know."""
