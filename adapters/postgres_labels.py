@@ -10,7 +10,7 @@ from psycopg.rows import TupleRow, dict_row
 from adapters.postgres import Pool, connected
 from adapters.postgres_review import EARLY_LABELS
 from contracts.errors import LabelRefused
-from contracts.labels import Choice, Effect, NewLabel, Purpose, resolve
+from contracts.labels import Choice, Effect, NewLabel, Origin, Purpose, resolve
 from contracts.names import OutcomeKind
 
 _ITEM = """
@@ -22,6 +22,7 @@ _KNOWN = """
 SELECT (SELECT kind FROM outcomes WHERE event_id = %s), EXISTS (SELECT FROM events WHERE event_id = %s)
 """
 _STANDING = "SELECT label_id, account_id, choice, purpose FROM standing_labels WHERE event_id = %s ORDER BY labelled_at, label_id"
+_SAME_ID = "SELECT event_id, account_id, choice FROM labels WHERE label_id = %s"
 _OWN = "SELECT label_id, choice FROM standing_labels WHERE event_id = %s AND account_id = %s"
 _INSERT = """
 INSERT INTO labels (label_id, event_id, account_id, choice, replaces, purpose, origin, labelled_at, took_ms, model_version,
@@ -48,6 +49,12 @@ class _Standing(NamedTuple):
     account_id: UUID
     choice: str
     purpose: str
+
+
+class _Known(NamedTuple):
+    event_id: UUID
+    account_id: UUID
+    choice: str | None
 
 
 class PostgresLabels:
@@ -82,16 +89,18 @@ class PostgresLabels:
 
 def _add(connection: Connection[TupleRow], label: NewLabel) -> Effect:
     item = _locked_item(connection, label.event_id)
-    if connection.execute("SELECT 1 FROM labels WHERE label_id = %s", (label.label_id,)).fetchone():
-        return Effect.REPEATED
     standing = [_Standing(*row) for row in connection.execute(_STANDING, (label.event_id,))]
     own = next((one for one in standing if one.account_id == label.account_id), None)
+    if known := connection.execute(_SAME_ID, (label.label_id,)).fetchone():
+        return _again(label, _Known(*known), own)
     if label.replaces is None and label.choice is None:
         raise LabelRefused("choice", "is missing, and no label is taken back")
     if label.replaces is None and own:
         return Effect.REPEATED if own.choice == label.choice else Effect.DIFFERS
     if label.replaces is not None and (own is None or own.label_id != label.replaces):
         raise LabelRefused("replaces", f"{label.replaces} is no standing label of this person on item {label.event_id}")
+    if own and own.choice == label.choice:
+        return Effect.REPEATED
     purpose = Purpose(own.purpose) if own else _purpose(item)
     shown = (item["model_version"], item["category"], item["confidence"]) if item else (None, None, None)
     known = item["gold"] if item and purpose == Purpose.GOLD else None
@@ -103,15 +112,25 @@ def _add(connection: Connection[TupleRow], label: NewLabel) -> Effect:
     return _settle(connection, label.event_id, item, was_closed=item["state"] != "open")
 
 
+def _again(label: NewLabel, known: _Known, own: _Standing | None) -> Effect:
+    """Return what a label with a known id is: the same once more, or another answer that would have gone the same way.
+
+    A file that went out may come back in another person's name; nothing else may.
+    """
+    if known.event_id != label.event_id or (known.account_id != label.account_id and label.origin is not Origin.IMPORT):
+        raise LabelRefused("label_id", f"{label.label_id} is another label's")
+    same = known.choice == label.choice or (own is not None and own.choice == label.choice)
+    return Effect.REPEATED if same else Effect.DIFFERS
+
+
 def _locked_item(connection: Connection[TupleRow], event_id: UUID) -> dict[str, Any] | None:
     with connection.cursor(row_factory=dict_row) as cursor:
         if item := cursor.execute(_ITEM, (event_id,)).fetchone():
             return item
         kind, accepted = connection.execute(_KNOWN, (event_id, event_id)).fetchone() or (None, False)
-        if kind is None and not accepted:
-            raise LabelRefused("event_id", f"{event_id} is not known here")
-        if kind == OutcomeKind.FAILURE:
-            raise LabelRefused("event_id", f"{event_id} is a failure: it has no picture to judge; ops redrive it or put it away")
+        if kind == OutcomeKind.FAILURE or (kind is None and not accepted):
+            # In the same words: who may not see failures shall not learn of one by its id.
+            raise LabelRefused("event_id", f"{event_id} is not known here, or a failure, which has no picture to judge")
         return None
 
 

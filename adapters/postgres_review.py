@@ -86,6 +86,11 @@ class PostgresReviewDesk:
         with connected(self._pool) as connection, connection.transaction():
             return self._file_reviews(connection, reviews) + _file_failures(connection, failures)
 
+    def check(self) -> None:
+        """Raise LedgerUnavailable if this login may not file."""
+        with connected(self._pool) as connection:
+            connection.execute("SELECT 1 FROM review_items LIMIT 0 FOR UPDATE")
+
     def lost(self, limit: int, grace_s: float, since_s: float) -> list[DeadLetter]:
         """Return dead letters that the ledger recorded between `since_s` and `grace_s` ago and that are in no lane."""
         with connected(self._pool) as connection:

@@ -39,7 +39,8 @@ def connect(url: str) -> "redis.Redis":
         socket_connect_timeout=3,
         socket_keepalive=True,
         health_check_interval=15,
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
+        # A broker that hangs is not asked again: each answer that does not come is ten seconds, and somebody may be waiting.
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2, supported_errors=(redis.exceptions.ConnectionError,)),
     )
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from contracts.categories import Category
+from contracts.errors import RequestRefused
 from contracts.labels import Choice
 from contracts.names import OUT_OF_DISTRIBUTION
 from contracts.outcomes import DeadLetter
@@ -74,6 +75,10 @@ class ReviewItem:
         return sorted(self.scores.items(), key=lambda pair: -pair[1])[:count]
 
 
+STATES: Mapping[Lane, Sequence[str]] = {Lane.REVIEW: ("open", "labelled"), Lane.FAILURES: ("open", "redriven", "discarded")}
+"""What an item of a lane can be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which items of a lane are meant; None is any. `text` is looked for in ids, sensors, reasons, details and URLs."""
@@ -87,6 +92,16 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     text: str | None = None
+
+    def checked(self) -> "Filter":
+        """Return the filter; raises RequestRefused for one that nothing can pass, or that would not mean what it says."""
+        if self.state is not None and self.state not in STATES[self.lane]:
+            raise RequestRefused("state", f"{self.state} is not of the lane {self.lane}, which has {', '.join(STATES[self.lane])}")
+        if self.since and self.until and self.since >= self.until:
+            raise RequestRefused("until", "is not later than since")
+        if self.lane is Lane.FAILURES and (self.category or self.answer):
+            raise RequestRefused("category" if self.category else "answer", "is of the review lane: failures have neither")
+        return self
 
 
 def informativeness(letter: DeadLetter) -> float:

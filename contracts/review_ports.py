@@ -21,6 +21,9 @@ Row: TypeAlias = dict[str, Any]
 class LostLetters(Protocol):
     """What the ledger recorded for people and no lane has."""
 
+    def check(self) -> None:
+        """Raise LedgerUnavailable if this login may not file."""
+
     def lost(self, limit: int, grace_s: float, since_s: float) -> list[DeadLetter]:
         """Return dead letters that were recorded between `since_s` and `grace_s` ago and are in no lane."""
 

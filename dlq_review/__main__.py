@@ -131,7 +131,7 @@ def _drain(options: argparse.Namespace, settings: ReviewSettings, pool: Pool) ->
     desk = _desk(settings, pool)
     drain = DeadLetterDrain(desk.dead_letters, desk.letters, desk.clock, desk.telemetry, gather_s=_GATHER_S)
     if options.once:
-        desk.browser.counts()  # an empty queue would not show that the login is of another role
+        desk.letters.check()  # an empty queue would not show that the login is of another role
         while drain.take_one(wait_s=0):
             pass
         return 0

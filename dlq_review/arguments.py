@@ -100,14 +100,20 @@ def _add_filter(made: argparse.ArgumentParser, *, lanes: bool = True) -> None:
     if lanes:
         made.add_argument("--lane", choices=[lane.value for lane in Lane], default="review", help="(default: review)")
         made.add_argument("--state", choices=["open", "labelled", "redriven", "discarded", "any"], default="open", help=_STATES)
-    made.add_argument("--reason", help="exactly this one")
-    made.add_argument("--sensor", help="exactly this one")
+    made.add_argument("--reason", type=_text, help="exactly this one")
+    made.add_argument("--sensor", type=_text, help="exactly this one")
     made.add_argument("--since", type=moment, metavar="TIME", help="2026-05-01 or 2026-05-01T12:00; without a zone it is UTC")
     made.add_argument("--until", type=moment, metavar="TIME", help="up to this time, which is not in it")
-    made.add_argument("--text", help="looked for in ids, sensors, reasons, details and URLs")
+    made.add_argument("--text", type=_text, help="looked for in ids, sensors, reasons, details and URLs")
 
 
 def _reason(text: str) -> str:
     if not text.strip() or len(text) > _LONGEST_REASON:
         raise argparse.ArgumentTypeError(f"has to have 1 to {_LONGEST_REASON} letters")
+    return text
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; leave it out, or say what is looked for")
     return text

@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from contracts.accounts import Account
+from contracts.accounts import Account, Role
 from contracts.errors import RequestRefused
 from dlq_review.commands.acting import actor
-from dlq_review.commands.output import print_json, print_table
+from dlq_review.commands.output import note, print_json, print_table
 from dlq_review.desk import Desk
 from dlq_review.people import create_account, login_link
 
@@ -22,6 +22,8 @@ def account(options: argparse.Namespace, desk: Desk) -> int:
         return 0
     said = _DO[options.what](options, desk)
     desk.failures.note(actor(), f"account: {options.what}", options.name)
+    if not any(row["role"] == Role.ADMIN and row["disabled_at"] is None for row in desk.accounts.everyone()):
+        note("there is no admin who may enter (any more); waste dlq account role NAME --role admin makes one")
     print_json(said) if options.json else sys.stdout.write("\n".join(said.values()) + "\n")
     return 0
 
@@ -36,6 +38,8 @@ def _link(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
 
 
 def _reset(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
+    if desk.accounts.find(options.name) is None:
+        raise RequestRefused("name", f"{options.name!r} has no account that may enter; waste dlq account list shows who is locked")
     _changed(desk.accounts.change(options.name, password_hash=""), options.name)
     return _link(options, desk)
 
@@ -48,7 +52,10 @@ def _token(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
 
 
 def _role(options: argparse.Namespace, desk: Desk) -> dict[str, str]:
-    return _changed(desk.accounts.change(options.name, role=options.role), options.name)
+    found = desk.accounts.find(options.name)
+    if found and found[0].role is options.role:
+        return {"account": f"{found[0].name}: {found[0].role}, as before"}
+    return _changed(desk.accounts.change(options.name, role=options.role), options.name, ": its sessions and tokens have ended")
 
 
 def _lock(options: argparse.Namespace, desk: Desk) -> dict[str, str]:

@@ -68,7 +68,7 @@ def redrive(options: argparse.Namespace, desk: Desk) -> int:
     told = {"reopened": done.reopened, "sent_again": done.sent_again, "left": done.left}
     said = f"{len(done.reopened)} opened again, {len(done.sent_again)} sent to the door again, {len(done.left)} left as they are"
     _say(options, told, said)
-    return _moved(done.left)
+    return _moved(done.left, "is no open failure, or holds nothing that could be tried again")
 
 
 def discard(options: argparse.Namespace, desk: Desk) -> int:
@@ -77,7 +77,7 @@ def discard(options: argparse.Namespace, desk: Desk) -> int:
     done = desk.failures.discard(meant, actor(), options.because)
     left = sorted({*meant} - {*done})
     _say(options, {"discarded": done, "left": left}, f"{len(done)} put away, {len(left)} left as they are")
-    return _moved(left)
+    return _moved(left, "is no open failure")
 
 
 def reconcile(options: argparse.Namespace, desk: Desk) -> int:
@@ -88,9 +88,9 @@ def reconcile(options: argparse.Namespace, desk: Desk) -> int:
     return 0
 
 
-def _moved(left: Sequence[UUID]) -> int:
+def _moved(left: Sequence[UUID], why: str) -> int:
     for event_id in left[:_MOST_NAMED]:
-        note(f"left as it is: {event_id} is no open failure, or holds nothing that could be tried again")
+        note(f"left as it is: {event_id} {why}")
     if len(left) > _MOST_NAMED:
         note(f"and {len(left) - _MOST_NAMED} more; --json names all")
     return 1 if left else 0
@@ -99,7 +99,7 @@ def _moved(left: Sequence[UUID]) -> int:
 def _account(desk: Desk, name: str) -> Account:
     found = desk.accounts.find(name)
     if found is None:
-        raise RequestRefused("--as", f"{name!r} has no account that may enter; waste dlq account add makes one")
+        raise RequestRefused("--as", f"{name!r} has no account that may enter; waste dlq account list shows all, add makes one")
     return found[0]
 
 

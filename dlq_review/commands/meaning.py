@@ -8,19 +8,15 @@ from contracts.review import Filter, Lane
 from dlq_review.desk import Desk
 from dlq_review.text import plain
 
-_STATES = {Lane.REVIEW: {"open", "labelled"}, Lane.FAILURES: {"open", "redriven", "discarded"}}
 _FILTERS = ("reason", "sensor", "since", "until", "text")
 
 
 def filter_of(options: argparse.Namespace) -> Filter:
     """Return the filter that options mean; raises RequestRefused for one that nothing can pass."""
     lane = Lane(options.lane)
-    if options.state not in _STATES[lane] | {"any"}:
-        raise RequestRefused("--state", f"{options.state} is not of the lane {lane}, which has {', '.join(sorted(_STATES[lane]))}")
-    if options.since and options.until and options.since >= options.until:
-        raise RequestRefused("--until", f"{options.until.isoformat()} is not later than --since")
     state = None if options.state == "any" else options.state
-    return Filter(lane, state, options.reason, options.sensor, since=options.since, until=options.until, text=options.text)
+    wanted = Filter(lane, state, options.reason, options.sensor, since=options.since, until=options.until, text=options.text)
+    return wanted.checked()
 
 
 def failures_meant(options: argparse.Namespace, desk: Desk) -> list[UUID]:
@@ -28,9 +24,9 @@ def failures_meant(options: argparse.Namespace, desk: Desk) -> list[UUID]:
     if bool(options.event_ids) == options.all:
         raise RequestRefused("event ids", "or --all: exactly one of them has to be given")
     if options.event_ids:
-        if given := [name for name in _FILTERS if getattr(options, name)]:
+        if given := [name for name in _FILTERS if getattr(options, name) is not None]:
             raise RequestRefused(f"--{given[0]}", "goes with --all; the event ids given mean themselves")
-        return list(options.event_ids)
+        return list(dict.fromkeys(options.event_ids))
     options.lane, options.state = Lane.FAILURES.value, "open"
     found = desk.chosen(filter_of(options))
     if not found:

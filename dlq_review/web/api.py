@@ -34,7 +34,7 @@ from dlq_review.web.api_answers import (
 from dlq_review.web.looking import backlog_of, picture, seen_by, shown_to
 from dlq_review.web.reviewing import blind, blinded
 from dlq_review.web.visitors import Ops, Reviewer, TheDesk
-from dlq_review.web.wishes import FailureFilter, FilterFields, Listing, StrictFilter
+from dlq_review.web.wishes import FailureFilter, FilterFields, Listing, TaskFilter
 
 _BEARER = HTTPBearer(auto_error=False, description="A token that `waste dlq account token` prints.")
 _COOKIE = APIKeyCookie(name="waste-desk", auto_error=False, description="A session; calls that change something need X-CSRF-Token.")
@@ -64,7 +64,7 @@ class Chosen(BaseModel):
         """Return the ids that are meant; raises RequestRefused."""
         if bool(self.events) == (self.filter is not None):
             raise RequestRefused("events", "or filter: exactly one of them has to be given")
-        return self.events if self.filter is None else desk.chosen(self.filter.filter())
+        return list(dict.fromkeys(self.events)) if self.filter is None else desk.chosen(self.filter.filter())
 
 
 class Discard(Chosen):
@@ -82,7 +82,7 @@ def items(
     """List items of a lane, the oldest first."""
     limit = fields.limit
     rows = desk.browser.page(seen_by(visitor, fields), limit, _after(fields.after))
-    last = f"{rows[-1]['decided_at'].isoformat()}/{rows[-1]['event_id']}" if len(rows) == limit else None
+    last = f"{rows[-1]['decided_at']:%Y-%m-%dT%H:%M:%S.%fZ}/{rows[-1]['event_id']}" if len(rows) == limit else None
     return JSONResponse({"items": jsonable([shown_to(visitor, row) for row in rows]), "next": last})
 
 
@@ -124,8 +124,11 @@ def redrive(desk: TheDesk, visitor: Ops, chosen: Chosen) -> Any:
 @router.post("/failures/discard", responses=answers(Discarded))
 def discard(desk: TheDesk, visitor: Ops, chosen: Discard) -> Any:
     """Put failures away with a reason."""
-    done = desk.failures.discard(chosen.ids(desk), visitor.actor, plain(chosen.reason, 500))
-    return JSONResponse({"discarded": jsonable(done)})
+    if not chosen.reason.strip() or plain(chosen.reason, 500) != chosen.reason:
+        raise RequestRefused("reason", "is empty, or holds letters that cannot be seen")
+    meant = chosen.ids(desk)
+    done = desk.failures.discard(meant, visitor.actor, chosen.reason.strip())
+    return JSONResponse(jsonable({"discarded": done, "left": [one for one in meant if one not in set(done)]}))
 
 
 @router.get("/backlog", responses=answers(BacklogNow))
@@ -137,7 +140,7 @@ def backlog(desk: TheDesk, _: Reviewer) -> Any:
 
 
 @router.get("/label-studio/tasks", responses=answers(Tasks))
-def export_tasks(desk: TheDesk, visitor: Ops, fields: Annotated[StrictFilter, Query()]) -> Response:
+def export_tasks(desk: TheDesk, visitor: Ops, fields: Annotated[TaskFilter, Query()]) -> Response:
     """Send items of the review lane with their labels, in Label Studio's task format; at most 10,000."""
     desk.failures.note(visitor.actor, "export tasks", "", filter=jsonable(fields.model_dump(exclude_none=True)))
     return StreamingResponse(_tasks(desk, fields), media_type="application/json")

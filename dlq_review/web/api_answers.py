@@ -77,9 +77,10 @@ class Redriven(BaseModel):
 
 
 class Discarded(BaseModel):
-    """What was put away now."""
+    """What was put away now, and what stayed as it was."""
 
     discarded: list[UUID]
+    left: list[UUID]
 
 
 class Imported(BaseModel):

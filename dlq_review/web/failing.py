@@ -21,7 +21,7 @@ from dlq_review.text import jsonable, plain
 from dlq_review.web.looking import item_page
 from dlq_review.web.pages import render
 from dlq_review.web.visitors import Ops, TheDesk, Visitor
-from dlq_review.web.wishes import Asked, FailureFilter, FilterAsked, FilterFields, read_typed
+from dlq_review.web.wishes import Asked, FailureAsked, FailureFields, FailureFilter, FilterFields, read_typed
 from dlq_review.web.wording import LABELS, sentence
 
 _PAGE, _GROUPS, _HOURS = 50, 60, 48
@@ -54,7 +54,7 @@ class _Page:
     desk: Desk
     visitor: Visitor
 
-    def show(self, asked: Asked[FilterFields], form: Meant | None = None, problem: str | None = None, said: str = "") -> Response:
+    def show(self, asked: Asked[FailureFields], form: Meant | None = None, problem: str | None = None, said: str = "") -> Response:
         """Return the page of a filter, with what is wrong with the filter or with a form; nothing is shown for half a filter."""
         told = {"form": form or Meant(), "said": said, "fields": asked.fields, "typed": asked.typed}
         found = _shown(self.desk, asked.fields) if asked.problem is None else _NOTHING
@@ -67,21 +67,23 @@ class _Page:
             return page
         if form.all_of:
             return self.ask(form, problem)
-        return self.show(read_typed(FilterFields, _pairs(form.back)), form, problem)
+        return self.show(read_typed(FailureFields, _pairs(form.back)), form, problem)
 
     def ask(self, form: Meant, problem: str | None = None) -> Response:
         """Return the page that asks whether all of a filter are meant; it names the filter and how many that are."""
         fields = _filter(form.all_of)
         count = self.desk.browser.count(fields.filter())
+        if not count:
+            return self.show(read_typed(FailureFields, _pairs(form.all_of)), form, "That filter means no failure (any more).")
         if count > MOST_AT_ONCE:
             problem = f"{count:,} failures match, and {MOST_AT_ONCE:,} can be moved at once: narrow them by reason, sensor or time."
-            return self.show(read_typed(FilterFields, _pairs(form.all_of)), form, problem)
+            return self.show(read_typed(FailureFields, _pairs(form.all_of)), form, problem)
         told = {"form": form, "count": count, "rate": self.desk.redrive_per_second, "filter": _words(fields)}
         return render(self.request, "confirm.html", self.visitor, 422 if problem else 200, problem=problem, **told)
 
 
 @router.get("/failures")
-def failures(request: Request, desk: TheDesk, visitor: Ops, asked: FilterAsked, said: str = "", seal: str = "") -> Response:
+def failures(request: Request, desk: TheDesk, visitor: Ops, asked: FailureAsked, said: str = "", seal: str = "") -> Response:
     """Show failures by reason and sensor, their course over the last day, and the first of a list."""
     return _Page(request, desk, visitor).show(asked, said=visitor.flashed(said, seal))
 
@@ -113,8 +115,16 @@ def discard(request: Request, desk: TheDesk, visitor: Ops, form: MeantForm) -> R
     return _back(visitor, f"{len(done)} put away", form)
 
 
+@router.get("/failures/all")
+@router.get("/failures/redrive")
+@router.get("/failures/discard")
+def lead_back(_: Ops) -> Response:
+    """Lead who reloads the address of a form back to the list."""
+    return RedirectResponse("/failures", 303)
+
+
 @router.get("/failures/export")
-def export(desk: TheDesk, visitor: Ops, asked: FilterAsked) -> Response:
+def export(desk: TheDesk, visitor: Ops, asked: FailureAsked) -> Response:
     """Send all that a filter means as CSV."""
     if asked.problem:  # the page says it
         return RedirectResponse("/failures?" + urlencode(asked.typed), 303)
@@ -124,7 +134,7 @@ def export(desk: TheDesk, visitor: Ops, asked: FilterAsked) -> Response:
     return answer
 
 
-_NOTHING: dict[str, Any] = {"rows": [], "groups": [], "count": None, "hours": [], "query": "", "retrying": []}
+_NOTHING: dict[str, Any] = {"rows": [], "groups": [], "count": None, "hours": [], "query": "", "kept": {}, "retrying": []}
 
 
 def _shown(desk: Desk, fields: FilterFields) -> dict[str, Any]:
@@ -136,6 +146,7 @@ def _shown(desk: Desk, fields: FilterFields) -> dict[str, Any]:
         "hours": _bars(desk, wanted),
         "retrying": desk.browser.retrying(),
         "query": _query(fields),
+        "kept": dict(parse_qsl(_query(fields))),
     }
 
 
@@ -157,7 +168,7 @@ def _meant(desk: Desk, form: Meant) -> list[UUID]:
 
 
 def _filter(query: str) -> FailureFilter:
-    return FailureFilter.model_validate(_pairs(query))
+    return FailureFilter.model_validate(_pairs(query, blank=True))
 
 
 def _words(fields: FilterFields) -> list[tuple[str, str]]:
@@ -165,9 +176,9 @@ def _words(fields: FilterFields) -> list[tuple[str, str]]:
     return [(LABELS.get(name, name.capitalize()), str(value)) for name, value in given.items()]
 
 
-def _pairs(query: str) -> dict[str, str]:
+def _pairs(query: str, *, blank: bool = False) -> dict[str, str]:
     try:
-        return dict(parse_qsl(query, max_num_fields=20, strict_parsing=bool(query)))
+        return dict(parse_qsl(query, keep_blank_values=blank, max_num_fields=20, strict_parsing=bool(query)))
     except ValueError:
         raise RequestRefused("all_of", "is no filter of this page") from None
 

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Form, Request
@@ -12,7 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from contracts.errors import EventInvalid, RequestRefused
 from contracts.labels import Choice, Effect, NewLabel, Origin
-from contracts.review import Holder, ReviewItem, Wish
+from contracts.review import Holder, Lane, ReviewItem, Wish
 from dlq_review.desk import Desk
 from dlq_review.text import jsonable
 from dlq_review.web.looking import around_of, visible
@@ -71,7 +72,7 @@ def review(request: Request, desk: TheDesk, visitor: Reviewer, asked: WishAsked)
         "fields": fields,
         "typed": asked.typed,
         "problem": f"{asked.problem} That was left out." if asked.problem else None,
-        "missed": fields.event is not None and item is None,
+        "missed": _missed(desk, fields.event) if fields.event is not None and item is None else "",
         "waiting": waiting(desk),
         "elsewhere": 0 if item else desk.lane.elsewhere(holder),
         "label_id": uuid4(),
@@ -81,10 +82,16 @@ def review(request: Request, desk: TheDesk, visitor: Reviewer, asked: WishAsked)
 
 
 @router.post("/review/take-over")
-def take_over(desk: TheDesk, visitor: Reviewer, target: Annotated[str, Form(pattern="^/review(/grid)?$")] = "/review") -> Response:
+def take_over(
+    desk: TheDesk,
+    visitor: Reviewer,
+    target: Annotated[str, Form(pattern="^/review(/grid)?$")] = "/review",
+    back: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:
     """Free what other pages of this person hold, for the next one that is opened."""
     desk.lane.take_over(Holder(visitor.account.account_id, uuid4()))
-    return RedirectResponse(target, 303)
+    kept = {name: value for name, value in parse_qsl(back) if name in WishFields.model_fields}
+    return RedirectResponse(target + (f"?{urlencode(kept)}" if kept else ""), 303)
 
 
 @router.post("/review/answer")
@@ -223,6 +230,12 @@ def _first(desk: Desk, visitor: Visitor, holder: Holder, fields: WishFields) -> 
         return desk.lane.pick(holder, fields.event)  # closed or not: which it is would tell what others said
     items = desk.take(holder, fields.wish(), 1)
     return items[0] if items else None
+
+
+def _missed(desk: Desk, event_id: UUID) -> str:
+    if desk.browser.find(event_id, Lane.REVIEW) is None:
+        return "There is no such picture here."
+    return "The picture that you asked for is with somebody else at this moment, or you have answered it."
 
 
 def _around(desk: Desk, item: ReviewItem | None) -> dict[str, Any]:

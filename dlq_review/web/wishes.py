@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 from uuid import UUID
 
-from fastapi import Depends, Query, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from fastapi import Depends, Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
 from contracts.categories import Category
 from contracts.errors import RequestRefused
 from contracts.labels import Choice
 from contracts.review import Filter, Lane, Order, Wish
-from dlq_review.web.wording import LABELS, sentences
+from dlq_review.web.wording import LABELS, sentence, sentences
 
 Fields = TypeVar("Fields", bound=BaseModel)
 
@@ -30,7 +30,12 @@ def _aware(value: object) -> object:
             value = datetime.fromisoformat(value)
         except ValueError:
             raise PydanticCustomError("date", "is no date and time") from None
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+    if not isinstance(value, datetime):
+        return value
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("date", "is no date and time") from None
 
 
 Text = Annotated[Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")] | None, BeforeValidator(_empty_is_none)]
@@ -69,41 +74,49 @@ class FilterFields(BaseModel):
     text: Text = None
 
     def filter(self, lane: Lane | None = None) -> Filter:
-        """Return the filter, of `lane` whatever the fields say if it is given."""
+        """Return the filter, of `lane` whatever the fields say if it is given; raises RequestRefused if it makes no sense."""
         state = None if self.state == "any" else self.state
         return Filter(
             lane or self.lane, state, self.reason, self.sensor, self.category, self.answer, self.since, self.until, self.text
-        )
+        ).checked()
 
 
-class Listing(FilterFields):
-    """A page of a list. What is not understood must not mean all items."""
+class StrictFilter(FilterFields):
+    """Which items a program means: what is not understood, or empty, must not mean all of them."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("reason", "sensor", "category", "answer", "since", "until", "text", mode="before")
+    @classmethod
+    def _given(cls, value: object) -> object:
+        if value == "":
+            raise PydanticCustomError("empty", "is empty")
+        return value
+
+
+class Listing(StrictFilter):
+    """A page of a list."""
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     after: Annotated[str | None, Field(max_length=100, description="`next` of the page before")] = None
 
 
-class StrictFilter(FilterFields):
-    """Which items a program means."""
+class TaskFilter(StrictFilter):
+    """Which items go out as tasks: failures are not labelled."""
 
-    model_config = ConfigDict(extra="forbid")
+    lane: Literal[Lane.REVIEW] = Lane.REVIEW
 
 
-class FailureFilter(FilterFields):
-    """Which failures are to be moved: what is not understood must not mean all of them."""
+class FailureFilter(StrictFilter):
+    """Which failures are to be moved."""
 
-    model_config = ConfigDict(extra="forbid")
+    lane: Literal[Lane.FAILURES] = Lane.FAILURES
 
-    lane: Lane = Lane.FAILURES
 
-    def filter(self, lane: Lane | None = None) -> Filter:
-        """Return the filter; raises RequestRefused for what failures do not have."""
-        foreign = {"lane": self.lane is not Lane.FAILURES, "category": self.category, "answer": self.answer}
-        if wrong := [name for name, given in foreign.items() if given]:
-            raise RequestRefused(f"filter.{wrong[0]}", "is of the review lane; failures have reason, sensor, since, until, text")
-        return super().filter(lane or Lane.FAILURES)
+class FailureFields(FilterFields):
+    """Which failures a page is to show."""
+
+    lane: Literal[Lane.FAILURES] = Lane.FAILURES
 
 
 class BacklogFields(BaseModel):
@@ -141,7 +154,12 @@ def read_typed(model: type[Fields], given: Mapping[str, str]) -> Asked[Fields]:
     """Return what of some typed fields can be read; others than the model's are left out."""
     typed = {name: value for name, value in given.items() if name in model.model_fields}
     try:
-        return Asked(model.model_validate(typed), typed)
+        found = model.model_validate(typed)
+        if isinstance(found, FilterFields):
+            found.filter()
+        return Asked(found, typed)
+    except RequestRefused as error:
+        return Asked(found, typed, sentence(error))
     except ValidationError as error:
         rows = error.errors()
         wrong = {row["loc"][0] for row in rows}
@@ -149,6 +167,6 @@ def read_typed(model: type[Fields], given: Mapping[str, str]) -> Asked[Fields]:
         return Asked(read, typed, sentences(rows, LABELS))
 
 
+FailureAsked = Annotated[Asked[FailureFields], Depends(asked(FailureFields))]
 FilterAsked = Annotated[Asked[FilterFields], Depends(asked(FilterFields))]
 WishAsked = Annotated[Asked[WishFields], Depends(asked(WishFields))]
-FilterQuery = Annotated[FilterFields, Query()]

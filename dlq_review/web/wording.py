@@ -25,6 +25,7 @@ LABELS = {
 """Field -> what pages call it, where that is another word."""
 _WORDS = {
     "missing": "is missing",
+    "empty": "is empty: leave it out, or say what is meant",
     "string_too_long": "is longer than {max_length} letters",
     "string_too_short": "is shorter than {min_length} letters",
     "too_long": "are more than {max_length}",
@@ -43,7 +44,7 @@ _KINDS = {
     "int": "is no whole number",
     "float": "is no number",
 }
-_NOT_QUOTED = frozenset({"missing", "string_too_long", "string_too_short", "too_long", "extra_forbidden", "json_invalid"})
+_NOT_QUOTED = frozenset({"missing", "empty", "string_too_long", "string_too_short", "too_long", "extra_forbidden", "json_invalid"})
 
 
 def sentences(rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str] | None = None) -> str:

@@ -139,7 +139,9 @@ def test_a_reviewer_cannot_look_up_which_items_are_closed_and_what_others_said(h
     assert alike(closed) == alike(waiting)
 
 
-@pytest.mark.parametrize("wrong", [{"resaon": "poison"}, {"category": "glass"}, {"answer": "glass"}, {"lane": "review"}])
+@pytest.mark.parametrize(
+    "wrong", [{"resaon": "poison"}, {"category": "glass"}, {"answer": "glass"}, {"lane": "review"}, {"sensor": ""}]
+)
 def test_a_filter_that_is_not_understood_moves_nothing(house, wrong):
     house.fail()
     olga = house.client("olga", Role.OPS)
@@ -255,3 +257,40 @@ def test_a_reviewer_may_ask_for_one_item_and_closed_ones_look_like_open_ones(hou
     assert ["is with somebody else at this moment" in page for page in pages] == [False, False, True, True]
     judge = [f'href="/review?event={event_id}"' in rita.get(f"/items/{event_id}").text for event_id in (waiting, closed, own)]
     assert judge == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("/api/v1/items?lane=failures&state=labelled", "is not of the lane failures"),
+        ("/api/v1/items?lane=failures&category=glass", "category"),
+        ("/api/v1/items?since=2026-01-02&until=2026-01-01", "until is not later than since"),
+        ("/api/v1/items?sensor=", "empty"),
+        ("/api/v1/label-studio/tasks?lane=failures", "lane"),
+        ("/failures?state=labelled", "not of the lane failures"),
+        ("/failures?since=0001-01-01T00:00%2B14:00", "no date and time"),
+        ("/failures?until=9999-12-31T23:59-14:00", "no date and time"),
+        ("/items?since=9999-12-31T23:59-14:00", "no date and time"),
+    ],
+)
+def test_a_filter_that_nothing_can_pass_is_said(house, query, said):
+    answer = house.client("olga", Role.OPS).get(query)
+    assert answer.status_code == 422
+    assert said in answer.text
+
+
+def test_nothing_is_put_away_without_a_reason_that_can_be_read(house):
+    failed = str(house.fail().event_id)
+    olga = house.client("olga", Role.OPS)
+    for reason in ("", " ", "\u202e\u0000"):
+        assert olga.post("/api/v1/failures/discard", json={"events": [failed], "reason": reason}).status_code == 422
+    other = str(uuid4())
+    answer = olga.post("/api/v1/failures/discard", json={"events": [failed, other, failed], "reason": "old"}).json()
+    assert answer == {"discarded": [failed], "left": [other]}
+
+
+def test_the_next_page_is_found_with_the_address_as_it_is(house):
+    house.file(3)
+    rita = house.client("rita")
+    following = rita.get("/api/v1/items?limit=2").json()["next"]
+    assert len(rita.get(f"/api/v1/items?limit=2&after={following}").json()["items"]) == 1

@@ -42,7 +42,8 @@ def test_a_label_closes_its_item_and_sending_it_twice_changes_nothing(house):
     effect, label_id = house.says("rita", event_id, Choice.GLASS, took_ms=1200)
     assert effect == Effect.CLOSED
     assert house.state(event_id) == ("labelled", "glass")
-    assert house.says("rita", event_id, Choice.PAPER, label_id=label_id)[0] == Effect.REPEATED
+    assert house.says("rita", event_id, Choice.GLASS, label_id=label_id)[0] == Effect.REPEATED
+    assert house.says("rita", event_id, Choice.PAPER, label_id=label_id)[0] == Effect.DIFFERS
     assert house.says("rita", event_id, Choice.PAPER)[0] == Effect.DIFFERS
     assert house.state(event_id) == ("labelled", "glass")
     (row,) = house.sql.execute("SELECT count(*), min(took_ms), min(model_version), min(shown_category) FROM labels")
@@ -160,7 +161,35 @@ def test_another_answer_without_the_label_that_it_replaces_changes_nothing(house
 
 def test_a_failure_is_not_labelled_until_it_is_redriven(house):
     failed = house.fail().event_id
-    with pytest.raises(LabelRefused, match="is a failure"):
+    with pytest.raises(LabelRefused, match="or a failure"):
         house.says("rita", failed, Choice.GLASS)
     house.desk.redrive([failed], Actor("olga", ""))
     assert house.says("rita", failed, Choice.GLASS)[0] == Effect.COUNTED
+
+
+def test_a_known_label_says_what_it_said_or_is_refused(house):
+    first, second = house.file(2)
+    _, label_id = house.says("rita", first, Choice.GLASS)
+    with pytest.raises(LabelRefused, match="is another label's"):
+        house.says("rita", second, Choice.GLASS, label_id=label_id)
+    with pytest.raises(LabelRefused, match="is another label's"):
+        house.says("rolf", first, Choice.GLASS, label_id=label_id)
+    assert house.state(second) == ("open", None)
+
+
+def test_a_correction_to_the_same_answer_adds_nothing(house):
+    (event_id,) = house.file()
+    _, label_id = house.says("rita", event_id, Choice.GLASS)
+    assert house.says("rita", event_id, Choice.GLASS, replaces=label_id)[0] == Effect.REPEATED
+    assert house.sql.execute("SELECT count(*) FROM labels").fetchone() == (1,)
+
+
+def test_an_answer_that_was_changed_outside_is_named_whoever_brings_it(house):
+    (event_id,) = house.file()
+    house.says("rita", event_id, Choice.GLASS)
+    task = to_task(house.desk.browser.show(event_id), "http://desk")
+    task["annotations"][0]["result"][0]["value"]["choices"] = ["several"]
+    for name in ("rita", "tool"):
+        found = import_labels(house.desk.labels, read_tasks([task]), house.holder(name).account_id)
+        assert (dict(found.effects), found.differing) == ({"differs": 1}, [event_id])
+    assert house.state(event_id) == ("labelled", "glass")

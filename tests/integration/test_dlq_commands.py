@@ -126,8 +126,8 @@ def test_what_means_nothing_says_what_there_would_be(dlq, house):
     assert "--reason goes with --all" in dlq("redrive", failed, "--reason", "poison", code=1).stderr
     assert "is no open failure" in dlq("redrive", uuid4(), code=1).stderr
     assert "is no open failure" in dlq("discard", item, "--because", "x", code=1).stderr
-    assert "is not of the lane review" in dlq("list", "--state", "redriven", code=1).stderr
-    assert "is not later than --since" in dlq("list", "--since", "2026-05-02", "--until", "2026-05-01", code=1).stderr
+    assert "state redriven is not of the lane review" in dlq("list", "--state", "redriven", code=1).stderr
+    assert "until is not later than since" in dlq("list", "--since", "2026-05-02", "--until", "2026-05-01", code=1).stderr
     assert "STATE" in dlq("list", "--state", "any").stdout.splitlines()[0]
     assert house.sql.execute("SELECT state FROM failures").fetchall() == [("open",)]
 
@@ -138,6 +138,7 @@ def test_what_means_nothing_says_what_there_would_be(dlq, house):
         (("list", "--since", "yesterday"), "'yesterday' is no time"),
         (("label", "x", "glass", "--as", "rita"), "'x' is no event's id"),
         (("label", str(uuid4()), "gold", "--as", "rita"), "'gold' is none of plastic, paper"),
+        (("list", "--sensor", ""), "is empty"),
         (("account", "role", "rita"), "--role"),
         (("account", "role", "rita", "--role", "boss"), "'boss' is none of reviewer, ops, admin"),
     ],
@@ -169,6 +170,8 @@ def test_a_port_that_is_taken_and_a_login_of_another_role_are_named(house, redis
         command = [sys.executable, "-m", "waste", "dlq", *arguments]
         return subprocess.run(command, env=environment | more, capture_output=True, text=True, timeout=60)
 
+    reader = run("drain", "--once", DATABASE_URL=house.urls["reader"])
+    assert (reader.returncode, "right role" in reader.stderr) == (1, True), reader.stderr
     wrong = run("drain", "--once")
     assert (wrong.returncode, "right role" in wrong.stderr) == (1, True), wrong.stderr
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -188,3 +191,19 @@ def test_who_forgot_a_password_is_let_in_to_set_another(dlq, house):
     assert house.desk.accounts.account_of("api", token) is None
     assert house.desk.accounts.use_link(link.rpartition("=")[2])[0].name == "rita"
     assert "no account" in dlq("account", "reset", "nobody", code=1).stderr
+    house.desk.accounts.change("rita", password_hash=house.desk.passwords.hash("a good old password", "rita"))
+    house.desk.accounts.change("rita", disabled=True)
+    assert "no account that may enter" in dlq("account", "reset", "rita", code=1).stderr
+    house.desk.accounts.change("rita", disabled=False)
+    assert house.desk.accounts.find("rita")[1]
+
+
+def test_a_role_that_somebody_has_ends_nothing_and_the_last_admin_is_missed(dlq, house):
+    account = house.account("rita")
+    token = house.desk.accounts.issue("api", account.account_id, 600)
+    same = dlq("account", "role", "rita", "--role", "reviewer")
+    assert same.stdout == "rita: reviewer, as before\n"
+    assert "there is no admin" in same.stderr
+    assert house.desk.accounts.account_of("api", token)
+    assert "have ended" in dlq("account", "role", "rita", "--role", "admin").stdout
+    assert house.desk.accounts.account_of("api", token) is None

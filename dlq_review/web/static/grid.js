@@ -30,6 +30,7 @@ document.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
 });
+form?.addEventListener("change", () => { document.getElementById("none").hidden = true; });
 form?.addEventListener("submit", (event) => {
   sent = boxes.some((box) => box.checked);
   document.getElementById("none").hidden = sent;
