@@ -12,12 +12,13 @@ from pydantic import Field, SecretStr, field_validator
 from tqdm import tqdm
 
 from adapters.arguments import integer_between, member_of, number_between
+from adapters.environment import read_settings
 from adapters.logs import configure_logging
 from adapters.postgres import open_pool
 from adapters.postgres_accuracy import PostgresAccuracy
 from adapters.postgres_alerts import PostgresAlerts
 from adapters.postgres_truth import PostgresTruth
-from adapters.settings import DatabaseSettings, LogSettings, read_settings
+from adapters.settings import DatabaseSettings, LogSettings
 from adapters.telemetry import FleetTelemetry
 from adapters.webhook import Webhook
 from contracts.accuracy import Dimension
