@@ -1,13 +1,14 @@
 """What plants say was in the bins, and which events that was, in Postgres."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from adapters.postgres import Pool, connected
 from contracts.categories import Category
-from contracts.truth import Delivery, GroundTruth, JoinedItem, SeenItem, ToldItem, TruthDay, TruthTaken
+from contracts.truth import Delivery, GroundTruth, JoinedItem, Oddity, SeenItem, ToldItem, TruthDay, TruthTaken
 
 _ADD = """
 INSERT INTO ground_truth (truth_id, sensor_id, observed_at, category, source, claimed, batch, reference)
@@ -57,6 +58,24 @@ WHERE g.truth_id = u.truth_id AND (g.match, g.event_id) IS DISTINCT FROM (u.matc
 _LOOKED = """
 UPDATE ground_truth SET match = coalesce(match, 'unmatched'), joined_at = now()
 WHERE truth_id = ANY(%s) AND match IS DISTINCT FROM 'matched'
+"""
+
+
+_CONTEST = """
+UPDATE review_items r SET state = 'open', resolved = NULL, closed_at = NULL, contested_at = now(), wanted = s.labels + 1
+FROM (SELECT event_id, count(*)::int AS labels FROM standing_labels WHERE purpose IN ('review', 'early', 'late') GROUP BY 1) s
+WHERE s.event_id = r.event_id AND s.labels < 3 AND r.state = 'labelled' AND r.contested_at IS NULL AND r.resolved <> 'cannot_tell'
+    AND EXISTS (SELECT FROM ground_truth g WHERE g.event_id = r.event_id AND g.match = 'matched' AND g.category <> r.resolved)
+    AND NOT EXISTS (SELECT FROM gold WHERE gold.event_id = r.event_id)
+"""
+_CONTRADICTS = """
+g.match = 'matched' AND (r.resolved <> g.category OR EXISTS (SELECT FROM ground_truth o
+    WHERE o.event_id = g.event_id AND o.match = 'matched' AND o.category <> g.category))
+"""
+_ODD = """
+SELECT g.truth_id, g.source, g.sensor_id, g.observed_at, g.category, g.event_id, g.distance_s, r.resolved AS people
+FROM ground_truth g LEFT JOIN review_items r ON r.event_id = g.event_id
+WHERE {odd} ORDER BY g.observed_at DESC LIMIT %(limit)s
 """
 
 
@@ -112,6 +131,17 @@ class PostgresTruth:
             seen = connection.execute(_SEEN, (day.sensor_id, *window)).fetchall()
             told = connection.execute(_TOLD, (day.sensor_id, day.source, *window)).fetchall()
         return [SeenItem(event_id, at, Category(category)) for event_id, at, category in seen], [ToldItem(*row) for row in told]
+
+    def contest(self) -> int:
+        """Have one more person look at each picture of which a plant says otherwise than people did, once; return how many."""
+        with connected(self._pool) as connection:
+            return connection.execute(_CONTEST).rowcount
+
+    def odd(self, what: Oddity, limit: int) -> list[Mapping[str, object]]:
+        """Return the newest labels that are odd in a way, as rows for people."""
+        query = _ODD.format(odd=_CONTRADICTS if what is Oddity.CONTRADICTING else "g.match = %(what)s")
+        with connected(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            return list(cursor.execute(query, {"what": what.value, "limit": limit}).fetchall())
 
     def write(self, day: TruthDay, joined: Sequence[JoinedItem]) -> int:
         """Keep what came of that day's labels; return how many changed."""

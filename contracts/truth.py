@@ -175,6 +175,15 @@ class JoinedItem:
     distance_s: float | None = None
 
 
+class Oddity(StrEnum):
+    """How a label can be odd."""
+
+    UNMATCHED = "unmatched"
+    AMBIGUOUS = "ambiguous"
+    CONTRADICTING = "contradicting"
+    """Another plant, or people, say otherwise of the same event."""
+
+
 class TruthJoins(Protocol):
     """The labels and predictions that are to be joined. Raises LedgerUnavailable."""
 
@@ -183,6 +192,12 @@ class TruthJoins(Protocol):
 
     def read(self, day: TruthDay, around_s: float) -> tuple[list[SeenItem], list[ToldItem]]:
         """Return what the sensor saw and what the source told, from `around_s` before the day until as long after it."""
+
+    def contest(self) -> int:
+        """Have one more person look at each picture of which a plant says otherwise than people did, once; return how many."""
+
+    def odd(self, what: Oddity, limit: int) -> list[Mapping[str, object]]:
+        """Return the newest labels that are odd in a way, as rows for people."""
 
     def write(self, day: TruthDay, joined: Sequence[JoinedItem]) -> int:
         """Keep what came of that day's labels; return how many changed."""

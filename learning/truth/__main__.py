@@ -23,8 +23,9 @@ from adapters.telemetry import FleetTelemetry
 from adapters.webhook import Webhook
 from contracts.accuracy import Dimension
 from contracts.categories import CATEGORIES
+from contracts.truth import Oddity
 from learning.truth.alarm import BASELINE
-from learning.truth.commands import Bench, accuracy, import_file, join_all, list_alerts, look
+from learning.truth.commands import Bench, accuracy, import_file, join_all, list_alerts, list_odd, look
 from learning.truth.watch import AccuracyWatch
 
 
@@ -62,12 +63,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="waste truth", description="What really was in the bins, and how often the fleet is right."
     )
-    commands = parser.add_subparsers(required=True, metavar="import|join|accuracy|look|alerts")
+    commands = parser.add_subparsers(required=True, metavar="import|join|list|accuracy|look|alerts")
     brought = _command(commands, "import", import_file, "take labels from a .csv, .jsonl or .parquet file")
     brought.add_argument("file", type=Path)
     brought.add_argument("--source", required=True, help="the plant that sent it")
     _command(commands, "join", join_all, "join labels with what the fleet decided")
     _command(commands, "look", look, "join, see whether accuracy has fallen, and tell of it; for a cron job, each hour")
+    odd = _command(commands, "list", list_odd, "list labels that found nobody, or that are contradicted")
+    odd.add_argument("what", type=member_of(Oddity), metavar="|".join(Oddity))
+    odd.add_argument("--limit", type=integer_between(1, 10_000), default=20)
     listed = _command(commands, "alerts", list_alerts, "list alerts, the newest first")
     listed.add_argument("--limit", type=integer_between(1, 10_000), default=20)
     told = _command(commands, "accuracy", accuracy, "say how often the fleet is right")

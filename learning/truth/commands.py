@@ -49,7 +49,24 @@ def join_all(options: argparse.Namespace, bench: Bench) -> int:
     joining, days = Joining(bench.joins), 0
     while taken := joining.take_one():
         days += taken
-    bench.say(json.dumps({"days": days}) + "\n" if options.json else f"{days} days of sensors were joined\n")
+    contested = bench.joins.contest()
+    said = f"{days} days of sensors were joined; people look once more at {contested} pictures\n"
+    bench.say(json.dumps({"days": days, "contested": contested}) + "\n" if options.json else said)
+    return 0
+
+
+def list_odd(options: argparse.Namespace, bench: Bench) -> int:
+    """List labels that are odd."""
+    rows = bench.joins.odd(options.what, options.limit)
+    if options.json:
+        bench.say(json.dumps([dict(row) for row in rows], default=str, indent=1) + "\n")
+        return 0
+    for row in rows:
+        people = f", people say {row['people']}" if row["people"] else ""
+        says = f"{row['source']} says {row['category']}{people}"
+        bench.say(f"{row['observed_at']:%Y-%m-%d %H:%M:%S}  {row['sensor_id']}  {says}  {row['event_id'] or ''}\n")
+    if not rows:
+        bench.say("there are none\n")
     return 0
 
 
@@ -58,6 +75,7 @@ def look(options: argparse.Namespace, bench: Bench) -> int:
     joining = Joining(bench.joins)
     while joining.take_one():
         pass
+    bench.joins.contest()
     found = bench.watch.look()
     said = {"labels": found.labels, "accuracy": _number(found.accuracy), "strength": found.strength, "fires": found.fires}
     state = "alert" if found.fires else "no alert"

@@ -41,7 +41,7 @@ DO $$ BEGIN
     CREATE ROLE waste_learning NOLOGIN;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
-GRANT SELECT ON events, outcomes, predictions, review_items, labels, standing_labels, accounts, devices, sensors TO waste_learning;
+GRANT SELECT ON events, outcomes, predictions, review_items, labels, standing_labels, gold, devices, sensors TO waste_learning;
 GRANT SELECT, INSERT, UPDATE ON ground_truth TO waste_learning;
 GRANT SELECT, INSERT ON truth_imports TO waste_learning;
 GRANT SELECT (truth_id, sensor_id, observed_at, category, source, claimed, reference), INSERT ON ground_truth TO waste_gateway;
@@ -63,3 +63,7 @@ CREATE UNIQUE INDEX alerts_open ON alerts (kind, subject) WHERE resolved_at IS N
 CREATE INDEX alerts_by_time ON alerts (fired_at);
 GRANT SELECT, INSERT, UPDATE ON alerts TO waste_learning;
 GRANT SELECT ON alerts TO waste_reader;
+
+ALTER TABLE review_items ADD COLUMN contested_at timestamptz;
+COMMENT ON COLUMN review_items.contested_at IS 'when a plant said otherwise than people did: one more of them is asked, once';
+GRANT UPDATE (state, wanted, resolved, closed_at, contested_at) ON review_items TO waste_learning;

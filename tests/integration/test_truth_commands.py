@@ -40,8 +40,9 @@ def test_a_file_is_taken_joined_and_counted(truth, plant, tmp_path):  # noqa: F8
     file.write_text("\ufeff" + HEAD + row(1) + row(102, "glass") + row(199))
     assert truth("import", file, "--source", "north").stdout == "3 new, 0 repeated, 0 rejected\n"
     assert truth("import", file, "--source", "north").stdout == "0 new, 3 repeated, 0 rejected\n"
-    assert truth("join").stdout == "1 days of sensors were joined\n"
-    assert truth("join").stdout == "0 days of sensors were joined\n"
+    assert truth("join").stdout == "1 days of sensors were joined; people look once more at 0 pictures\n"
+    assert truth("join").stdout == "0 days of sensors were joined; people look once more at 0 pictures\n"
+    assert truth("list", "unmatched").stdout == "there are none\n"
     (told,) = json.loads(truth("accuracy", "--json").stdout)
     assert (told["labels"], told["decided"], told["value"]) == (3, 4, pytest.approx(2 / 3))
     table = truth("accuracy", "--by", "actual").stdout
