@@ -35,6 +35,10 @@ VALUES (%(sensor)s, coalesce(%(through)s, (SELECT generation FROM devices WHERE 
 ON CONFLICT (sensor_id) DO UPDATE SET revoked_through = greatest(r.revoked_through, excluded.revoked_through),
     note = coalesce(nullif(excluded.note, ''), r.note), revoked_at = now()
 """
+_HEARD = """
+SELECT EXISTS (SELECT FROM devices WHERE sensor_id = %(sensor)s) OR EXISTS (SELECT FROM sensors WHERE sensor_id = %(sensor)s)
+    OR EXISTS (SELECT FROM events WHERE sensor_id = %(sensor)s)
+"""
 _THROUGH = "SELECT through FROM refused_generations WHERE sensor_id = %s"
 
 
@@ -75,6 +79,18 @@ class PostgresDevices:
             connection.execute(_REVOKE, {"sensor": sensor_id, "through": through, "note": note})
             row = connection.execute(_THROUGH, (sensor_id,)).fetchone()
             return int(row[0]) if row else 0
+
+    def find(self, sensor_id: str) -> RegisteredDevice | None:
+        """Return a registered sensor."""
+        with connected(self._pool) as connection, _rows(connection) as cursor:
+            found: RegisteredDevice | None = cursor.execute(f"{_COLUMNS} WHERE d.sensor_id = %s", (sensor_id,)).fetchone()
+            return found
+
+    def heard_of(self, sensor_id: str) -> bool:
+        """Return whether a sensor was registered, or ever sent something that was believed."""
+        with connected(self._pool) as connection:
+            row = connection.execute(_HEARD, {"sensor": sensor_id}).fetchone()
+            return bool(row and row[0])
 
     def devices(self, site: str | None) -> Sequence[RegisteredDevice]:
         """Return the registered sensors by name, of one site or of all."""

@@ -39,5 +39,11 @@ class DeviceRegistry(Protocol):
     def revoke(self, sensor_id: str, through: int | None, note: str) -> int:
         """Refuse the generations up to `through` (None: all so far), known or not; return up to which they are refused now."""
 
+    def find(self, sensor_id: str) -> RegisteredDevice | None:
+        """Return a registered sensor."""
+
+    def heard_of(self, sensor_id: str) -> bool:
+        """Return whether a sensor was registered, or ever sent something that was believed."""
+
     def devices(self, site: str | None) -> Sequence[RegisteredDevice]:
         """Return the registered sensors by name, of one site or of all."""

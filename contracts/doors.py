@@ -3,13 +3,19 @@
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Sequence
+from urllib.parse import quote
 
+from contracts.errors import RequestRefused
 from contracts.names import EDGE_QUEUE
 from contracts.signatures import Credential
 
 _PASSWORD = b"waste-fleet redis password"
-_COMMANDS = ("rpush", "get", "ping", "hello", "auth", "select", "client|setinfo", "client|setname")
+# No SELECT: in another database than the queue's nobody would look for what a device has left there.
+_COMMANDS = ("rpush", "get", "ping", "hello", "auth", "client|setinfo", "client|setname")
+_QUEUE_ARN = re.compile(r"arn:(aws[a-z-]*):sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,80}", re.ASCII)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 
 
 def door_key(queue: str) -> str:
@@ -32,6 +38,11 @@ def door_password(credential: Credential) -> str:
     return hmac.digest(credential.key, _PASSWORD, "sha256").hex()
 
 
+def door_login(credential: Credential) -> str:
+    """Return a device's name and password as they stand in a URL, before its @."""
+    return f"{quote(door_user(credential.sensor_id), safe='')}:{door_password(credential)}"
+
+
 def redis_acl(credentials: Sequence[Credential]) -> str:
     """Return the command that lets a device in, for Redis 7 or Valkey; it holds digests of its passwords alone.
 
@@ -44,10 +55,20 @@ def redis_acl(credentials: Sequence[Credential]) -> str:
 
 
 def iam_policy(sensor_id: str, queue_arn: str, bucket: str) -> str:
-    """Return the AWS policy of a device: send to the queue, count what waits there, and put pictures below its own name."""
+    """Return the AWS policy of a device: send to the queue, count what waits there, and put pictures below its own name.
+
+    Raises RequestRefused for what is no queue's ARN or no bucket's name: a `*` would let the device into others.
+    """
+    arn = _QUEUE_ARN.fullmatch(queue_arn)
+    if arn is None:
+        raise RequestRefused(
+            "--aws-queue", f"{queue_arn!r} is no queue's ARN, as arn:aws:sqs:eu-central-1:123456789012:waste-events"
+        )
+    if not _BUCKET.fullmatch(bucket):
+        raise RequestRefused("--bucket", f"{bucket!r} is no bucket's name")
     queue = ["sqs:SendMessage", "sqs:GetQueueUrl", "sqs:GetQueueAttributes"]
     statements = [
         {"Sid": "Events", "Effect": "Allow", "Action": queue, "Resource": queue_arn},
-        {"Sid": "Pictures", "Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/{sensor_id}/*"},
+        {"Sid": "Pictures", "Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:{arn[1]}:s3:::{bucket}/{sensor_id}/*"},
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)

@@ -15,7 +15,13 @@ EventId = Annotated[UUID7, Field(json_schema_extra={"pattern": EVENT_ID_PATTERN}
 
 
 FactName = Annotated[str, Field(pattern="^[a-z0-9_]{1,40}$")]
-Fact = Annotated[str, Field(max_length=200, pattern="^[^\\x00-\\x1f\\x7f]*$")] | int | float | bool | None
+Fact = (
+    Annotated[str, Field(max_length=200, pattern="^[^\\x00-\\x1f\\x7f]*$")]
+    | int
+    | Annotated[float, Field(allow_inf_nan=False)]
+    | bool
+    | None
+)
 
 
 class UploadWanted(BaseModel):

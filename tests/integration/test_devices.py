@@ -1,6 +1,9 @@
 """Devices are registered, get new credentials with an overlap, and lose them."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -8,6 +11,7 @@ from adapters.postgres import open_pool
 from adapters.postgres_devices import PostgresDevices
 from adapters.postgres_intake import PostgresIntakeLedger
 from contracts.errors import DeviceRefused
+from contracts.signatures import derive_credential, device_token
 from local.database import ensure_logins
 from tests.makers import MASTER_KEY
 
@@ -87,3 +91,26 @@ def test_the_commands_print_a_credential_for_export_and_a_table_for_people(pool,
     main(["list", "--json"])
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["sensor_id"], row["refused_through"]) == ("bin-1", 2)
+
+
+def test_the_newest_credential_is_printed_and_a_name_that_nobody_heard_of_is_asked_about(stack, database_url, tmp_path):
+    url = ensure_logins(stack.postgres, tmp_path, database_url.rpartition("/")[2])["intake"]
+    environment = {"PATH": os.environ["PATH"], "DEVICE_MASTER_KEY": MASTER_KEY.hex(), "DATABASE_URL": url}
+
+    def device(*arguments):
+        command = [sys.executable, "-m", "waste", "device", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    first = device("add", "bin-1", "--token").stdout
+    assert first == f"DEVICE_TOKEN={device_token(derive_credential(MASTER_KEY, 'bin-1', 1))}\n"
+    second = device("rotate", "bin-1", "--token").stdout
+    assert second == f"DEVICE_TOKEN={device_token(derive_credential(MASTER_KEY, 'bin-1', 2))}\n"
+    assert device("credential", "bin-1", "--token").stdout == second
+    assert device("credential", "bin-1", "--token", "--generation", "1").stdout == first
+    assert device("door", "bin-1", "--with-before").stdout.count("#") == 2
+    del environment["DATABASE_URL"]
+    alone = device("credential", "bin-1", "--token")
+    assert (alone.stdout, "after a rotation say --generation" in alone.stderr) == (first, True)
+    environment["DATABASE_URL"] = url
+    assert device("revoke", "bin-1").stderr == ""
+    assert "is the name right?" in device("revoke", "bim-1").stderr

@@ -35,7 +35,7 @@ FORBIDDEN = [
     "SET waste-events:hint 0", "DEL waste-events:hint", "RPUSH waste-events:hint x", "GET waste-events:door", "GET other",
     "KEYS *", "SCAN 0", "INFO", "CONFIG GET *", "ACL LIST", "ACL WHOAMI", "CLIENT LIST", "FLUSHALL", "FLUSHDB", "EVAL return(1) 0",
     "SCRIPT FLUSH", "FUNCTION LIST", "SUBSCRIBE x", "PUBLISH x y", "MONITOR", "SHUTDOWN", "MULTI", "OBJECT HELP",
-    "COPY waste-events:hint waste-events:door", "LMOVE waste-events:door x LEFT LEFT", "SORT waste-events:door", "DUMP waste-events:hint",
+    "SELECT 1", "COPY waste-events:hint waste-events:door", "LMOVE waste-events:door x LEFT LEFT", "SORT waste-events:door", "DUMP waste-events:hint",
 ]  # fmt: skip
 
 
@@ -58,10 +58,10 @@ def let_in(redis_url, master):
     def let(sensor, *options):
         line = waste(master, "device", "door", sensor, *options)
         admin.execute_command(*line.split())
-        user, password = waste(master, "device", "door", sensor, "--password", *options[:2]).split()
-        users.append(user)
+        login = waste(master, "device", "door", sensor, "--password", *options[:2]).strip()
+        users.append(door_user(sensor))
         parts = urlsplit(redis_url)
-        return f"redis://{quote(user)}:{password}@{parts.hostname}:{parts.port}{parts.path}"
+        return f"redis://{login}@{parts.hostname}:{parts.port}{parts.path}"
 
     yield let
     for user in users:

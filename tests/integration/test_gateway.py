@@ -201,3 +201,9 @@ def test_it_is_healthy_and_counts(gateway):
     assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
     wrong = httpx.put(f"{gateway.url}/v1/events")
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+
+
+def test_a_report_that_no_json_can_hold_is_refused_by_name(gateway):
+    body = b'{"sensor_id": "bin-7", "next_sequence": 1, "report": {"volts": 1e400}}'
+    answer = gateway.client().post("/v1/contacts", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["field"].startswith("report.volts")) == (422, True)
