@@ -17,6 +17,7 @@ _ROLES = {
     "intake": ("intake.__main__", "IntakeSettings"),
     "worker": ("worker.__main__", "WorkerSettings"),
     "dlq": ("dlq_review.__main__", "ServeSettings"),
+    "truth": ("learning.truth.__main__", "TruthSettings"),
     "db": ("migrations.__main__", "MigrationSettings"),
 }
 
