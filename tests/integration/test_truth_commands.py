@@ -6,7 +6,9 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from tests.integration.test_truth import NOON, plant  # noqa: F401 - a fixture
 
@@ -97,3 +99,23 @@ def test_a_look_joins_and_says_whether_accuracy_has_fallen(truth, plant, tmp_pat
     (alert,) = json.loads(truth("alerts", "--json").stdout)
     assert (alert["kind"], alert["resolved_at"]) == ("accuracy_fell", None)
     assert "accuracy_fell" in truth("alerts").stdout
+
+
+def test_parquet_is_read_too_and_what_is_none_is_said(truth, tmp_path):
+    table = pa.table(
+        {
+            "sensor_id": ["bin-7"] * 3,
+            "observed_at": pa.array([NOON, NOON + timedelta(seconds=1), None], pa.timestamp("us", "UTC")),
+            "category": ["glass", "wood", "glass"],
+        }
+    )
+    file = tmp_path / "north.parquet"
+    parquet.write_table(table, file)
+    done = truth("import", file, "--source", "north", code=1)
+    assert done.stdout.splitlines()[0] == "1 new, 0 repeated, 2 rejected"
+    assert "line 2: category: 'wood'" in done.stdout
+    assert "line 3: observed_at" in done.stdout
+    parquet.write_table(table.drop_columns(["category"]), file)
+    assert "has no column category" in truth("import", file, "--source", "north", code=1).stderr
+    file.write_bytes(b"PAR1 and no more")
+    assert "cannot be read as Parquet" in truth("import", file, "--source", "north", code=1).stderr
