@@ -1,6 +1,6 @@
 """What plants say was in the bins, and which events that was, in Postgres."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 
 from psycopg.rows import dict_row
@@ -24,6 +24,7 @@ WHERE (g.sensor_id, g.observed_at, g.category) <> (u.sensor_id, u.observed_at, u
 ORDER BY 1
 """
 _NOTE = "INSERT INTO truth_imports (source, name, new, repeated, rejected, problems) VALUES (%s, %s, %s, %s, %s, %s)"
+_NOTED = "SELECT DISTINCT name FROM truth_imports WHERE name = ANY(%s)"
 _TO_JOIN = """
 SELECT sensor_id, source, (observed_at AT TIME ZONE 'UTC')::date FROM ground_truth WHERE match IS NULL
 GROUP BY 1, 2, 3 LIMIT %(limit)s
@@ -114,6 +115,11 @@ class PostgresTruth:
         counts = (delivery.new, delivery.repeated, delivery.rejected, problems)
         with connected(self._pool) as connection:
             connection.execute(_NOTE, (delivery.source, delivery.name, *counts))
+
+    def noted(self, names: Collection[str]) -> set[str]:
+        """Return those of the names of which a delivery came."""
+        with connected(self._pool) as connection:
+            return {name for (name,) in connection.execute(_NOTED, (list(names),))}
 
     def to_join(self, limit: int, again_after_s: float) -> list[TruthDay]:
         """Return days with labels that were not joined yet, then those whose labels found nobody `again_after_s` ago."""

@@ -1,10 +1,11 @@
 """What really was in the bin, as a sorting plant reports it. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Protocol
 from uuid import UUID, uuid5
 
@@ -119,6 +120,25 @@ class Delivery:
     problems: tuple[RowProblem, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class DeliveredFile:
+    """A file that a plant put somewhere: `name` is of this place and content, so that other content is another file."""
+
+    source: str
+    name: str
+    key: str
+
+
+class Deliveries(Protocol):
+    """Where plants put files. Raises ObjectStoreUnavailable."""
+
+    def files(self) -> Iterator[DeliveredFile]:
+        """Yield the files that lie there."""
+
+    def fetch(self, file: DeliveredFile, folder: Path) -> Path:
+        """Copy a file into a folder and return its path."""
+
+
 class TruthLedger(Protocol):
     """Where labels of plants are kept. Raises LedgerUnavailable."""
 
@@ -127,6 +147,9 @@ class TruthLedger(Protocol):
 
     def note(self, delivery: Delivery) -> None:
         """Keep that a delivery came, and what was wrong with it."""
+
+    def noted(self, names: Collection[str]) -> set[str]:
+        """Return those of the names of which a delivery came."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,21 @@ from tqdm import tqdm
 from adapters.arguments import integer_between, member_of, number_between
 from adapters.environment import read_settings
 from adapters.logs import configure_logging
+from adapters.object_store import key_source
 from adapters.postgres import open_pool
 from adapters.postgres_accuracy import PostgresAccuracy
 from adapters.postgres_alerts import PostgresAlerts
 from adapters.postgres_truth import PostgresTruth
-from adapters.settings import DatabaseSettings, LogSettings
+from adapters.s3_deliveries import S3Deliveries
+from adapters.settings import DatabaseSettings, LogSettings, ObjectStoreSettings
 from adapters.telemetry import FleetTelemetry
 from adapters.webhook import Webhook
 from contracts.accuracy import Dimension
 from contracts.categories import CATEGORIES
+from contracts.image_urls import S3Location
 from contracts.truth import Oddity
 from learning.truth.alarm import BASELINE
-from learning.truth.commands import Bench, accuracy, import_file, join_all, list_alerts, list_odd, look
+from learning.truth.commands import Bench, accuracy, import_file, join_all, list_alerts, list_odd, look, watch_prefix
 from learning.truth.watch import AccuracyWatch
 
 
@@ -55,18 +58,34 @@ def main(argv: list[str] | None = None) -> int:
         clock, decisions, url = lambda: datetime.now(UTC), PostgresAccuracy(pool, CATEGORIES), settings.alert_webhook_url
         alerts, messenger = PostgresAlerts(pool), Webhook(url.get_secret_value() if url else None)
         watch = AccuracyWatch(decisions, alerts, messenger, clock, FleetTelemetry(), baseline=settings.accuracy_baseline)
-        bench = Bench(truth, truth, decisions, alerts, watch, clock, tqdm, sys.stdout.write)
+        bench = Bench(truth, truth, decisions, alerts, watch, _deliveries, clock, tqdm, sys.stdout.write)
         return int(options.run(options, bench))
+
+
+def _deliveries(place: S3Location) -> S3Deliveries:
+    settings = read_settings(ObjectStoreSettings, os.environ)
+    return S3Deliveries(
+        place.bucket, place.key, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region, keys=key_source(settings)()
+    )
+
+
+def _place(text: str) -> S3Location:
+    bucket, _, key = text.removeprefix("s3://").partition("/")
+    if not text.startswith("s3://") or not bucket:
+        raise argparse.ArgumentTypeError(f"{text!r} is no place as s3://bucket/prefix")
+    return S3Location(bucket, key)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="waste truth", description="What really was in the bins, and how often the fleet is right."
     )
-    commands = parser.add_subparsers(required=True, metavar="import|join|list|accuracy|look|alerts")
+    commands = parser.add_subparsers(required=True, metavar="import|watch|join|list|accuracy|look|alerts")
     brought = _command(commands, "import", import_file, "take labels from a .csv, .jsonl or .parquet file")
     brought.add_argument("file", type=Path)
     brought.add_argument("--source", required=True, help="the plant that sent it")
+    watched = _command(commands, "watch", watch_prefix, "take the files that lie below a prefix and were not taken yet")
+    watched.add_argument("place", type=_place, metavar="s3://BUCKET/PREFIX", help="below it a folder for each plant")
     _command(commands, "join", join_all, "join labels with what the fleet decided")
     _command(commands, "look", look, "join, see whether accuracy has fallen, and tell of it; for a cron job, each hour")
     odd = _command(commands, "list", list_odd, "list labels that found nobody, or that are contradicted")

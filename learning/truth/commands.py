@@ -11,13 +11,15 @@ from typing import Any
 
 from contracts.accuracy import Decisions, StratumCount
 from contracts.alerts import Alerts
+from contracts.image_urls import S3Location
 from contracts.ports import Clock
-from contracts.truth import Delivery, TruthJoins, TruthLedger
+from contracts.truth import Deliveries, Delivery, TruthJoins, TruthLedger
 from contracts.truth_delivery import take_delivery
 from learning.truth.accuracy import Accuracy, Stratum, estimate
 from learning.truth.files import read_rows
 from learning.truth.joining import Joining
 from learning.truth.watch import AccuracyWatch
+from learning.truth.watching import PrefixWatch
 
 _COLUMNS = ("", "accuracy", "95 % interval", "labels", "worth", "decided", "covered", "expected")
 
@@ -31,6 +33,7 @@ class Bench:
     decisions: Decisions
     alerts: Alerts
     watch: AccuracyWatch
+    deliveries: Callable[[S3Location], Deliveries]
     clock: Clock
     progress: Callable[..., Iterable[Any]]
     say: Callable[[str], object]
@@ -42,6 +45,15 @@ def import_file(options: argparse.Namespace, bench: Bench) -> int:
     found = take_delivery(rows, bench.ledger, bench.clock, source=options.source, name=options.file.name)
     bench.say(json.dumps(asdict(found), indent=1) + "\n" if options.json else _said(found))
     return 1 if found.rejected else 0
+
+
+def watch_prefix(options: argparse.Namespace, bench: Bench) -> int:
+    """Take the files that plants put into the object store; ends with 1 if a row was not taken."""
+    rejected = 0
+    for found in PrefixWatch(bench.deliveries(options.place), bench.ledger, bench.clock).take():
+        rejected += found.rejected
+        bench.say(f"{json.dumps(asdict(found))}\n" if options.json else f"{found.name}: {_said(found)}")
+    return 1 if rejected else 0
 
 
 def join_all(options: argparse.Namespace, bench: Bench) -> int:

@@ -35,6 +35,7 @@ CREATE TABLE truth_imports (
     rejected    integer     NOT NULL,
     problems    jsonb       NOT NULL DEFAULT '[]'
 );
+CREATE INDEX truth_imports_by_name ON truth_imports (name);
 COMMENT ON TABLE truth_imports IS 'deliveries of labels, with the first of the rows that were not taken and why';
 
 DO $$ BEGIN

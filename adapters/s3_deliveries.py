@@ -1,0 +1,58 @@
+"""Files that plants put below a prefix of an object store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from adapters.sigv4 import AwsKeys
+from contracts.errors import ObjectStoreUnavailable
+from contracts.truth import DeliveredFile
+
+_MOST_BYTES = 500 * 2**20
+
+
+class S3Deliveries:
+    """Implements `contracts.truth.Deliveries`: `PREFIX/SOURCE/any/file`, of which the first folder names the plant."""
+
+    def __init__(self, bucket: str, prefix: str, *, endpoint_url: str | None, region: str, keys: AwsKeys | None = None) -> None:
+        """Look below `prefix` of `bucket`; without `keys` the machine's own AWS credentials are used."""
+        self._bucket, self._prefix = bucket, prefix.strip("/") + "/" if prefix.strip("/") else ""
+        self._client = boto3.client(
+            "s3",
+            endpoint_url=endpoint_url,
+            region_name=region,
+            aws_access_key_id=keys and keys.access_key,
+            aws_secret_access_key=keys and keys.secret_key,
+            aws_session_token=keys and keys.token,
+            config=Config(connect_timeout=3, read_timeout=30, retries={"max_attempts": 3, "mode": "standard"}),
+        )
+
+    def files(self) -> Iterator[DeliveredFile]:
+        """Yield the files that lie there; raises ObjectStoreUnavailable."""
+        with _errors():
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
+            for page in pages:
+                for entry in page.get("Contents", []):
+                    source, slash, name = entry["Key"].removeprefix(self._prefix).partition("/")
+                    if slash and name and not name.endswith("/") and entry["Size"] <= _MOST_BYTES:
+                        version = entry["ETag"].strip('"')
+                        yield DeliveredFile(source, f"s3://{self._bucket}/{entry['Key']}#{version}", entry["Key"])
+
+    def fetch(self, file: DeliveredFile, folder: Path) -> Path:
+        """Copy a file into a folder and return its path; raises ObjectStoreUnavailable."""
+        path = folder / f"delivery{Path(file.key).suffix.lower()}"
+        with _errors():
+            self._client.download_file(self._bucket, file.key, str(path))
+        return path
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except (BotoCoreError, ClientError, OSError) as error:
+        raise ObjectStoreUnavailable(str(error)[:200]) from error
