@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.postgres import Pool, connected
-from contracts.accuracy import DayBucket, Dimension, StratumCount
+from contracts.accuracy import DayBucket, Dimension, Histogram, StratumCount
 
 # What an event really was: what all plants that tell of it agree on, else what people settled on. Where plants disagree,
 # nobody knows.
@@ -35,6 +35,16 @@ SELECT (captured_at AT TIME ZONE 'UTC')::date, kind, (('x' || left(md5(event_id:
     count(*)::int, count(actual)::int, count(*) FILTER (WHERE actual = d.category)::int
 FROM ({decided}) d GROUP BY 1, 2, 3
 """
+_BIN = {
+    Histogram.CATEGORY: "p.category",
+    Histogram.CONFIDENCE: """CASE
+        WHEN p.confidence >= 0.9 THEN to_char(floor(least(p.confidence, 0.9999)::numeric * 100) / 100, '0.99')
+        ELSE to_char(floor(p.confidence::numeric * 10) / 10, '0.99') END""",
+}
+_HISTOGRAM = """
+SELECT {bin}, count(*)::int FROM events e JOIN predictions p USING (event_id)
+WHERE e.captured_at >= %(since)s AND e.captured_at < %(until)s AND cardinality(%(categories)s::text[]) > 0 GROUP BY 1
+"""
 
 
 class PostgresAccuracy:
@@ -52,6 +62,10 @@ class PostgresAccuracy:
     def buckets(self, since: datetime, until: datetime) -> list[DayBucket]:
         """Return the same by day (UTC), kind, and a hundredth that a digest of the event's id falls into."""
         return [DayBucket(*row) for row in self._rows(_BUCKETS.format(decided=_DECIDED), since, until)]
+
+    def histogram(self, since: datetime, until: datetime, of: Histogram) -> dict[str, int]:
+        """Return how many decisions of what was photographed from `since` until `until` fall into each bin."""
+        return dict(self._rows(_HISTOGRAM.format(bin=_BIN[of]), since, until))
 
     def _rows(self, query: str, since: datetime, until: datetime) -> list[Any]:
         with connected(self._pool) as connection:

@@ -43,6 +43,14 @@ class DayBucket:
     right: int
 
 
+class Histogram(StrEnum):
+    """Of what decisions are counted, without asking whether they are right."""
+
+    CATEGORY = "category"
+    CONFIDENCE = "confidence"
+    """By tenths, the last one by hundredths."""
+
+
 class Decisions(Protocol):
     """What was decided, and what is known of it. Raises LedgerUnavailable."""
 
@@ -51,3 +59,6 @@ class Decisions(Protocol):
 
     def buckets(self, since: datetime, until: datetime) -> list[DayBucket]:
         """Return the same by day (UTC), kind, and a hundredth that a digest of the event's id falls into."""
+
+    def histogram(self, since: datetime, until: datetime, of: Histogram) -> dict[str, int]:
+        """Return how many decisions of what was photographed from `since` until `until` fall into each bin."""

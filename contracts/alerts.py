@@ -9,6 +9,9 @@ from uuid import UUID
 ACCURACY_FELL = "accuracy_fell"
 """The kind of an alert: labels speak against the baseline."""
 
+SHIFTED = "shifted"
+"""The kind of a warning without labels: its subject is what has shifted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Alert:

@@ -88,10 +88,18 @@ def look(options: argparse.Namespace, bench: Bench) -> int:
     while joining.take_one():
         pass
     bench.joins.contest()
-    found = bench.watch.look()
-    said = {"labels": found.labels, "accuracy": _number(found.accuracy), "strength": found.strength, "fires": found.fires}
+    found, shifts = bench.watch.look(), bench.watch.warn()
+    moved = {name: round(shift.index, 4) for name, shift in shifts.items() if shift.warns}
+    said = {
+        "shifted": moved,
+        "labels": found.labels,
+        "accuracy": _number(found.accuracy),
+        "strength": found.strength,
+        "fires": found.fires,
+    }
     state = "alert" if found.fires else "no alert"
     line = f"{found.labels} labels, {_percent(found.accuracy)} right, strength {found.strength:.3g}: {state}"
+    line += "".join(f"; {name} has shifted ({index})" for name, index in moved.items())
     bench.say(f"{json.dumps(said) if options.json else line}\n")
     return 3 if found.fires else 0
 

@@ -3,17 +3,20 @@
 import math
 from datetime import timedelta
 
-from contracts.accuracy import Decisions, Dimension
-from contracts.alerts import ACCURACY_FELL, Alert, Alerts, Messenger
+from contracts.accuracy import Decisions, Dimension, Histogram
+from contracts.alerts import ACCURACY_FELL, SHIFTED, Alert, Alerts, Messenger
 from contracts.errors import AlertNotTold
 from contracts.facts import AccuracyWatched, AlertClosed, AlertOpened
 from contracts.ports import Clock, Telemetry
 from learning.truth.accuracy import Stratum, estimate
 from learning.truth.alarm import BASELINE, WINDOW_DAYS, Evidence, weigh
 from learning.truth.sampling import fair_days
+from learning.truth.shift import FEWEST, Shift, compare
 
 MATURE_S = 86_400.0
 """Labels are awaited so long: of what was photographed later than this ago nothing is judged yet."""
+_CALM = 0.1
+"""Below it a shift is over; between this and a shift nothing changes."""
 
 
 class AccuracyWatch:
@@ -58,6 +61,22 @@ class AccuracyWatch:
             self._opened(self._alerts.fire(ACCURACY_FELL, "", said))
         elif found.over(self._baseline):
             self._closed(self._alerts.resolve(ACCURACY_FELL, "", said))
+        self.tell()
+        return found
+
+    def warn(self) -> dict[str, Shift]:
+        """Compare the last week with the four before it, which needs no labels; raises LedgerUnavailable."""
+        until = self._clock()
+        since, before = until - timedelta(days=WINDOW_DAYS), until - timedelta(days=WINDOW_DAYS * 5)
+        found = {}
+        for of in Histogram:
+            shift = compare(self._decisions.histogram(before, since, of), self._decisions.histogram(since, until, of))
+            found[of.value] = shift
+            said = {"index": round(shift.index, 4), "most": shift.most, "decisions": shift.now, "decisions_before": shift.before}
+            if shift.warns:
+                self._opened(self._alerts.fire(SHIFTED, of.value, said))
+            elif shift.index < _CALM and shift.now >= FEWEST:
+                self._closed(self._alerts.resolve(SHIFTED, of.value, said))
         self.tell()
         return found
 

@@ -118,3 +118,22 @@ def test_an_empty_week_is_no_alarm_and_ends_none(plant, watch):  # noqa: F811
     watch.alerts.fire("accuracy_fell", "", {})
     assert not watch.look().fires
     assert watch.alerts.recent(1)[0].resolved_at is None
+
+
+def test_another_mix_is_warned_of_without_a_label_and_over_when_it_is_the_usual_one(plant, watch, listener, sql):  # noqa: F811
+    for number in range(1, 29, 4):
+        plant.decided(*range(0, 6000, 100), day=TODAY - timedelta(days=7 + number))
+    plant.decided(*range(0, 36_000, 100), day=TODAY - timedelta(days=2))
+    watch.clock.now = TODAY
+    assert not any(shift.warns for shift in watch.warn().values())
+    sql.execute("UPDATE predictions SET category = 'glass', confidence = 0.55 FROM events e WHERE e.event_id = predictions.event_id "
+                "AND e.captured_at >= %s", (TODAY - timedelta(days=7),))  # fmt: skip
+    assert all(shift.warns for shift in watch.warn().values())
+    watch.warn()
+    assert sorted((one["kind"], one["subject"], one["state"]) for one in listener.heard) == [
+        ("shifted", "category", "firing"),
+        ("shifted", "confidence", "firing"),
+    ]
+    sql.execute("UPDATE predictions SET category = 'plastic', confidence = 0.9")
+    watch.warn()
+    assert [one["state"] for one in listener.heard[2:]] == ["resolved", "resolved"]
