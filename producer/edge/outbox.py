@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from contracts.ids import uuid7
-from producer.edge.clocks import Anchor, Moment, as_datetime, true_time, worth_keeping
+from producer.edge.clocks import MEASURED, Anchor, Boot, Moment, as_datetime, is_confirmed, true_time, worth_keeping
 from producer.edge.shelf import BALLAST_BYTES, Shelf, ShelfFull
 from producer.edge.tables import COLUMNS, Kept, add_to, delete, fact_of, kept_of, note_gap, see_boot, set_facts, times_of
 
@@ -227,7 +227,7 @@ class Outbox:
                 row = sql.execute(
                     f"SELECT {COLUMNS} FROM captures WHERE state = 'waiting' ORDER BY sequence LIMIT 1"  # noqa: S608
                 ).fetchone()
-                if row is None or true_time(kept_of(row).at, *times_of(sql))[0] >= than_s:
+                if row is None or not _is_surely_older(kept_of(row).at, *times_of(sql), than_s):
                     return dropped
             self._drop([row[0]], TOO_OLD)
             dropped += 1
@@ -246,10 +246,10 @@ class Outbox:
         """Keep what the service's clock said at a moment, if it says more than is known."""
         new = Anchor(at.boot, at.since_boot_s, server_s, error_s, at.wall_s)
         with self.shelf.look() as sql:
-            row = sql.execute(
-                "SELECT boot, since_boot_s, server_s, error_s, wall_s FROM anchors WHERE boot = ? ORDER BY number DESC", (at.boot,)
-            ).fetchone()
-        if not worth_keeping(Anchor(*row) if row else None, new):
+            rows = sql.execute(
+                "SELECT boot, since_boot_s, server_s, error_s, wall_s FROM anchors WHERE boot = ? ORDER BY number", (at.boot,)
+            ).fetchall()
+        if not worth_keeping([Anchor(*row) for row in rows], new):
             return
 
         def write(sql: sqlite3.Connection) -> None:
@@ -268,10 +268,10 @@ class Outbox:
         with self.shelf.look() as sql:
             return true_time(at, *times_of(sql))
 
-    def knows_time(self, boot: str) -> bool:
-        """Return whether the service's clock was heard in this boot."""
+    def is_sure_of_time(self, boot: str) -> bool:
+        """Return whether the service's clock was heard in this boot, and something else says the same."""
         with self.shelf.look() as sql:
-            return sql.execute("SELECT 1 FROM anchors WHERE boot = ?", (boot,)).fetchone() is not None
+            return is_confirmed(times_of(sql)[0], boot)
 
     def fact(self, name: str, default: str | float | None = None) -> str | float | None:
         """Return what is remembered under a name."""
@@ -286,6 +286,12 @@ class Outbox:
     def count(self, name: str, number: int = 1) -> None:
         """Add to a count."""
         self._pressing(lambda sql: add_to(sql, name, number))
+
+
+def _is_surely_older(at: Moment, anchors: Sequence[Anchor], boots: Sequence[Boot], than_s: float) -> bool:
+    """Return whether a moment was before a time, by more than the one measurement of its boot."""
+    at_s, known = true_time(at, anchors, boots)
+    return at_s < than_s and (known != MEASURED or is_confirmed(anchors, at.boot))
 
 
 def _storable(name: str) -> str:
