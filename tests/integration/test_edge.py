@@ -3,6 +3,7 @@
 import io
 import json
 import signal
+import socket
 import time
 
 import pytest
@@ -198,3 +199,14 @@ def test_the_programs_end_on_sigterm_is_clean_while_the_gateway_is_away(bin_of):
     assert time.monotonic() - began < 5
     assert one.status()["waiting"] == 1
     assert one.log.read_text().splitlines()[-1].count("ended") == 1
+
+
+def test_the_programs_end_on_sigterm_is_soon_while_the_gateway_hangs(bin_of):
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        one = bin_of(GATEWAY_URL=f"http://127.0.0.1:{hanging.getsockname()[1]}").start()
+        hanging.settimeout(20)
+        connection, _ = hanging.accept()
+        began = time.monotonic()
+        assert one.stop() == 0
+        assert time.monotonic() - began < 5
+        connection.close()
