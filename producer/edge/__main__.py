@@ -16,8 +16,10 @@ import structlog
 from adapters.bare_pictures import bare
 from adapters.environment import read_settings
 from adapters.gateway_door import GatewayDoor
+from adapters.image_headers import read_header
 from adapters.logs import configure_logging
 from contracts.errors import Permanent, Retryable, SettingsInvalid
+from contracts.limits import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE_PX
 from models import shipped_model
 from producer.edge.camera import Camera
 from producer.edge.check import Checks
@@ -152,9 +154,14 @@ def preparation(longest_px: int) -> Callable[[bytes], bytes]:
 
     def prepare(data: bytes) -> bytes:
         try:
-            return bare(shrink(data))
+            small = bare(shrink(data))
+            header = read_header(small)
         except (Permanent, Retryable) as error:
             raise PictureUnusable(str(error)) from error
+        if header.width * header.height > MAX_IMAGE_PIXELS or max(header.width, header.height) > MAX_IMAGE_SIDE_PX:
+            limits = f"at most {MAX_IMAGE_PIXELS} in all and {MAX_IMAGE_SIDE_PX} a side are taken"
+            raise PictureUnusable(f"has {header.width} x {header.height} pixels, {limits}")
+        return small
 
     return prepare
 
