@@ -120,6 +120,7 @@ class Folder:
         return now  # the clock was set meanwhile, and files are taken moments after they are written
 
     def _remove(self, path: Path, status: os.stat_result, source: bytes) -> None:
+        self.taker.outbox.shelf.must_be_in_place()
         try:
             if _state(path.stat()) != _state(status):
                 return  # a newer picture under the same name, to be taken itself

@@ -69,6 +69,7 @@ class Outbox:
 
         Makes room by dropping what is worth least; raises ShelfFull when that is not enough.
         """
+        self.shelf.must_be_in_place()
         with self.shelf.lock:
             if picture.source is not None and self._taken(picture.source):
                 return None

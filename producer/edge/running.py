@@ -54,7 +54,7 @@ class LockHeld(FleetError):
 def lock(path: Path) -> Iterator[None]:
     """Hold an outbox for this program alone; raises LockHeld, and SettingsInvalid if the file cannot be made."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise SettingsInvalid(f"WASTE_STATE_DIR: {path} cannot be written: {error.strerror}") from None

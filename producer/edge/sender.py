@@ -236,6 +236,7 @@ class Sender:
         if now.since_boot_s < self._chores_at_s:
             return
         self._chores_at_s = now.since_boot_s + _CHORES_S
+        self.outbox.shelf.must_be_in_place()
         self.outbox.shelf.take_ballast()
         if self.outbox.is_sure_of_time(now.boot):
             keep_s = min(self.plan.keep_s, MAX_AGE.total_seconds() - 3600)
