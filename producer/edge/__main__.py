@@ -187,7 +187,8 @@ def _status(settings: EdgePlaceSettings, *, as_json: bool) -> int:
 
 def _check(settings: EdgeRunSettings) -> int:
     clock = MachineClock()
-    checks = Checks(settings.state_dir.expanduser(), settings.edge_folder, settings.edge_reserve_mb * _MB, clock.now)
+    camera = shlex.split(settings.edge_camera) if settings.edge_camera else []
+    checks = Checks(settings.state_dir.expanduser(), settings.edge_folder, camera, settings.edge_reserve_mb * _MB, clock.now)
     lines = checks.run(lambda heard: GatewayDoor(settings.gateway_url, settings.speaker(), heard), settings.gateway_url)
     sys.stdout.write("".join(f"{'ok ' if fine else 'NOT'}  {text}\n" for fine, text in lines))
     return 0 if all(fine for fine, _ in lines) else 1

@@ -172,13 +172,27 @@ def test_check_says_in_words_what_is_fine_and_what_is_not(bin_of, tmp_path):
     one = bin_of()
     done = one.ask("check")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("\n") == done.stdout.count("ok   ") == 6
+    assert done.stdout.count("\n") == done.stdout.count("ok   ") == 7
+    assert "which can be reached" in done.stdout
+    assert not one.state.exists(), "it only looks"
     lost = one.ask("check", GATEWAY_URL="http://127.0.0.1:1")
     assert lost.returncode == 1
     assert "NOT  The gateway http://127.0.0.1:1 cannot be used" in lost.stdout
     assert "Is the line up" in lost.stdout
     nowhere = one.ask("check", EDGE_FOLDER=str(tmp_path / "bin-0" / "log" / "x"), EDGE_RESERVE_MB="900000")
     assert "NOT  The disk has" in nowhere.stdout
+
+
+def test_check_makes_no_folder_and_finds_a_camera_that_is_not_there(bin_of, tmp_path):
+    one = bin_of()
+    done = one.ask("check", EDGE_FOLDER=str(tmp_path / "mistyped"), EDGE_CAMERA="no-such-camera -o -")
+    assert done.returncode == 1
+    assert f"NOT  EDGE_FOLDER: {tmp_path / 'mistyped'} is no folder" in done.stdout
+    assert "NOT  EDGE_CAMERA: no-such-camera is no command" in done.stdout
+    assert not (tmp_path / "mistyped").exists()
+    neither = one.ask("check", EDGE_FOLDER="")
+    assert neither.returncode == 1
+    assert "NOT  No pictures can come: neither EDGE_FOLDER nor EDGE_CAMERA is set" in neither.stdout
 
 
 def test_settings_that_are_wrong_are_all_named(bin_of):
