@@ -91,21 +91,20 @@ def worth_keeping(same_boot: Sequence[Anchor], new: Anchor) -> bool:
 def believed(anchors: Sequence[Anchor]) -> list[Anchor]:
     """Return the measurements that none of the same boot contradict, or that are believed before those that do.
 
-    Of those that contradict each other confirmed ones come first, and then the latest. What an earlier boot heard but once cannot
-    be later than what a later one is sure of.
+    Of those that contradict each other confirmed ones come first, and then the latest. What a boot heard but once cannot be
+    earlier than what one before it is sure of, nor later than what one after it is sure of.
     """
     boots: dict[str, list[Anchor]] = {}
     for anchor in anchors:
         boots.setdefault(anchor.boot, []).append(anchor)
-    kept: list[Anchor] = []
-    until_s = float("inf")
-    for same_boot in reversed(boots.values()):
-        best = _best(same_boot)
-        if _is_confirmed(best):
-            until_s = min(until_s, best[0].server_s)
-        kept += [one for one in best if one.server_s <= until_s or _is_confirmed(best)]
-    chosen = set(kept)
-    return [anchor for anchor in anchors if anchor in chosen]
+    best = [_best(same_boot) for same_boot in boots.values()]
+    sure = [_is_confirmed(group) for group in best]
+    kept: set[int] = set()
+    for number, group in enumerate(best):
+        from_s = max((best[one][-1].server_s for one in range(number) if sure[one]), default=0.0)
+        until_s = min((best[one][0].server_s for one in range(number + 1, len(best)) if sure[one]), default=float("inf"))
+        kept.update(id(one) for one in group if sure[number] or from_s <= one.server_s <= until_s)
+    return [anchor for anchor in anchors if id(anchor) in kept]
 
 
 def is_confirmed(anchors: Sequence[Anchor], boot: str) -> bool:
