@@ -115,6 +115,12 @@ def is_confirmed(anchors: Sequence[Anchor], boot: str) -> bool:
     return _is_confirmed([anchor for anchor in anchors if anchor.boot == boot])
 
 
+def is_surely_before(than_s: float, moment: Moment, anchors: Sequence[Anchor], boots: Sequence[Boot]) -> bool:
+    """Return whether a moment was before a time (Unix time), by more than the one measurement of its boot."""
+    at_s, known = true_time(moment, anchors, boots)
+    return at_s < than_s and (known != MEASURED or is_confirmed(anchors, moment.boot))
+
+
 def _best(same_boot: Sequence[Anchor]) -> list[Anchor]:
     groups: list[list[Anchor]] = []
     for anchor in same_boot:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from contracts.ids import uuid7
-from producer.edge.clocks import MEASURED, Anchor, Boot, Moment, as_datetime, is_confirmed, true_time, worth_keeping
+from producer.edge.clocks import Anchor, Moment, as_datetime, is_confirmed, is_surely_before, true_time, worth_keeping
 from producer.edge.shelf import BALLAST_BYTES, Shelf, ShelfFull
 from producer.edge.tables import COLUMNS, Kept, add_to, delete, fact_of, kept_of, note_gap, see_boot, set_facts, times_of
 
@@ -228,7 +228,7 @@ class Outbox:
                 row = sql.execute(
                     f"SELECT {COLUMNS} FROM captures WHERE state = 'waiting' ORDER BY sequence LIMIT 1"  # noqa: S608
                 ).fetchone()
-                if row is None or not _is_surely_older(kept_of(row).at, *times_of(sql), than_s):
+                if row is None or not is_surely_before(than_s, kept_of(row).at, *times_of(sql)):
                     return dropped
             self._drop([row[0]], TOO_OLD)
             dropped += 1
@@ -287,12 +287,6 @@ class Outbox:
     def count(self, name: str, number: int = 1) -> None:
         """Add to a count."""
         self._pressing(lambda sql: add_to(sql, name, number))
-
-
-def _is_surely_older(at: Moment, anchors: Sequence[Anchor], boots: Sequence[Boot], than_s: float) -> bool:
-    """Return whether a moment was before a time, by more than the one measurement of its boot."""
-    at_s, known = true_time(at, anchors, boots)
-    return at_s < than_s and (known != MEASURED or is_confirmed(anchors, at.boot))
 
 
 def _storable(name: str) -> str:

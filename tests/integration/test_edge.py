@@ -224,3 +224,16 @@ def test_the_programs_end_on_sigterm_is_soon_while_the_gateway_hangs(bin_of):
         assert one.stop() == 0
         assert time.monotonic() - began < 5
         connection.close()
+
+
+def test_an_outbox_that_is_deleted_ends_the_program_and_the_next_start_takes_what_stayed_in_the_folder(bin_of):
+    one = bin_of(GATEWAY_URL="http://127.0.0.1:1").start()
+    one.throw(1)
+    wait_for(lambda: one.status()["waiting"] == 1)
+    (one.state / "edge.sqlite").unlink()
+    one.throw(2)
+    assert one.process.wait(20) == 1
+    assert "edge.sqlite was deleted while the program ran" in one.log.read_text()
+    assert [path.name for path in one.waiting()] == ["p000002.jpg"]
+    one.start()
+    wait_for(lambda: one.status()["waiting"] == 1 and not one.waiting())
