@@ -177,7 +177,7 @@ class GatewayDoor:
         except ssl.SSLError as error:
             if error.reason != "WRONG_VERSION_NUMBER":
                 raise DoorAway(f"{server[1]}: {error.reason or error}"[:200]) from error
-            raise DoorAway(f"{server[1]} does not speak TLS at that port; is it http, or another port?") from error
+            raise DoorAway(f"{server[1]} does not speak TLS at that port") from error
         except (HTTPException, OSError) as error:
             raise DoorAway(
                 f"{server[1]}: {getattr(error, 'strerror', None) or str(error) or type(error).__name__}"[:200]
