@@ -15,7 +15,7 @@ import structlog
 
 from adapters.bare_pictures import bare
 from adapters.environment import read_settings
-from adapters.gateway_door import GatewayDoor
+from adapters.gateway_door import GatewayDoor, SlowLine
 from adapters.image_headers import read_header
 from adapters.logs import configure_logging
 from contracts.errors import Permanent, Retryable, SettingsInvalid
@@ -35,6 +35,8 @@ from producer.edge.status import as_text, gather, read_status, report_of
 from producer.edge.taking import PictureUnusable, Taker
 
 _MB = 2**20
+_CHECKING = SlowLine(10.0, 15.0)
+"""Systemd gives the check and the start of the program a minute and a half together."""
 _log = structlog.get_logger("waste")
 
 
@@ -189,7 +191,8 @@ def _check(settings: EdgeRunSettings) -> int:
     clock = MachineClock()
     camera = shlex.split(settings.edge_camera) if settings.edge_camera else []
     checks = Checks(settings.state_dir.expanduser(), settings.edge_folder, camera, settings.edge_reserve_mb * _MB, clock.now)
-    lines = checks.run(lambda heard: GatewayDoor(settings.gateway_url, settings.speaker(), heard), settings.gateway_url)
+    url, speaker = settings.gateway_url, settings.speaker()
+    lines = checks.run(lambda heard: GatewayDoor(url, speaker, heard, _CHECKING), url)
     sys.stdout.write("".join(f"{'ok ' if fine else 'NOT'}  {text}\n" for fine, text in lines))
     return 0 if all(fine for fine, _ in lines) else 1
 

@@ -4,6 +4,7 @@ import ssl
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import UUID
@@ -14,6 +15,7 @@ import trustme
 from adapters import gateway_door
 from adapters.gateway_door import GatewayDoor, SlowLine, Speaker
 from contracts.edge import DoorAway, DoorRefused, DoorUnbelieving
+from contracts.gateway import Upload
 
 SPEAKER = Speaker("bin-7", "v1.x.y")
 EVENT = UUID("019de368-f600-7537-97db-c3621e959778")
@@ -36,7 +38,7 @@ def served():
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_PUT = answer  # noqa: N815 - the library's names
+            do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815 - the library's names
 
             def log_message(self, *_):
                 pass
@@ -155,6 +157,20 @@ def test_numbers_of_an_answer_are_bounded(served, number):
     busy = door(served(202, b'{"results":[{"status":202}]}', [("waste-rate", number[:300])]))
     busy.send([b"{}"])
     assert 0 <= busy.share <= 1
+
+
+def test_what_the_fleet_says_of_an_event_is_text_and_a_number_or_none_of_its_answers(served):
+    said = door(served(200, b'{"outcome":{"a":1},"category":["glass"],"confidence":0.5}')).find(EVENT)
+    assert (type(said.outcome), type(said.category), said.confidence) == (str, str, 0.5)
+    with pytest.raises(DoorAway):
+        door(served(200, b'{"outcome":"prediction","confidence":"much"}')).find(EVENT)
+
+
+def test_a_place_on_a_server_that_is_not_there_cannot_be_reached(served):
+    away = Upload("s3://b/k", "http://127.0.0.1:1/b/k?x=1", {}, datetime.now(UTC))
+    with pytest.raises(DoorAway, match="refused"):
+        door("http://127.0.0.1:1").reach(away)
+    door("http://127.0.0.1:1").reach(replace(away, url=served(403, b"") + "/b/k?x=1"))
 
 
 def test_an_answer_nested_too_deep_is_none_of_the_gateways(served):
