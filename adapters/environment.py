@@ -3,6 +3,7 @@
 Each field's alias is its variable. A secret is also read from the file that `<VARIABLE>_FILE` names.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -71,7 +72,8 @@ def _refuse(kind: type[SettingsT], values: dict[str, str], problems: list[str]) 
     try:
         kind.model_validate(values)
     except ValidationError as error:
-        problems += [problem for problem in _problems(kind, error) if problem.partition(":")[0] not in read]
+        # What goes back to a file that could not be read is no fault of its own.
+        problems += [problem for problem in _problems(kind, error) if not read & set(re.findall("[A-Z_]+", problem))]
     raise SettingsInvalid("; ".join(problems))
 
 

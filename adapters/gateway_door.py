@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from adapters.http_connections import Connections
-from contracts.edge import Advice, DoorAway, DoorRefused, DoorUnbelieving, Fate, FleetAnswer
+from contracts.edge import Advice, DoorAway, DoorRefused, DoorUnbelieving, Fate, FleetAnswer, bounded_pause, bounded_share
 from contracts.gateway import Upload
 from contracts.signatures import Credential, sign
 
@@ -27,7 +27,6 @@ _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME: chain and name are checked, the dates are not."""
 _NEVER_BEFORE_S = 1_735_689_600.0
 """2025: a clock that says less was never set."""
-_MOST_WAIT_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,12 @@ class _Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    took_s: float
 
     def document(self) -> dict[str, Any]:
         try:
             value = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
 
@@ -69,7 +69,7 @@ class GatewayDoor:
     """Implements `contracts.edge.Door`. For one thread at a time."""
 
     def __init__(self, url: str, speaker: Speaker, heard: Heard, patience: SlowLine | None = None) -> None:
-        """Speak to the gateway at `url` as `speaker`, and tell `heard` what each answer says of the time."""
+        """Speak to the gateway at `url` as `speaker`, and tell `heard` what each of its own answers says of the time."""
         parts = urlsplit(url)
         self._base, self._scheme, self._netloc = parts.path.rstrip("/"), parts.scheme, parts.netloc
         self._speaker, self._heard, self._patience = speaker, heard, patience or SlowLine()
@@ -84,9 +84,18 @@ class GatewayDoor:
     def place(self, event_id: UUID, content_type: str, size_bytes: int) -> Upload:
         """Return where a picture may be put."""
         wanted = {"sensor_id": self._speaker.sensor_id, "event_id": str(event_id), "content_type": content_type}
-        found = _good(self._ask("POST", "/v1/uploads", wanted | {"size_bytes": size_bytes}))
+        answer = self._ask("POST", "/v1/uploads", wanted | {"size_bytes": size_bytes})
         with _reading():
-            return Upload(found["image_url"], found["url"], found["headers"], datetime.fromisoformat(found["expires_at"]))
+            found = _good(answer)
+            headers = {str(name): str(value) for name, value in found["headers"].items()}
+            place = Upload(str(found["image_url"]), str(found["url"]), headers, datetime.fromisoformat(found["expires_at"]))
+        self._hear_date(answer)
+        return place
+
+    def reach(self, place: Upload) -> None:
+        """Speak to the server of a place, and put nothing there; whatever it answers, it can be reached."""
+        parts = urlsplit(place.url)
+        self._exchange((parts.scheme, parts.netloc), "HEAD", parts.path, {}, None)
 
     def put(self, place: Upload, image: bytes) -> None:
         """Put a picture there; whatever the store says against it may be otherwise with the next place."""
@@ -100,24 +109,25 @@ class GatewayDoor:
     def send(self, bodies: Sequence[bytes]) -> list[Fate]:
         """Send events in one batch; return what became of each."""
         answer = self._ask("POST", "/v1/events", {"events": [self._item(body) for body in bodies]})
-        self._share = _number(answer.headers.get("waste-rate"), 1.0)
-        document = answer.document()
-        results = document.get("results")
+        results = answer.document().get("results")
         if answer.status == 401 or not isinstance(results, list) or len(results) != len(bodies):
             _good(answer)
             raise DoorAway(f"an answer that is none of the gateway's ({answer.status})")
         with _reading():
-            return [_fate(result) for result in results]
+            fates = [_fate(result) for result in results]
+        self._share = bounded_share(_number(answer.headers.get("waste-rate"), 1.0))
+        self._hear_date(answer)
+        return fates
 
     def contact(self, next_sequence: int, report: Mapping[str, str | float | bool]) -> Advice:
         """Say that the device is there."""
-        began = time.monotonic()
         told = {"sensor_id": self._speaker.sensor_id, "next_sequence": next_sequence, "report": dict(report)}
-        found = _good(self._ask("POST", "/v1/contacts", told))
-        half_s = (time.monotonic() - began) / 2
+        answer = self._ask("POST", "/v1/contacts", told)
         with _reading():
-            self._heard(datetime.fromisoformat(found["time"]).timestamp() + half_s, half_s)
-            advice = Advice(float(found["share"]), float(found["pause_s"]))
+            found = _good(answer)
+            advice = Advice(bounded_share(found["share"]), bounded_pause(found["pause_s"]))
+            at_s = datetime.fromisoformat(found["time"]).timestamp()
+        self._heard(at_s + answer.took_s / 2, answer.took_s / 2)
         self._share = advice.share
         return advice
 
@@ -126,8 +136,10 @@ class GatewayDoor:
         answer = self._ask("GET", f"/v1/events/{event_id}", None)
         if answer.status == 404:
             return FleetAnswer()
-        found = _good(answer)
-        return FleetAnswer(found.get("outcome"), found.get("category"), found.get("confidence"))
+        with _reading():
+            found = _good(answer)
+            outcome, category = (None if found.get(name) is None else str(found[name]) for name in ("outcome", "category"))
+            return FleetAnswer(outcome, category, None if found.get("confidence") is None else float(found["confidence"]))
 
     def _item(self, body: bytes) -> object:
         credential = self._speaker.credential
@@ -136,29 +148,36 @@ class GatewayDoor:
     def _ask(self, method: str, path: str, document: object) -> _Answer:
         headers = {"authorization": f"Bearer {self._speaker.token}", "content-type": "application/json"}
         body = None if document is None else json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
-        began = time.monotonic()
         answer = self._exchange((self._scheme, self._netloc), method, self._base + path, headers, body)
-        self._hear_date(answer.headers.get("date"), time.monotonic() - began)
+        if _is_problem(answer.document()):
+            self._hear_date(answer)
         return answer
 
-    def _hear_date(self, date: str | None, took_s: float) -> None:
+    def _hear_date(self, answer: _Answer) -> None:
+        """Hear what an answer says of the time. Only of one that is the gateway's own: a hotel's page has a date as well."""
         try:
-            at = parsedate_to_datetime(date or "")
-        except ValueError:
+            at = parsedate_to_datetime(answer.headers.get("date", ""))
+            at_s = at.replace(tzinfo=at.tzinfo or UTC).timestamp()
+        except (ValueError, OverflowError):
             return
         # The header has whole seconds, of some moment between question and answer.
-        self._heard(at.replace(tzinfo=at.tzinfo or UTC).timestamp() + 0.5 + took_s / 2, 0.5 + took_s / 2)
+        self._heard(at_s + 0.5 + answer.took_s / 2, 0.5 + answer.took_s / 2)
 
     def _exchange(
         self, server: tuple[str, str], method: str, target: str, headers: Mapping[str, str], body: bytes | None
     ) -> _Answer:
         if server not in self._servers:
             self._servers[server] = Connections(*server, self._patience, keep=2, tls=_tls() if server[0] == "https" else None)
+        began = time.monotonic()
         try:
             with self._servers[server].exchange(method, target, headers, body) as response:
-                return _read(response)
+                return _read(response, began)
         except ssl.SSLCertVerificationError as error:
             raise DoorAway(f"its certificate is not believed: {error.verify_message}") from error
+        except ssl.SSLError as error:
+            if error.reason != "WRONG_VERSION_NUMBER":
+                raise DoorAway(f"{server[1]}: {error.reason or error}"[:200]) from error
+            raise DoorAway(f"{server[1]} does not speak TLS at that port") from error
         except (HTTPException, OSError) as error:
             raise DoorAway(
                 f"{server[1]}: {getattr(error, 'strerror', None) or str(error) or type(error).__name__}"[:200]
@@ -173,9 +192,14 @@ def _tls() -> ssl.SSLContext:
     return context
 
 
-def _read(response: HTTPResponse) -> _Answer:
+def _read(response: HTTPResponse, began: float) -> _Answer:
     headers = {name.lower(): value for name, value in response.getheaders()}
-    return _Answer(response.status, headers, response.read(_MOST_ANSWER))
+    body = response.read(_MOST_ANSWER)
+    return _Answer(response.status, headers, body, time.monotonic() - began)
+
+
+def _is_problem(document: Mapping[str, Any]) -> bool:
+    return str(document.get("type", "")).startswith(_PROBLEM)
 
 
 def _good(answer: _Answer) -> dict[str, Any]:
@@ -183,7 +207,7 @@ def _good(answer: _Answer) -> dict[str, Any]:
     document = answer.document()
     if 200 <= answer.status < 300 and document:
         return document
-    if not str(document.get("type", "")).startswith(_PROBLEM):
+    if not _is_problem(document):
         # A hotel's or a carrier's page, not the gateway: no event is to blame, and no credential.
         raise DoorAway(f"an answer that is none of the gateway's ({answer.status})", _retry_after(answer))
     fate = _problem(answer.status, document, _retry_after(answer))
@@ -198,7 +222,7 @@ def _good(answer: _Answer) -> dict[str, Any]:
 def _reading() -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DoorAway(f"an answer that is none of the gateway's: {type(error).__name__} {error}"[:200]) from error
 
 
@@ -212,18 +236,17 @@ def _fate(result: Mapping[str, Any]) -> Fate:
 def _problem(status: int, document: Mapping[str, Any], retry_after_s: float | None) -> Fate:
     kind = str(document.get("type", "")).removeprefix(_PROBLEM)[:40] or "unknown"
     told = document.get("retry_after_s")
-    waits = [s for s in (retry_after_s, float(told) if isinstance(told, int | float) else None) if s is not None]
+    waits = [s for s in (retry_after_s, bounded_pause(told) if isinstance(told, int | float) else None) if s is not None]
     return Fate(status, kind, str(document.get("detail", ""))[:200], max(waits, default=None))
 
 
 def _retry_after(answer: _Answer) -> float | None:
     text = answer.headers.get("retry-after")
-    return None if text is None else min(_MOST_WAIT_S, max(0.0, _number(text, 1.0)))
+    return None if text is None else bounded_pause(_number(text, 1.0))
 
 
 def _number(text: str | None, default: float) -> float:
     try:
-        value = float(text or "")
+        return float(text or "")
     except ValueError:
         return default
-    return value if value == value and abs(value) < 1e9 else default  # noqa: PLR0124 - NaN

@@ -43,6 +43,9 @@ class MemoryDoor:
         headers = {"content-type": content_type, "content-length": str(size_bytes)}
         return Upload(f"s3://waste-images/{key}", f"memory://{key}", headers, self._clock() + _VALID)
 
+    def reach(self, place: Upload) -> None:
+        """Be reached."""
+
     def put(self, place: Upload, image: bytes) -> None:
         """Keep a picture; one of another size than was said is refused, as an object store refuses it."""
         self.answer()

@@ -8,6 +8,19 @@ from uuid import UUID
 from contracts.errors import FleetError
 from contracts.gateway import Upload
 
+MOST_PAUSE_S = 3600.0
+"""Nobody makes a bin wait for longer than this, whatever an answer says."""
+
+
+def bounded_pause(told: float) -> float:
+    """Return the seconds that somebody asks a bin to wait for, from 0 to MOST_PAUSE_S; what is no number is a second."""
+    return 1.0 if told != told else float(min(MOST_PAUSE_S, max(0, told)))  # noqa: PLR0124 - NaN
+
+
+def bounded_share(told: float) -> float:
+    """Return the share of its rate that a bin is asked to send at, from 0 to 1; what is no number asks for nothing."""
+    return 1.0 if told != told else float(min(1, max(0, told)))  # noqa: PLR0124 - NaN
+
 
 @dataclass(frozen=True, slots=True)
 class Fate:
@@ -83,6 +96,9 @@ class Door(Protocol):
 
     def place(self, event_id: UUID, content_type: str, size_bytes: int) -> Upload:
         """Return where a picture may be put."""
+
+    def reach(self, place: Upload) -> None:
+        """Find out whether the server of a place can be reached."""
 
     def put(self, place: Upload, image: bytes) -> None:
         """Put a picture there."""

@@ -15,9 +15,11 @@ import structlog
 
 from adapters.bare_pictures import bare
 from adapters.environment import read_settings
-from adapters.gateway_door import GatewayDoor
+from adapters.gateway_door import GatewayDoor, SlowLine
+from adapters.image_headers import read_header
 from adapters.logs import configure_logging
 from contracts.errors import Permanent, Retryable, SettingsInvalid
+from contracts.limits import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE_PX
 from models import shipped_model
 from producer.edge.camera import Camera
 from producer.edge.check import Checks
@@ -33,6 +35,8 @@ from producer.edge.status import as_text, gather, read_status, report_of
 from producer.edge.taking import PictureUnusable, Taker
 
 _MB = 2**20
+_CHECKING = SlowLine(10.0, 15.0)
+"""Systemd gives the check and the start of the program a minute and a half together."""
 _log = structlog.get_logger("waste")
 
 
@@ -152,9 +156,14 @@ def preparation(longest_px: int) -> Callable[[bytes], bytes]:
 
     def prepare(data: bytes) -> bytes:
         try:
-            return bare(shrink(data))
+            small = bare(shrink(data))
+            header = read_header(small)
         except (Permanent, Retryable) as error:
             raise PictureUnusable(str(error)) from error
+        if header.width * header.height > MAX_IMAGE_PIXELS or max(header.width, header.height) > MAX_IMAGE_SIDE_PX:
+            limits = f"at most {MAX_IMAGE_PIXELS} in all and {MAX_IMAGE_SIDE_PX} a side are taken"
+            raise PictureUnusable(f"has {header.width} x {header.height} pixels, {limits}")
+        return small
 
     return prepare
 
@@ -180,8 +189,10 @@ def _status(settings: EdgePlaceSettings, *, as_json: bool) -> int:
 
 def _check(settings: EdgeRunSettings) -> int:
     clock = MachineClock()
-    checks = Checks(settings.state_dir.expanduser(), settings.edge_folder, settings.edge_reserve_mb * _MB, clock.now)
-    lines = checks.run(lambda heard: GatewayDoor(settings.gateway_url, settings.speaker(), heard), settings.gateway_url)
+    camera = shlex.split(settings.edge_camera) if settings.edge_camera else []
+    checks = Checks(settings.state_dir.expanduser(), settings.edge_folder, camera, settings.edge_reserve_mb * _MB, clock.now)
+    url, speaker = settings.gateway_url, settings.speaker()
+    lines = checks.run(lambda heard: GatewayDoor(url, speaker, heard, _CHECKING), url)
     sys.stdout.write("".join(f"{'ok ' if fine else 'NOT'}  {text}\n" for fine, text in lines))
     return 0 if all(fine for fine, _ in lines) else 1
 

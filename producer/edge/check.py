@@ -2,12 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from contracts.edge import Door, DoorAway, DoorRefused, DoorUnbelieving
+from contracts.gateway import Upload
 from contracts.ids import uuid7
 from producer.edge.clocks import Moment, as_datetime
 
@@ -24,20 +27,32 @@ class Checks:
 
     state_dir: Path
     folder: Path | None
+    camera: Sequence[str]
     reserve_bytes: int
     clock: Callable[[], Moment]
 
     def run(self, door: Callable[[Heard], Door], url: str) -> list[Line]:
         """Return what was found."""
-        return [*self._disk(), *self._gateway(door, url)]
+        return [*self._sources(), *self._disk(), *self._gateway(door, url)]
+
+    def _sources(self) -> Iterator[Line]:
+        if self.folder is None and not self.camera:
+            yield False, "No pictures can come: neither EDGE_FOLDER nor EDGE_CAMERA is set."
+        if self.folder is not None and not self.folder.is_dir():
+            yield (
+                False,
+                f"EDGE_FOLDER: {self.folder} is no folder. Is the name right? Make it, for the camera's program to write into.",
+            )
+        elif self.folder is not None:
+            yield _writable("folder of pictures", self.folder, self.folder)
+        if self.camera:
+            found = shutil.which(self.camera[0])
+            fault = f"EDGE_CAMERA: {self.camera[0]} is no command that this user can run. Is it installed, and the name right?"
+            yield bool(found), f"The camera's command is {found}." if found else fault
 
     def _disk(self) -> Iterator[Line]:
-        for path, what in ((self.state_dir, "outbox"), (self.folder, "folder of pictures")):
-            if path is None:
-                continue
-            fault = _unwritable(path)
-            yield not fault, f"The {what} {path} {f'cannot be written: {fault}' if fault else 'can be written.'}"
         existing = next(path for path in (self.state_dir, *self.state_dir.parents) if path.exists())
+        yield _writable("outbox", self.state_dir, existing)
         free = shutil.disk_usage(existing).free
         enough = free > self.reserve_bytes
         rest = (
@@ -52,8 +67,15 @@ class Checks:
         try:
             # A place that nobody uses costs nothing; it tells that the credential is believed.
             made = uuid7(as_datetime(self.clock().wall_s), os.urandom(10))
-            door(lambda at_s, _: offsets.append(at_s - self.clock().wall_s)).place(made, "image/jpeg", 1)
+            opened = door(lambda at_s, _: offsets.append(at_s - self.clock().wall_s))
+            place = opened.place(made, "image/jpeg", 1)
         except DoorAway as error:
+            if error.answered:
+                yield True, f"The gateway {url} answers."
+                again = f" Ask again in {error.retry_after_s:.0f} s." if error.retry_after_s else " Ask again later."
+                yield False, f"It is busy or out of order: {error.detail}.{again} Nothing is to be done here; pictures are kept."
+                yield from self._time(offsets)
+                return
             yield False, f"The gateway {url} cannot be used: {error.detail}. Is the line up, and the address right?"
         except DoorUnbelieving as error:
             yield True, f"The gateway {url} answers."
@@ -64,6 +86,7 @@ class Checks:
         else:
             yield True, f"The gateway {url} answers."
             yield True, "It believes this bin's credential."
+            yield _reached(opened, place)
         yield from self._time(offsets)
 
     def _time(self, offsets: list[float]) -> Iterator[Line]:
@@ -78,12 +101,23 @@ class Checks:
         yield fine, f"The clock is {how}.{rest}"
 
 
-def _unwritable(path: Path) -> str:
-    probe = path / f".waste-check-{uuid4().hex}"
+def _reached(door: Door, place: Upload) -> Line:
+    host = urlsplit(place.url).netloc
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        door.reach(place)
+    except DoorAway as error:
+        return False, f"Pictures go to {host}, which cannot be reached: {error.detail}. Does a firewall or the name server know it?"
+    return True, f"Pictures go to {host}, which can be reached."
+
+
+def _writable(what: str, path: Path, existing: Path) -> Line:
+    """Say whether a folder can be written; of one that is not there yet, whether it can be made. Leaves nothing behind."""
+    probe = existing / f".waste-check-{uuid4().hex}"
+    try:
         probe.write_bytes(b"x" * 4096)
-        probe.unlink()
     except OSError as error:
-        return error.strerror or str(error)
-    return ""
+        return False, f"The {what} {path} cannot be written: {error.strerror or error}"
+    finally:
+        with suppress(OSError):
+            probe.unlink()
+    return True, f"The {what} {path} can be {'written' if existing == path else 'made'}."

@@ -16,6 +16,10 @@ _DRIFT = 2e-4
 """Of a cheap crystal, generously."""
 _STEP_S = 2.0
 _BETTER = 0.5
+_APART_S = 60.0
+"""Measurements further apart than this contradict each other."""
+_CONFIRMING_S = 600.0
+_JUMP_S = 86_400.0
 NEVER_BEFORE_S = 1_735_689_600.0
 """2025 in Unix time: a clock that says less was never set."""
 UNKNOWN_BOOT = ""
@@ -71,13 +75,74 @@ class MachineClock:
         return Moment(self._boot, time.clock_gettime(_CLOCK), time.time())
 
 
-def worth_keeping(kept: Anchor | None, new: Anchor) -> bool:
-    """Return whether a measurement says something that the last one of the same boot (None: there is none) does not."""
-    if kept is None or new.since_boot_s - kept.since_boot_s > _AGAIN_S:
+def worth_keeping(same_boot: Sequence[Anchor], new: Anchor) -> bool:
+    """Return whether a measurement says something that those of the same boot, in their order, do not."""
+    if not same_boot or new.since_boot_s - same_boot[-1].since_boot_s > _AGAIN_S:
+        return True
+    kept = same_boot[-1]
+    agreeing = [one for one in same_boot if _agree(one, new)]
+    if not _is_confirmed(agreeing) and _is_confirmed([*agreeing, new]):
         return True
     aged_s = kept.error_s + _DRIFT * (new.since_boot_s - kept.since_boot_s)
     apart_s = abs(new.server_s - kept.at(new.since_boot_s))
     return new.error_s < aged_s * _BETTER or apart_s > _STEP_S + aged_s + new.error_s
+
+
+def believed(anchors: Sequence[Anchor]) -> list[Anchor]:
+    """Return the measurements that none of the same boot contradict, or that are believed before those that do.
+
+    Of those that contradict each other confirmed ones come first, and then the latest. What a boot heard but once cannot be
+    earlier than what one before it is sure of, nor later than what one after it is sure of.
+    """
+    boots: dict[str, list[Anchor]] = {}
+    for anchor in anchors:
+        boots.setdefault(anchor.boot, []).append(anchor)
+    best = [_best(same_boot) for same_boot in boots.values()]
+    sure = [_is_confirmed(group) for group in best]
+    kept: set[int] = set()
+    for number, group in enumerate(best):
+        from_s = max((best[one][-1].server_s for one in range(number) if sure[one]), default=0.0)
+        until_s = min((best[one][0].server_s for one in range(number + 1, len(best)) if sure[one]), default=float("inf"))
+        kept.update(id(one) for one in group if sure[number] or from_s <= one.server_s <= until_s)
+    return [anchor for anchor in anchors if id(anchor) in kept]
+
+
+def is_confirmed(anchors: Sequence[Anchor], boot: str) -> bool:
+    """Return whether the time of a boot is known from more than one measurement.
+
+    A second one some time later agrees, or the machine's own clock says the same day.
+    """
+    return _is_confirmed([anchor for anchor in anchors if anchor.boot == boot])
+
+
+def is_surely_before(than_s: float, moment: Moment, anchors: Sequence[Anchor], boots: Sequence[Boot]) -> bool:
+    """Return whether a moment was before a time (Unix time), by more than the one measurement of its boot."""
+    at_s, known = true_time(moment, anchors, boots)
+    return at_s < than_s and (known != MEASURED or is_confirmed(anchors, moment.boot))
+
+
+def _best(same_boot: Sequence[Anchor]) -> list[Anchor]:
+    groups: list[list[Anchor]] = []
+    for anchor in same_boot:
+        group = next((group for group in groups if _agree(group[-1], anchor)), None)
+        if group is None:
+            groups.append([anchor])
+        else:
+            group.append(anchor)
+    return max(groups, key=lambda group: (_is_confirmed(group), group[-1].since_boot_s))
+
+
+def _agree(one: Anchor, other: Anchor) -> bool:
+    between_s = abs(other.since_boot_s - one.since_boot_s)
+    apart_s = abs(other.server_s - one.at(other.since_boot_s))
+    return apart_s <= _APART_S + one.error_s + other.error_s + _DRIFT * between_s
+
+
+def _is_confirmed(agreeing: Sequence[Anchor]) -> bool:
+    if not agreeing:
+        return False
+    as_the_own = any(anchor.wall_s > NEVER_BEFORE_S and abs(anchor.server_s - anchor.wall_s) < _JUMP_S for anchor in agreeing)
+    return as_the_own or agreeing[-1].since_boot_s - agreeing[0].since_boot_s >= _CONFIRMING_S
 
 
 def true_time(moment: Moment, anchors: Sequence[Anchor], boots: Sequence[Boot]) -> tuple[float, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from contracts.errors import FleetError
 from contracts.limits import MAX_IMAGE_BYTES
 from producer.edge.clocks import NEVER_BEFORE_S, UNKNOWN_BOOT, Moment
 from producer.edge.shelf import ShelfFull
@@ -37,6 +38,8 @@ class Folder:
     _seen: dict[str, tuple[tuple[int, int, int], float]] = field(default_factory=dict)
     _removed: list[bytes] = field(default_factory=list)
     _stuck: dict[str, float] = field(default_factory=dict)
+    _unusable: set[str] = field(default_factory=set)
+    """Counted, and not put aside yet."""
 
     def take_all(self) -> int:
         """Take the oldest pictures that are whole; return how many. Raises ShelfFull and ShelfBroken; what is not taken stays."""
@@ -53,7 +56,12 @@ class Folder:
         now, seen, whole = self.clock().since_boot_s, {}, []
         self._stuck = {name: until_s for name, until_s in self._stuck.items() if until_s > now}
         for entry in os.scandir(self.path):
-            if entry.name.startswith(".") or entry.name.lower().endswith(_UNFINISHED) or entry.name in self._stuck:
+            if (
+                entry.name == _ASIDE
+                or entry.name.startswith(".")
+                or entry.name.lower().endswith(_UNFINISHED)
+                or entry.name in self._stuck
+            ):
                 continue
             with suppress(OSError):
                 if not entry.is_file(follow_symlinks=False):
@@ -75,6 +83,18 @@ class Folder:
         except OSError as error:
             self._leave(path, error)
             return False
+        try:
+            return self._keep(path, data, status)
+        except OSError as error:
+            self._leave(path, error)
+        except FleetError:
+            raise
+        except Exception:  # noqa: BLE001 - one file that nobody foresaw must not hold up those behind it
+            _log.exception("unforeseen", file=path.name)
+            self._stuck[path.name] = self.clock().since_boot_s + _STUCK_S
+        return False
+
+    def _keep(self, path: Path, data: bytes, status: os.stat_result) -> bool:
         source = hashlib.sha256(path.name.encode(errors="surrogateescape") + b"\0" + data).digest()
         try:
             if len(data) > _MOST_BYTES:
@@ -100,6 +120,7 @@ class Folder:
         return now  # the clock was set meanwhile, and files are taken moments after they are written
 
     def _remove(self, path: Path, status: os.stat_result, source: bytes) -> None:
+        self.taker.outbox.shelf.must_be_in_place()
         try:
             if _state(path.stat()) != _state(status):
                 return  # a newer picture under the same name, to be taken itself
@@ -123,27 +144,33 @@ class Folder:
         gone, self._removed = self._removed, []
         self.taker.outbox.forget(gone)
 
-    def _leave(self, path: Path, error: OSError) -> None:
+    def _leave(self, path: Path, error: OSError, hint: str = "") -> None:
         """Leave a file alone for a while."""
         self._stuck[path.name] = self.clock().since_boot_s + _STUCK_S
-        _log.error("picture_left", file=path.name, error=error.strerror, hint="let this program read and write in the folder")
+        _log.error(
+            "picture_left", file=path.name, error=error.strerror, hint=hint or "let this program read and write in the folder"
+        )
 
     def _put_aside(self, path: Path, why: str) -> None:
         _log.warning("picture_put_aside", file=path.name, why=why, folder=_ASIDE)
         aside = self.path / _ASIDE
+        if path.name not in self._unusable:
+            self._unusable.add(path.name)
+            self.taker.outbox.count("unusable")
         try:
             aside.mkdir(exist_ok=True)
             path.rename(aside / path.name)
         except OSError as error:
-            self._leave(path, error)
+            is_folder = aside.is_dir()
+            self._leave(path, error, "" if is_folder else f"{aside} is no folder; move it away, pictures are put aside into it")
             return
+        self._unusable.discard(path.name)
         with suppress(OSError):
             (aside / f"{path.name}.why").write_text(f"{why}\n", "utf-8")
             files = sorted((file for file in aside.iterdir() if file.suffix != ".why"), key=lambda file: file.stat().st_ctime_ns)
             for file in files[:-_MOST_ASIDE]:
                 file.unlink()
                 file.with_name(f"{file.name}.why").unlink(missing_ok=True)
-        self.taker.outbox.count("unusable")
 
 
 def _state(status: os.stat_result) -> tuple[int, int, int]:

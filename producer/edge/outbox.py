@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from contracts.ids import uuid7
-from producer.edge.clocks import Anchor, Moment, as_datetime, true_time, worth_keeping
+from producer.edge.clocks import Anchor, Moment, as_datetime, is_confirmed, is_surely_before, true_time, worth_keeping
 from producer.edge.shelf import BALLAST_BYTES, Shelf, ShelfFull
 from producer.edge.tables import COLUMNS, Kept, add_to, delete, fact_of, kept_of, note_gap, see_boot, set_facts, times_of
 
@@ -69,6 +69,7 @@ class Outbox:
 
         Makes room by dropping what is worth least; raises ShelfFull when that is not enough.
         """
+        self.shelf.must_be_in_place()
         with self.shelf.lock:
             if picture.source is not None and self._taken(picture.source):
                 return None
@@ -227,7 +228,7 @@ class Outbox:
                 row = sql.execute(
                     f"SELECT {COLUMNS} FROM captures WHERE state = 'waiting' ORDER BY sequence LIMIT 1"  # noqa: S608
                 ).fetchone()
-                if row is None or true_time(kept_of(row).at, *times_of(sql))[0] >= than_s:
+                if row is None or not is_surely_before(than_s, kept_of(row).at, *times_of(sql)):
                     return dropped
             self._drop([row[0]], TOO_OLD)
             dropped += 1
@@ -246,10 +247,10 @@ class Outbox:
         """Keep what the service's clock said at a moment, if it says more than is known."""
         new = Anchor(at.boot, at.since_boot_s, server_s, error_s, at.wall_s)
         with self.shelf.look() as sql:
-            row = sql.execute(
-                "SELECT boot, since_boot_s, server_s, error_s, wall_s FROM anchors WHERE boot = ? ORDER BY number DESC", (at.boot,)
-            ).fetchone()
-        if not worth_keeping(Anchor(*row) if row else None, new):
+            rows = sql.execute(
+                "SELECT boot, since_boot_s, server_s, error_s, wall_s FROM anchors WHERE boot = ? ORDER BY number", (at.boot,)
+            ).fetchall()
+        if not worth_keeping([Anchor(*row) for row in rows], new):
             return
 
         def write(sql: sqlite3.Connection) -> None:
@@ -268,10 +269,10 @@ class Outbox:
         with self.shelf.look() as sql:
             return true_time(at, *times_of(sql))
 
-    def knows_time(self, boot: str) -> bool:
-        """Return whether the service's clock was heard in this boot."""
+    def is_sure_of_time(self, boot: str) -> bool:
+        """Return whether the service's clock was heard in this boot, and something else says the same."""
         with self.shelf.look() as sql:
-            return sql.execute("SELECT 1 FROM anchors WHERE boot = ?", (boot,)).fetchone() is not None
+            return is_confirmed(times_of(sql)[0], boot)
 
     def fact(self, name: str, default: str | float | None = None) -> str | float | None:
         """Return what is remembered under a name."""

@@ -23,7 +23,8 @@ from producer.edge.shelf import ShelfBroken, ShelfFull
 
 _LOOK_S = 0.5
 _FULL_S = 10.0
-_END_S = 20.0
+_END_S = 3.0
+_MOST_WAIT_S = 3600.0
 _RENEW_S = 900.0
 _LOCK_TRIES, _LOCK_S = 5, 0.1
 
@@ -37,6 +38,12 @@ class Asking(Protocol):
         """Ask for one and return after how many seconds to come again."""
 
 
+class ThreadEnded(FleetError):
+    """A part of the program ended while the rest went on."""
+
+    reason = "thread_ended"
+
+
 class LockHeld(FleetError):
     """Another `waste edge run` has this outbox."""
 
@@ -47,7 +54,7 @@ class LockHeld(FleetError):
 def lock(path: Path) -> Iterator[None]:
     """Hold an outbox for this program alone; raises LockHeld, and SettingsInvalid if the file cannot be made."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise SettingsInvalid(f"WASTE_STATE_DIR: {path} cannot be written: {error.strerror}") from None
@@ -104,9 +111,9 @@ class Running:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.end())
         signal.signal(signal.SIGUSR1, lambda *_: self.trigger())
-        threads = [threading.Thread(target=self._send, name="send", daemon=True)]
+        threads = [self._thread("send", self._send)]
         if self.asking:
-            threads.append(threading.Thread(target=self._ask, name="ask", daemon=True))
+            threads.append(self._thread("ask", self._ask))
         for thread in threads:
             thread.start()
         tell_systemd("READY=1")
@@ -115,11 +122,26 @@ class Running:
         finally:
             tell_systemd("STOPPING=1")
             self.end()
+            until_s = time.monotonic() + _END_S
             for thread in threads:
                 # What hangs on the line may be left: it is in the outbox, and sent again at the next start.
-                thread.join(_END_S)
+                thread.join(max(0.0, until_s - time.monotonic()))
         if self._failed:
             raise self._failed
+
+    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        """Return a thread with whose end the program ends, to be started anew: one that went on without it would look well."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException:  # noqa: BLE001 - whatever it was, it is told and the program ends
+                _log.exception("thread_failed", thread=name)
+            if not self._ending.is_set():
+                self._failed = self._failed or ThreadEnded(name)
+                self.end()
+
+        return threading.Thread(target=guarded, name=name, daemon=True)
 
     def end(self) -> None:
         """End soon."""
@@ -172,7 +194,7 @@ class Running:
     def _guarded(self, work: Callable[[], float], otherwise_s: float) -> float:
         """Do some work; what goes wrong with it ends neither thread."""
         try:
-            return work()
+            return min(_MOST_WAIT_S, work())
         except ShelfFull as error:
             _log.error("outbox_full", why=error.detail, hint="make room on the disk; what is kept is sent meanwhile")
         except ShelfBroken as error:

@@ -1,8 +1,10 @@
 """What one bin sends next: live events, then its backlog; pictures before events; and word of itself."""
 
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 
@@ -21,6 +23,7 @@ _REMADE = 2
 _IDLE_S = 1.0
 _CHORES_S = 60.0
 _CLOCK = "clock"
+_UNSURE_S, _OTHERWISE_S = 10.0, 60.0
 
 _log = structlog.get_logger("waste")
 
@@ -125,15 +128,13 @@ class Sender:
             return 0.0
         fates = self._ask(door, [body for _, _, body in ready])
         self.outbox.done([kept for (kept, _, _), fate in zip(ready, fates, strict=True) if fate.taken])
-        refused = [(kept, fate) for (kept, _, _), fate in zip(ready, fates, strict=True) if not fate.taken]
-        for kept, fate in refused:
-            if not fate.again:
-                self._refuse(kept, fate)
+        refused = [((kept, body), fate) for (kept, _, body), fate in zip(ready, fates, strict=True) if not fate.taken]
+        pauses_s = [self._refuse(kept, fate, body) for (kept, body), fate in refused if not fate.again]
         taken = len(ready) - len(refused)
         if taken:
             _log.info("events_sent", number=taken, first=ready[0][0].sequence, last=ready[-1][0].sequence)
         waits = [fate.retry_after_s or 1.0 for _, fate in refused if fate.again]
-        return self._backoff.spread(max(waits)) if waits else 0.0
+        return max([0.0, *pauses_s, self._backoff.spread(max(waits)) if waits else 0.0])
 
     def _prepare(self, door: Door, batch: Sequence[Kept]) -> tuple[list[tuple[Kept, str, bytes]], DoorAway | None]:
         """Return what can be sent of a batch, and what kept the rest: one picture that the store refuses holds up no other."""
@@ -192,13 +193,21 @@ class Sender:
             )
         )
 
-    def _refuse(self, kept: Kept, fate: Fate) -> None:
-        if fate.kind == _CLOCK and kept.remade < _REMADE:
-            _log.warning("event_time_refused", event_id=str(kept.event_id), why=fate.detail, hint="it is made again")
-            self.outbox.remake(kept)
-            return
+    def _refuse(self, kept: Kept, fate: Fate, body: bytes = b"") -> float:
+        """Put an event aside, or have it made again: a refused time is no fault of it while the clock is not sure.
+
+        Return for how many seconds to wait until more may be known of the time.
+        """
+        if fate.kind == _CLOCK and body:
+            otherwise = abs(_captured_s(body) - self.outbox.when(kept.at)[0]) > _OTHERWISE_S
+            sure = self.outbox.is_sure_of_time(self.clock().boot)
+            if otherwise or not sure or kept.remade < _REMADE:
+                _log.warning("event_time_refused", event_id=str(kept.event_id), why=fate.detail, hint="it is made again")
+                self.outbox.remake(kept)
+                return 0.0 if otherwise or sure else _UNSURE_S
         _log.error("event_put_aside", event_id=str(kept.event_id), sequence=kept.sequence, problem=fate.kind, why=fate.detail)
         self.outbox.put_aside(kept, fate.kind, fate.detail)
+        return 0.0
 
     # --- beside it --------------------------------------------------------------------------------------------------
 
@@ -227,8 +236,9 @@ class Sender:
         if now.since_boot_s < self._chores_at_s:
             return
         self._chores_at_s = now.since_boot_s + _CHORES_S
+        self.outbox.shelf.must_be_in_place()
         self.outbox.shelf.take_ballast()
-        if self.outbox.knows_time(now.boot):
+        if self.outbox.is_sure_of_time(now.boot):
             keep_s = min(self.plan.keep_s, MAX_AGE.total_seconds() - 3600)
             if dropped := self.outbox.drop_older(self.outbox.when(now)[0] - keep_s):
                 _log.warning("events_dropped", number=dropped, reason="too_old")
@@ -245,3 +255,8 @@ class Sender:
             self.outbox.remember(trouble=trouble, **({"last_error": trouble} if trouble else {}))
         except FleetError as error:
             _log.error("outbox_not_written", why=error.detail)
+
+
+def _captured_s(body: bytes) -> float:
+    """Return the time of capture that an event was sent with (Unix time)."""
+    return datetime.fromisoformat(json.loads(body)["captured_at"]).timestamp()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from adapters.gateway_door import Speaker
 from adapters.settings import LogSettings
@@ -30,6 +30,8 @@ class EdgePlaceSettings(LogSettings):
 
 class EdgeRunSettings(EdgePlaceSettings):
     """What the program of one bin is told."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     gateway_url: Annotated[str, Field(alias="GATEWAY_URL", pattern="^https?://[^/@?#]+(/[^@?#]*)?$")]
     device_token: Annotated[SecretStr | None, Field(alias="DEVICE_TOKEN")] = None
@@ -57,6 +59,14 @@ class EdgeRunSettings(EdgePlaceSettings):
     model_path: Annotated[Path | None, Field(alias="MODEL_PATH")] = None
     model_sha256: Annotated[str | None, Field(alias="MODEL_SHA256", pattern="^[0-9a-f]{64}$")] = None
 
+    @field_validator("gateway_url", mode="before")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            msg = f"has to begin with https:// (or http://), such as https://{value.rpartition('://')[2]}"
+            raise ValueError(msg)
+        return value
+
     @field_validator("gateway_url")
     @classmethod
     def _port(cls, value: str) -> str:
@@ -70,6 +80,12 @@ class EdgeRunSettings(EdgePlaceSettings):
             msg = "is no command"
             raise ValueError(msg)
         return value
+
+    @field_validator("device_token", mode="before")
+    @classmethod
+    def _bare_token(cls, value: str | None) -> str | None:
+        # As the command prints it, for a shell; whoever sends that into a file has it in the file.
+        return value.removeprefix("DEVICE_TOKEN=").strip() if isinstance(value, str) else value
 
     @field_validator("device_token")
     @classmethod
@@ -94,6 +110,11 @@ class EdgeRunSettings(EdgePlaceSettings):
     def _sensor(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and info.data.get("device_credential"):
             msg = "is not set; it goes with DEVICE_CREDENTIAL"
+            raise ValueError(msg)
+        token = info.data.get("device_token")
+        owner = read_claim(token.get_secret_value()) if token else None
+        if value is not None and owner not in {None, value}:
+            msg = f"is {value}, and DEVICE_TOKEN is of {owner}; leave it out, or bring the token of {value}"
             raise ValueError(msg)
         return value
 

@@ -6,10 +6,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from contracts.errors import FleetError, SettingsInvalid
+from producer.edge.salvage import salvage
+from producer.edge.shelf_files import make_private
 
 PAGE_BYTES = 4096
 _WAL_BYTES = 2 * 2**20
@@ -42,7 +44,6 @@ CREATE TABLE IF NOT EXISTS answers (
 ) WITHOUT ROWID;
 PRAGMA user_version = 1;
 """
-_TABLES = ("facts", "counts", "gaps", "boots", "anchors", "taken", "answers", "images", "captures")
 
 
 class ShelfFull(FleetError):
@@ -85,8 +86,23 @@ class Shelf:
                     path.with_name(path.name + ending).rename(f"{self.laid_aside}{ending}")
             self.sql = _open(path, most_pages)
             self.salvaged = salvage(self.laid_aside, self.sql)
+        status = path.stat()
+        self._file = status.st_dev, status.st_ino
         self._suspect.unlink(missing_ok=True)
         self.take_ballast()
+
+    def must_be_in_place(self) -> None:
+        """Raise ShelfBroken if the file is not where it was: what went into one that was deleted would be gone with the program."""
+        try:
+            status = self.path.stat()
+            found = status.st_dev, status.st_ino
+        except FileNotFoundError:
+            found = None
+        except OSError:
+            return
+        if found != self._file:
+            what = "was deleted" if found is None else "was replaced"
+            raise ShelfBroken(f"{self.path} {what} while the program ran; pictures stay where they are", damaged=True)
 
     def take_ballast(self) -> bool:
         """Hold some room back, of which only what makes room may live; return whether it is held."""
@@ -150,7 +166,7 @@ class Shelf:
             raise (ShelfFull if full else ShelfBroken)(str(error)) from error
         except sqlite3.DatabaseError as error:
             with suppress(OSError):
-                self._suspect.touch()
+                self._suspect.touch(0o600)
             raise ShelfBroken(str(error), damaged=True) from error
 
     def close(self) -> None:
@@ -159,12 +175,8 @@ class Shelf:
             self.sql.close()
 
 
-def read_only(path: Path) -> sqlite3.Connection:
-    """Return a connection that another program may have beside the one that writes; raises sqlite3.Error."""
-    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)
-
-
 def _open(path: Path, most_pages: int, *, look_closely: bool = False) -> sqlite3.Connection:
+    make_private(path)
     sql = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
     try:
         sql.execute(f"PRAGMA page_size = {PAGE_BYTES}")
@@ -182,20 +194,3 @@ def _open(path: Path, most_pages: int, *, look_closely: bool = False) -> sqlite3
         sql.close()
         raise
     return sql
-
-
-def salvage(broken: Path, sql: sqlite3.Connection) -> int:
-    """Copy what can be read of a damaged file into a new one; return how many events that are."""
-    with suppress(sqlite3.Error), closing(read_only(broken)) as old:
-        for table in _TABLES:
-            with suppress(sqlite3.Error):
-                for row in old.execute(f"SELECT * FROM {table}"):  # noqa: S608
-                    sql.execute(f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
-    sql.execute("DELETE FROM captures WHERE sequence NOT IN (SELECT sequence FROM images)")
-    sql.execute("DELETE FROM images WHERE sequence NOT IN (SELECT sequence FROM captures)")
-    # A number that was given must not be given again, though the note of it is gone.
-    sql.execute(
-        "INSERT INTO facts SELECT 'next_sequence', max(sequence) + 1 FROM captures HAVING count(*)"
-        " ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"
-    )
-    return int(sql.execute("SELECT count(*) FROM captures").fetchone()[0])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from producer.edge.clocks import Moment, true_time
-from producer.edge.shelf import read_only
+from producer.edge.shelf_files import read_only
 from producer.edge.tables import times_of
 
 _MOST_GAPS = 200

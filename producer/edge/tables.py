@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from producer.edge.clocks import UNKNOWN_BOOT, Anchor, Boot, Moment
+from producer.edge.clocks import UNKNOWN_BOOT, Anchor, Boot, Moment, believed
 
 KEPT_GAPS = 1000
 COLUMNS = "sequence, event_id, boot, since_boot_s, wall_s, content_type, size, near, image_url, body, remade"
@@ -28,10 +28,10 @@ class Kept:
 
 
 def times_of(sql: sqlite3.Connection) -> tuple[list[Anchor], list[Boot]]:
-    """Return the measurements and the boots that an outbox knows, in their order."""
+    """Return the measurements that are believed and the boots that an outbox knows, in their order."""
     anchors = sql.execute("SELECT boot, since_boot_s, server_s, error_s, wall_s FROM anchors ORDER BY number").fetchall()
     boots = sql.execute("SELECT boot, last_s FROM boots ORDER BY number").fetchall()
-    return [Anchor(*row) for row in anchors], [Boot(*row) for row in boots]
+    return believed([Anchor(*row) for row in anchors]), [Boot(*row) for row in boots]
 
 
 def kept_of(row: Sequence[Any]) -> Kept:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from contracts.errors import FleetError
+from contracts.errors import FleetError, Permanent, Retryable
 from contracts.limits import MAX_IMAGE_BYTES
 from producer.device import UNKNOWN_KIND, kind_of
 from producer.edge.clocks import Moment
@@ -39,7 +39,10 @@ class Answers(Protocol):
 
 @dataclass(slots=True)
 class Taker:
-    """Takes pictures. `prepare` returns what is sent or raises PictureUnusable; `fingerprint` 64 bits, None without Pillow."""
+    """Takes pictures. `prepare` returns what is sent or raises PictureUnusable.
+
+    `fingerprint` returns 64 bits, None without Pillow, or raises what is wrong with a picture that it decodes.
+    """
 
     outbox: Outbox
     prepare: Callable[[bytes], bytes]
@@ -56,7 +59,10 @@ class Taker:
             raise PictureUnusable("is not a JPEG, PNG or WebP image")
         if len(image) > MAX_IMAGE_BYTES:
             raise PictureUnusable(f"has {len(image)} bytes, at most {MAX_IMAGE_BYTES} are taken")
-        bits, digest = self.fingerprint(image), hashlib.sha256(image).digest()
+        try:
+            bits, digest = self.fingerprint(image), hashlib.sha256(image).digest()
+        except (Permanent, Retryable) as error:
+            raise PictureUnusable(str(error)) from error
         near = self._looks_like_one_before(at, bits, digest)
         try:
             kept = self.outbox.keep(Picture(image, content_type, at, name, source, near))

@@ -71,6 +71,14 @@ def test_a_place_is_for_one_size(opened):
         door.put(place, b"x" * 11)
 
 
+def test_the_server_of_a_place_can_be_reached_without_putting_anything_there(opened):
+    door, _ = opened
+    picture = a_jpeg()
+    place = door.place(an_event().event_id, "image/jpeg", len(picture))
+    door.reach(place)
+    door.put(place, picture)
+
+
 def test_a_contact_is_answered_with_how_fast_to_go_on_and_each_answer_with_the_time(opened):
     door, heard = opened
     advice = door.contact(5, {"spool": 3, "version": "0.1.0", "fine": True})

@@ -3,6 +3,7 @@
 import io
 import json
 import signal
+import socket
 import time
 
 import pytest
@@ -171,13 +172,27 @@ def test_check_says_in_words_what_is_fine_and_what_is_not(bin_of, tmp_path):
     one = bin_of()
     done = one.ask("check")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("\n") == done.stdout.count("ok   ") == 6
+    assert done.stdout.count("\n") == done.stdout.count("ok   ") == 7
+    assert "which can be reached" in done.stdout
+    assert not one.state.exists(), "it only looks"
     lost = one.ask("check", GATEWAY_URL="http://127.0.0.1:1")
     assert lost.returncode == 1
     assert "NOT  The gateway http://127.0.0.1:1 cannot be used" in lost.stdout
     assert "Is the line up" in lost.stdout
     nowhere = one.ask("check", EDGE_FOLDER=str(tmp_path / "bin-0" / "log" / "x"), EDGE_RESERVE_MB="900000")
     assert "NOT  The disk has" in nowhere.stdout
+
+
+def test_check_makes_no_folder_and_finds_a_camera_that_is_not_there(bin_of, tmp_path):
+    one = bin_of()
+    done = one.ask("check", EDGE_FOLDER=str(tmp_path / "mistyped"), EDGE_CAMERA="no-such-camera -o -")
+    assert done.returncode == 1
+    assert f"NOT  EDGE_FOLDER: {tmp_path / 'mistyped'} is no folder" in done.stdout
+    assert "NOT  EDGE_CAMERA: no-such-camera is no command" in done.stdout
+    assert not (tmp_path / "mistyped").exists()
+    neither = one.ask("check", EDGE_FOLDER="")
+    assert neither.returncode == 1
+    assert "NOT  No pictures can come: neither EDGE_FOLDER nor EDGE_CAMERA is set" in neither.stdout
 
 
 def test_settings_that_are_wrong_are_all_named(bin_of):
@@ -198,3 +213,27 @@ def test_the_programs_end_on_sigterm_is_clean_while_the_gateway_is_away(bin_of):
     assert time.monotonic() - began < 5
     assert one.status()["waiting"] == 1
     assert one.log.read_text().splitlines()[-1].count("ended") == 1
+
+
+def test_the_programs_end_on_sigterm_is_soon_while_the_gateway_hangs(bin_of):
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        one = bin_of(GATEWAY_URL=f"http://127.0.0.1:{hanging.getsockname()[1]}").start()
+        hanging.settimeout(20)
+        connection, _ = hanging.accept()
+        began = time.monotonic()
+        assert one.stop() == 0
+        assert time.monotonic() - began < 5
+        connection.close()
+
+
+def test_an_outbox_that_is_deleted_ends_the_program_and_the_next_start_takes_what_stayed_in_the_folder(bin_of):
+    one = bin_of(GATEWAY_URL="http://127.0.0.1:1").start()
+    one.throw(1)
+    wait_for(lambda: one.status()["waiting"] == 1)
+    (one.state / "edge.sqlite").unlink()
+    one.throw(2)
+    assert one.process.wait(20) == 1
+    assert "edge.sqlite was deleted while the program ran" in one.log.read_text()
+    assert [path.name for path in one.waiting()] == ["p000002.jpg"]
+    one.start()
+    wait_for(lambda: one.status()["waiting"] == 1 and not one.waiting())

@@ -3,6 +3,8 @@
 import ssl
 import threading
 import time
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import UUID
@@ -13,6 +15,7 @@ import trustme
 from adapters import gateway_door
 from adapters.gateway_door import GatewayDoor, SlowLine, Speaker
 from contracts.edge import DoorAway, DoorRefused, DoorUnbelieving
+from contracts.gateway import Upload
 
 SPEAKER = Speaker("bin-7", "v1.x.y")
 EVENT = UUID("019de368-f600-7537-97db-c3621e959778")
@@ -35,7 +38,7 @@ def served():
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_PUT = answer  # noqa: N815 - the library's names
+            do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815 - the library's names
 
             def log_message(self, *_):
                 pass
@@ -118,12 +121,66 @@ def test_a_gateway_that_is_not_there_or_says_nothing_is_away():
         door("http://127.0.0.1:1").contact(0, {})
 
 
-def test_the_date_of_an_answer_tells_the_time(served):
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(500, b""), (200, b"<html>Welcome to the hotel</html>"), (200, b'{"hello":"hotel"}'), (302, b""), (401, b"a proxy's page")],
+)
+def test_the_date_of_an_answer_that_is_none_of_the_gateways_tells_nothing(served, status, body):
     heard = []
-    with pytest.raises(DoorAway):
-        door(served(500, b""), lambda at_s, error_s: heard.append((at_s, error_s))).contact(0, {})
+    one = door(served(status, body), lambda at_s, error_s: heard.append((at_s, error_s)))
+    for call in (lambda: one.send([b"{}"]), lambda: one.place(EVENT, "image/jpeg", 5), lambda: one.contact(0, {})):
+        with pytest.raises(DoorAway):
+            call()
+    assert heard == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(503, problem("away", 503)), (207, b'{"results":[{"status":202}]}'), (401, problem("not-signed", 401))]
+)
+def test_the_date_of_the_gateways_own_answer_tells_the_time(served, status, body):
+    heard = []
+    with suppress(DoorAway, DoorUnbelieving):
+        door(served(status, body), lambda at_s, error_s: heard.append((at_s, error_s))).send([b"{}"])
     ((at_s, error_s),) = heard
     assert abs(at_s - time.time()) <= error_s + 0.1
+
+
+@pytest.mark.parametrize("number", ["1e12", "1e300", "Infinity", "NaN", "-5", "1" + "0" * 400])
+def test_numbers_of_an_answer_are_bounded(served, number):
+    with pytest.raises(DoorAway) as raised:
+        door(served(503, problem("away", 503, f',"retry_after_s":{number}'))).place(EVENT, "image/jpeg", 5)
+    assert 0 <= raised.value.retry_after_s <= 3600
+    advice = f'{{"time":"2026-05-01T12:00:00+00:00","share":{number},"pause_s":{number}}}'.encode()
+    told = door(served(200, advice)).contact(0, {})
+    assert 0 <= told.share <= 1
+    assert 0 <= told.pause_s <= 3600
+    busy = door(served(202, b'{"results":[{"status":202}]}', [("waste-rate", number[:300])]))
+    busy.send([b"{}"])
+    assert 0 <= busy.share <= 1
+
+
+def test_what_the_fleet_says_of_an_event_is_text_and_a_number_or_none_of_its_answers(served):
+    said = door(served(200, b'{"outcome":{"a":1},"category":["glass"],"confidence":0.5}')).find(EVENT)
+    assert (type(said.outcome), type(said.category), said.confidence) == (str, str, 0.5)
+    with pytest.raises(DoorAway):
+        door(served(200, b'{"outcome":"prediction","confidence":"much"}')).find(EVENT)
+
+
+def test_a_place_on_a_server_that_is_not_there_cannot_be_reached(served):
+    away = Upload("s3://b/k", "http://127.0.0.1:1/b/k?x=1", {}, datetime.now(UTC))
+    with pytest.raises(DoorAway, match="refused"):
+        door("http://127.0.0.1:1").reach(away)
+    door("http://127.0.0.1:1").reach(replace(away, url=served(403, b"") + "/b/k?x=1"))
+
+
+def test_an_answer_nested_too_deep_is_none_of_the_gateways(served):
+    with pytest.raises(DoorAway, match="none of the gateway's"):
+        door(served(200, b"[" * 200_000)).contact(0, {})
+
+
+def test_a_gateway_without_tls_at_an_https_address_is_named(served):
+    with pytest.raises(DoorAway, match="does not speak TLS at that port"):
+        door(served(200, b"").replace("http:", "https:")).contact(0, {})
 
 
 @pytest.fixture

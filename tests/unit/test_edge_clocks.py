@@ -149,6 +149,83 @@ def test_an_event_whose_time_the_gateway_refuses_is_made_again_and_in_the_end_pu
     assert one.counts()["refused_clock"] == 1
 
 
+YEARS_5 = 5 * 365 * 86_400.0
+
+
+@pytest.mark.parametrize("wrong_s", [0.0, IN_1970])
+def test_no_event_is_dropped_by_age_on_one_measurement(bin_with, wrong_s):
+    one = bin_with(Clock(wrong_s=wrong_s))
+    for number in range(5):
+        one.capture(number)
+    one.outbox.measure(one.clock.now(), one.clock.true_s + YEARS_5, 0.5)
+    one.gateway.away = "no line"
+    for _ in range(5):
+        one.sender.step()
+        one.clock.true_s += 100
+    assert "dropped_too_old" not in one.counts()
+    one.gateway.away = ""
+    one.send_all()
+    assert len(one.gateway.events) == 5
+
+
+def test_a_jump_that_a_second_measurement_some_time_later_confirms_is_believed(bin_with):
+    one = bin_with(Clock(wrong_s=IN_1970))
+    one.outbox.measure(one.clock.now(), one.clock.true_s, 0.5)
+    assert not one.outbox.is_sure_of_time("boot-1")
+    one.clock.true_s += 300
+    one.outbox.measure(one.clock.now(), one.clock.true_s, 0.5)
+    assert not one.outbox.is_sure_of_time("boot-1")
+    one.clock.true_s += 400
+    one.outbox.measure(one.clock.now(), one.clock.true_s, 0.5)
+    assert one.outbox.is_sure_of_time("boot-1")
+
+
+@pytest.mark.parametrize("off_s", [YEARS_5, -YEARS_5, 86_400.0])
+@pytest.mark.parametrize("wrong_s", [0.0, IN_1970])
+def test_pictures_of_while_a_wrong_time_was_believed_are_sent_with_the_right_one(bin_with, wrong_s, off_s):
+    one = bin_with(Clock(wrong_s=wrong_s))
+    one.outbox.measure(one.clock.now(), one.clock.true_s + off_s, 0.5)
+    heard, one.gateway.heard = one.gateway.heard, None
+    taken = []
+    for number in range(3):
+        taken.append(one.clock.true_s)
+        one.capture(number)
+        one.clock.true_s += 5
+    for _ in range(20):
+        one.clock.true_s += max(0.1, one.sender.step())
+    assert one.count("aside") == 0
+    one.gateway.heard = heard
+    one.send_all()
+    assert [off(event, true_s) < 0.2 for event, true_s in zip(by_sequence(one), taken, strict=True)] == [True] * 3
+    assert one.count("aside") == 0
+
+
+def test_a_time_that_is_sure_is_not_given_up_for_one_that_was_heard_once(bin_with):
+    one = bin_with(Clock())
+    one.sender.step()
+    one.clock.true_s += 50
+    one.outbox.measure(one.clock.now(), one.clock.true_s + YEARS_5, 0.5)
+    assert abs(one.outbox.when(one.clock.now())[0] - one.clock.true_s) < 1
+
+
+@pytest.mark.parametrize("off_s", [YEARS_5, -day(40)])
+def test_a_wrong_time_of_an_earlier_boot_moves_no_event_of_that_one_or_between_it_and_this(bin_with, off_s):
+    clock = Clock()
+    one = bin_with(clock)
+    one.sender.step()
+    clock.true_s += 100
+    clock.reboot("boot-1b")
+    one.outbox.measure(clock.now(), clock.true_s + off_s, 0.5)
+    one.capture(0)
+    clock.true_s += 100
+    clock.reboot("boot-2")
+    one.capture(1)
+    clock.true_s += 100
+    clock.reboot("boot-3")
+    one.send_all()
+    assert [off(event, NOON) < 400 for event in by_sequence(one)] == [True, True]
+
+
 def test_events_that_the_service_would_find_too_old_are_dropped_and_counted_with_their_numbers(bin_with):
     one = bin_with(Clock(), keep_s=day(14))
     one.sender.step()

@@ -12,6 +12,7 @@ from contracts.edge import DoorAway, DoorUnbelieving, Fate
 from producer.edge import running
 from producer.edge.__main__ import fingerprinting, preparation
 from producer.edge.pace import Backoff, Bucket, backlog_share
+from producer.edge.sender import Sender
 from producer.edge.taking import PictureUnusable
 from tests.edge_house import picture
 from tests.unit.edge_house import Parts
@@ -135,6 +136,31 @@ def test_where_only_a_new_start_brings_a_new_credential_the_program_ends_for_it(
     threading.Thread(target=program._send, daemon=True).start()
     assert program._ending.wait(1.0) is renews
     program.end()
+
+
+def test_a_pause_that_no_clock_can_hold_does_not_end_the_sending(tmp_path, monkeypatch):
+    one = Parts(tmp_path)
+    program = running.Running(one.sender)
+    monkeypatch.setattr(Sender, "step", lambda _: 1e300)
+    thread = program._thread("send", program._send)
+    thread.start()
+    thread.join(0.2)
+    assert thread.is_alive()
+    program.end()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert program._failed is None
+
+
+def test_a_thread_that_ends_by_itself_ends_the_program(tmp_path):
+    program = running.Running(Parts(tmp_path).sender)
+
+    def fails():
+        raise OverflowError
+
+    program._thread("send", fails).start()
+    assert program._ending.wait(5)
+    assert program._failed.reason == "thread_ended"
 
 
 def unbelieving():
