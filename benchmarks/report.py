@@ -36,7 +36,7 @@ def _lines(results: dict[str, Any]) -> list[str]:
     lines += ["", *map(_accuracy_line, results["accuracy"].items())]
     if "latency" in results:
         lines += _single_lines(results)
-    return lines + _gateway_lines(results.get("gateway", []))
+    return lines + _gateway_lines(results.get("gateway", []), results.get("gateway_of"))
 
 
 def _ratio(one: dict[str, Any], first: str, second: str) -> str:
@@ -69,8 +69,10 @@ def _single_lines(results: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _gateway_lines(loads: list[dict[str, Any]]) -> list[str]:
-    lines = ["", "| gateway on one core | events/s | p50 ms | p99 ms | not accepted |", "| --- " * 5 + "|"]
+def _gateway_lines(loads: list[dict[str, Any]], of: dict[str, str] | None = None) -> list[str]:
+    # Measured by itself, it may be of another commit than the rest.
+    when = f" ({of['commit']}, {of['day']})" if of else ""
+    lines = ["", f"| gateway on one core{when} | events/s | p50 ms | p99 ms | not accepted |", "| --- " * 5 + "|"]
     for load in loads:
         times = " | ".join(f"{load[name]:.1f}" for name in ("p50_ms", "p99_ms"))
         lines.append(f"| {load['name']} | {load['events_per_s']:,.0f} | {times} | {load['refused']} |")
