@@ -43,7 +43,7 @@ _BIN = {
 }
 _HISTOGRAM = """
 SELECT {bin}, count(*)::int FROM events e JOIN predictions p USING (event_id)
-WHERE e.captured_at >= %(since)s AND e.captured_at < %(until)s AND cardinality(%(categories)s::text[]) > 0 GROUP BY 1
+WHERE e.captured_at >= %(since)s AND e.captured_at < %(until)s GROUP BY 1
 """
 
 

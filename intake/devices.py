@@ -18,6 +18,7 @@ from contracts.devices import DeviceRegistry, RegisteredDevice
 from contracts.doors import door_login, iam_policy, redis_acl
 from contracts.errors import RequestRefused
 from contracts.signatures import derive_credential, device_token
+from contracts.tables import lines_of
 
 _GENERATION = integer_between(1, 9999)
 _WHICH = "default: the newest of a registered sensor, where DATABASE_URL leads to the registry; else 1"
@@ -152,9 +153,7 @@ def _list(options: argparse.Namespace) -> int:
         return 0
     rows = [(device.sensor_id, device.site, str(device.generation), _state(device), device.note) for device in found]
     rows = [("SENSOR", "SITE", "GENERATION", "STATE", "NOTE"), *rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
+    sys.stdout.writelines(lines_of(rows))
     return 0
 
 

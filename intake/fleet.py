@@ -13,6 +13,7 @@ from adapters.postgres import open_pool
 from adapters.postgres_sensors import PostgresSensors
 from adapters.settings import DatabaseSettings
 from contracts.sensors import KnownSensor, Presence
+from contracts.tables import lines_of
 
 _SHOWN_RUNS = 3
 
@@ -44,9 +45,7 @@ def _print(sensors: Sequence[KnownSensor], silent_after_s: float, *, as_json: bo
         return
     table: list[tuple[str, ...]] = [("SENSOR", "SITE", "IS", "LAST HEARD", "LAST EVENT", "LOST", "WHICH", "BEGAN ANEW")]
     table.extend(_row(one, silent_after_s) for one in sensors)
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
+    sys.stdout.writelines(lines_of(table))
 
 
 def _row(one: KnownSensor, silent_after_s: float) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from dlq_review.desk import Desk
 from dlq_review.people import create_account, login_link
 
 _DAY_S = 86_400.0
+_MAY_END_ADMINS = frozenset({"lock", "role"})
 _COLUMNS = ("name", "role", "created_at", "seen_at", "disabled_at")
 
 
@@ -22,10 +23,14 @@ def account(options: argparse.Namespace, desk: Desk) -> int:
         return 0
     said = _DO[options.what](options, desk)
     desk.failures.note(actor(), f"account: {options.what}", options.name)
-    if not any(row["role"] == Role.ADMIN and row["disabled_at"] is None for row in desk.accounts.everyone()):
+    if options.what in _MAY_END_ADMINS and not _has_admin(desk):
         note("there is no admin who may enter (any more); waste dlq account role NAME --role admin makes one")
     print_json(said) if options.json else sys.stdout.write("\n".join(said.values()) + "\n")
     return 0
+
+
+def _has_admin(desk: Desk) -> bool:
+    return any(row["role"] == Role.ADMIN and row["disabled_at"] is None for row in desk.accounts.everyone())
 
 
 def _add(options: argparse.Namespace, desk: Desk) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from contracts.tables import lines_of
 from dlq_review.text import plain
 
 
@@ -33,10 +34,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], names: Sequence[str], if_none
         return
     table = [[_cell(row[name]) for name in names] for row in rows]
     table.insert(0, [name.upper() for name in names])
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for cells in table:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        sys.stdout.write(f"{line.rstrip()}\n")
+    sys.stdout.writelines(lines_of(table))
 
 
 def _cell(value: object) -> str:

@@ -10,19 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contracts.accuracy import StratumCount
+
 _Z = 1.959963984540054
 """Of the 95 % interval."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stratum:
-    """Decisions of one kind: how many, the sum of their confidence, how many have a label, how many of those are right."""
-
-    name: str
-    decided: int
-    confidence_sum: float
-    labelled: int
-    right: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +34,7 @@ class Accuracy:
     expected: float
 
 
-def estimate(strata: Sequence[Stratum]) -> Accuracy:
+def estimate(strata: Sequence[StratumCount]) -> Accuracy:
     """Return the accuracy over all decisions of the strata."""
     decided = sum(one.decided for one in strata)
     expected = sum(one.confidence_sum for one in strata) / decided if decided else math.nan

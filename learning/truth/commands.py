@@ -13,9 +13,10 @@ from contracts.accuracy import Decisions, StratumCount
 from contracts.alerts import Alerts
 from contracts.image_urls import S3Location
 from contracts.ports import Clock
+from contracts.tables import lines_of
 from contracts.truth import Deliveries, Delivery, TruthJoins, TruthLedger
 from contracts.truth_delivery import take_delivery
-from learning.truth.accuracy import Accuracy, Stratum, estimate
+from learning.truth.accuracy import Accuracy, estimate
 from learning.truth.files import read_rows
 from learning.truth.joining import Joining
 from learning.truth.watch import AccuracyWatch
@@ -127,15 +128,18 @@ def accuracy(options: argparse.Namespace, bench: Bench) -> int:
         rows = [{"value": value} | {name: _number(one) for name, one in asdict(told).items()} for value, told in found]
         bench.say(json.dumps(rows, indent=1) + "\n")
         return 0
-    _table(bench.say, [_row(value or "all", told) for value, told in found])
+    for line in lines_of([_COLUMNS, *(_row(value or "all", told) for value, told in found)], numbers=True):
+        bench.say(line)
+    if not found:
+        bench.say("nothing was decided then\n")
     return 0
 
 
 def by_value(counts: Sequence[StratumCount]) -> list[tuple[str, Accuracy]]:
     """Return the accuracy for each value of a dimension."""
-    strata: dict[str, list[Stratum]] = defaultdict(list)
+    strata: dict[str, list[StratumCount]] = defaultdict(list)
     for one in counts:
-        strata[one.value].append(Stratum(one.kind, one.decided, one.confidence_sum, one.labelled, one.right))
+        strata[one.value].append(one)
     return [(value, estimate(found)) for value, found in strata.items()]
 
 
@@ -151,21 +155,6 @@ def _row(value: str, told: Accuracy) -> tuple[str, ...]:
         _percent(told.covered),
         _percent(told.expected),
     )
-
-
-def _table(say: Callable[[str], object], rows: Sequence[tuple[str, ...]]) -> None:
-    table = [_COLUMNS, *rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        say(
-            "  ".join(
-                cell.rjust(width) if place else cell.ljust(width)
-                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-            )
-            + "\n"
-        )
-    if not rows:
-        say("nothing was decided then\n")
 
 
 def _percent(value: float) -> str:

@@ -8,7 +8,7 @@ from contracts.alerts import ACCURACY_FELL, SHIFTED, Alert, Alerts, Messenger
 from contracts.errors import AlertNotTold
 from contracts.facts import AccuracyWatched, AlertClosed, AlertOpened
 from contracts.ports import Clock, Telemetry
-from learning.truth.accuracy import Stratum, estimate
+from learning.truth.accuracy import estimate
 from learning.truth.alarm import BASELINE, WINDOW_DAYS, Evidence, weigh
 from learning.truth.sampling import fair_days
 from learning.truth.shift import FEWEST, Shift, compare
@@ -42,8 +42,7 @@ class AccuracyWatch:
         until = self._clock() - timedelta(seconds=self._mature_s)
         since = until - timedelta(days=WINDOW_DAYS)
         found = weigh(fair_days(self._decisions.buckets(since, until)), until.date(), baseline=self._baseline)
-        counts = self._decisions.strata(since, until, Dimension.ALL)
-        overall = estimate([Stratum(one.kind, one.decided, one.confidence_sum, one.labelled, one.right) for one in counts])
+        overall = estimate(self._decisions.strata(since, until, Dimension.ALL))
         self._telemetry.emit(
             AccuracyWatched(overall.value, overall.low, overall.high, overall.labels, overall.expected, found.strength)
         )

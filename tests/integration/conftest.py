@@ -2,8 +2,11 @@
 
 import pytest
 
+from adapters.postgres import open_pool
 from learning.__main__ import main
+from local.database import ensure_logins
 from tests.gateway_house import GatewayHouse
+from tests.plant_house import Plant
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +29,13 @@ def open_gateway(stack, database_url, redis_url, tmp_path):
     yield open_gateway
     for house in houses:
         house.close()
+
+
+@pytest.fixture
+def plant(stack, database_url, sql, tmp_path):
+    """A fleet and a plant, as the programs' own logins."""
+    urls = ensure_logins(stack.postgres, tmp_path, database_url.rpartition("/")[2])
+    pools = {role: open_pool(urls[role], name=role, max_size=2) for role in ("intake", "worker", "learning")}
+    yield Plant(pools, sql)
+    for pool in pools.values():
+        pool.close()

@@ -14,7 +14,6 @@ from adapters.telemetry import FleetTelemetry
 from adapters.webhook import Webhook
 from contracts.categories import CATEGORIES
 from learning.truth.watch import AccuracyWatch
-from tests.integration.test_truth import plant  # noqa: F401 - a fixture
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
@@ -51,7 +50,7 @@ def listener():
 
 
 @pytest.fixture
-def watch(plant, listener):  # noqa: F811 - the fixture
+def watch(plant, listener):
     pool = plant.pools["learning"]
     clock = ManualClock(TODAY)
     decisions, alerts = PostgresAccuracy(pool, CATEGORIES), PostgresAlerts(pool)
@@ -60,7 +59,7 @@ def watch(plant, listener):  # noqa: F811 - the fixture
     return made
 
 
-def a_day(plant, day, right, wrong):  # noqa: F811
+def a_day(plant, day, right, wrong):
     """Let a day pass in which labels say so many right and wrong; the twin of a worker says plastic."""
     seconds = [60.0 * n for n in range(right + wrong)]
     plant.decided(*seconds, day=day)
@@ -69,7 +68,7 @@ def a_day(plant, day, right, wrong):  # noqa: F811
     plant.join()
 
 
-def test_an_alert_opens_once_is_told_once_and_ends_by_itself(plant, watch, listener):  # noqa: F811
+def test_an_alert_opens_once_is_told_once_and_ends_by_itself(plant, watch, listener):
     first = TODAY - timedelta(days=20)
     for number in range(3):
         a_day(plant, first + timedelta(days=number), 95, 5)
@@ -95,7 +94,7 @@ def test_an_alert_opens_once_is_told_once_and_ends_by_itself(plant, watch, liste
     assert alert.resolved_at is not None
 
 
-def test_who_cannot_be_told_now_is_told_later(plant, watch, listener):  # noqa: F811
+def test_who_cannot_be_told_now_is_told_later(plant, watch, listener):
     listener.status = 500
     a_day(plant, TODAY - timedelta(days=3), 20, 130)
     watch.clock.now = TODAY
@@ -107,20 +106,20 @@ def test_who_cannot_be_told_now_is_told_later(plant, watch, listener):  # noqa: 
     assert [one["state"] for one in listener.heard] == ["firing"]
 
 
-def test_labels_that_are_still_awaited_are_not_judged(plant, watch):  # noqa: F811
+def test_labels_that_are_still_awaited_are_not_judged(plant, watch):
     a_day(plant, TODAY - timedelta(hours=12), 0, 200)
     watch.clock.now = TODAY
     found = watch.look()
     assert (found.labels, found.fires) == (0, False)
 
 
-def test_an_empty_week_is_no_alarm_and_ends_none(plant, watch):  # noqa: F811
+def test_an_empty_week_is_no_alarm_and_ends_none(plant, watch):
     watch.alerts.fire("accuracy_fell", "", {})
     assert not watch.look().fires
     assert watch.alerts.recent(1)[0].resolved_at is None
 
 
-def test_another_mix_is_warned_of_without_a_label_and_over_when_it_is_the_usual_one(plant, watch, listener, sql):  # noqa: F811
+def test_another_mix_is_warned_of_without_a_label_and_over_when_it_is_the_usual_one(plant, watch, listener, sql):
     for number in range(1, 29, 4):
         plant.decided(*range(0, 6000, 100), day=TODAY - timedelta(days=7 + number))
     plant.decided(*range(0, 36_000, 100), day=TODAY - timedelta(days=2))

@@ -4,54 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.postgres import open_pool
 from adapters.postgres_accuracy import PostgresAccuracy
-from adapters.postgres_intake import PostgresIntakeLedger
-from adapters.postgres_truth import PostgresTruth
-from adapters.postgres_worker import PostgresWorkerLedger
 from contracts.accuracy import Dimension
 from contracts.categories import CATEGORIES, Category
 from contracts.errors import EventInvalid
 from contracts.truth import GroundTruth, TruthTaken, read_truth
-from learning.truth.joining import Joining
-from local.database import ensure_logins
-from tests.makers import accepted, an_event, an_outcome
-
-NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=2)
-
-
-class Plant:
-    """A fleet that has decided, and a plant that tells."""
-
-    def __init__(self, pools, sql):
-        self.sql, self.pools = sql, pools
-        self.truth = PostgresTruth(pools["learning"])
-        self.joining = Joining(self.truth)
-
-    def decided(self, *seconds, sensor="bin-7", day=NOON):
-        events = [an_event(sensor_id=sensor, captured_at=day + timedelta(seconds=at)) for at in seconds]
-        PostgresIntakeLedger(self.pools["intake"]).accept([accepted(event) for event in events], [])
-        PostgresWorkerLedger(self.pools["worker"]).record([an_outcome(event) for event in events], events[0].event_id)
-        return events
-
-    def tell(self, *seconds, category="glass", day=NOON, **more):
-        values = {"sensor_id": "bin-7", "source": "north", "category": category} | more
-        return self.truth.add([GroundTruth(observed_at=day + timedelta(seconds=at), **values) for at in seconds])
-
-    def join(self):
-        while self.joining.take_one():
-            pass
-        query = "SELECT match, event_id, round(distance_s::numeric, 1)::float FROM ground_truth ORDER BY observed_at, source"
-        return self.sql.execute(query).fetchall()
-
-
-@pytest.fixture
-def plant(stack, database_url, sql, tmp_path):
-    urls = ensure_logins(stack.postgres, tmp_path, database_url.rpartition("/")[2])
-    pools = {role: open_pool(urls[role], name=role, max_size=2) for role in ("intake", "worker", "learning")}
-    yield Plant(pools, sql)
-    for pool in pools.values():
-        pool.close()
+from tests.plant_house import NOON
 
 
 def test_labels_are_kept_once_however_often_they_come(plant):

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from tests.integration.test_truth import NOON, plant  # noqa: F401 - a fixture
+from tests.plant_house import NOON
 
 HEAD = "sensor_id,observed_at,category,reference\n"
 
 
 @pytest.fixture
-def truth(plant, stack, database_url, tmp_path):  # noqa: F811 - the fixture
+def truth(plant, stack, database_url, tmp_path):
     from local.database import ensure_logins
 
     url = ensure_logins(stack.postgres, tmp_path, database_url.rpartition("/")[2])["learning"]
@@ -36,7 +36,7 @@ def row(seconds, category="plastic", reference=""):
     return f"bin-7,{(NOON + timedelta(seconds=seconds)).isoformat()},{category},{reference}\n"
 
 
-def test_a_file_is_taken_joined_and_counted(truth, plant, tmp_path):  # noqa: F811
+def test_a_file_is_taken_joined_and_counted(truth, plant, tmp_path):
     plant.decided(0, 100, 200, 300)
     file = tmp_path / "north.csv"
     file.write_text("\ufeff" + HEAD + row(1) + row(102, "glass") + row(199))
@@ -53,7 +53,7 @@ def test_a_file_is_taken_joined_and_counted(truth, plant, tmp_path):  # noqa: F8
     assert "nothing was decided then" in truth("accuracy", "--mature-h", "2000").stdout
 
 
-def test_rows_that_are_no_labels_are_named_and_the_others_taken(truth, plant, tmp_path):  # noqa: F811
+def test_rows_that_are_no_labels_are_named_and_the_others_taken(truth, plant, tmp_path):
     file = tmp_path / "north.csv"
     future = (datetime.now(UTC) + timedelta(days=2)).isoformat()
     lines = [HEAD, row(1, reference="r1"), row(2, "wood"), "bin-7,x\n", f"bin-7,{future},glass,\n", row(3, "metal", "r1"), row(4)]
@@ -89,7 +89,7 @@ def test_json_lines_are_read_too_and_what_is_none_is_said(truth, tmp_path):
     assert "source" in truth("import", file, "--source", "no\nrth", code=1).stdout
 
 
-def test_a_look_joins_and_says_whether_accuracy_has_fallen(truth, plant, tmp_path):  # noqa: F811
+def test_a_look_joins_and_says_whether_accuracy_has_fallen(truth, plant, tmp_path):
     plant.decided(*range(0, 15_000, 100))
     file = tmp_path / "north.csv"
     file.write_text(HEAD + "".join(row(seconds, "glass") for seconds in range(0, 15_000, 100)))

@@ -1,0 +1,37 @@
+"""A fleet that has decided, and a plant that tells what it was."""
+
+from datetime import UTC, datetime, timedelta
+
+from adapters.postgres_intake import PostgresIntakeLedger
+from adapters.postgres_truth import PostgresTruth
+from adapters.postgres_worker import PostgresWorkerLedger
+from contracts.truth import GroundTruth
+from learning.truth.joining import Joining
+from tests.makers import accepted, an_event, an_outcome
+
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=2)
+
+
+class Plant:
+    """A fleet that has decided, and a plant that tells."""
+
+    def __init__(self, pools, sql):
+        self.sql, self.pools = sql, pools
+        self.truth = PostgresTruth(pools["learning"])
+        self.joining = Joining(self.truth)
+
+    def decided(self, *seconds, sensor="bin-7", day=NOON):
+        events = [an_event(sensor_id=sensor, captured_at=day + timedelta(seconds=at)) for at in seconds]
+        PostgresIntakeLedger(self.pools["intake"]).accept([accepted(event) for event in events], [])
+        PostgresWorkerLedger(self.pools["worker"]).record([an_outcome(event) for event in events], events[0].event_id)
+        return events
+
+    def tell(self, *seconds, category="glass", day=NOON, **more):
+        values = {"sensor_id": "bin-7", "source": "north", "category": category} | more
+        return self.truth.add([GroundTruth(observed_at=day + timedelta(seconds=at), **values) for at in seconds])
+
+    def join(self):
+        while self.joining.take_one():
+            pass
+        query = "SELECT match, event_id, round(distance_s::numeric, 1)::float FROM ground_truth ORDER BY observed_at, source"
+        return self.sql.execute(query).fetchall()
