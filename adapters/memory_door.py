@@ -9,9 +9,9 @@ from contracts.edge import Advice, DoorAway, Fate, FleetAnswer
 from contracts.errors import CaptureMistimed, EventInvalid
 from contracts.events import ItemCaptured  # noqa: TC001 - as TC003 in pyproject.toml
 from contracts.gateway import Upload
+from contracts.picture_keys import ENDINGS, picture_key
 
 _VALID = timedelta(minutes=10)
-_ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 
 
 class MemoryDoor:
@@ -39,7 +39,7 @@ class MemoryDoor:
     def place(self, event_id: UUID, content_type: str, size_bytes: int) -> Upload:
         """Return where a picture may be put."""
         self.answer()
-        key = f"{self._sensor_id}/{self._clock():%Y/%m/%d}/{event_id}.{_ENDINGS[content_type]}"
+        key = picture_key(self._sensor_id, self._clock(), event_id, ENDINGS[content_type])
         headers = {"content-type": content_type, "content-length": str(size_bytes)}
         return Upload(f"s3://waste-images/{key}", f"memory://{key}", headers, self._clock() + _VALID)
 

@@ -13,6 +13,7 @@ from contracts.events import SENSOR_ID, ItemCaptured
 from contracts.ids import uuid7
 from contracts.messages import Message
 from contracts.names import SCHEMA_VERSION, SIGNATURE_HEADER
+from contracts.picture_keys import picture_key
 from contracts.signatures import Credential, sign
 
 _KINDS = ((b"\xff\xd8\xff", "jpg", "image/jpeg"), (b"\x89PNG", "png", "image/png"), (b"RIFF", "webp", "image/webp"))
@@ -30,7 +31,7 @@ class Capture:
 
     def object_key(self, sensor_id: str) -> str:
         """Return where the picture belongs in the object store."""
-        return f"{sensor_id}/{self.captured_at:%Y/%m/%d}/{self.event_id}.{kind_of(self.image)[0]}"
+        return picture_key(sensor_id, self.captured_at, self.event_id, kind_of(self.image)[0])
 
 
 @dataclass(slots=True)

@@ -13,12 +13,13 @@ from contracts.gateway import EventState, Upload, Uploads
 from contracts.ids import made_at, uuid7
 from contracts.image_urls import UrlRule
 from contracts.names import SCHEMA_VERSION
+from contracts.picture_keys import ENDINGS, picture_key
 from contracts.ports import Clock
 from contracts.sensors import Contact, SensorBook
 from contracts.signatures import Credential
 from contracts.truth import PLANT, Delivery, TruthLedger
 from contracts.truth_delivery import take_delivery
-from intake.gateway.documents import ContactMade, ContentType, PredictWanted, TruthBrought, UploadWanted
+from intake.gateway.documents import ContactMade, PredictWanted, TruthBrought, UploadWanted
 from intake.gateway.problems import NOT_KNOWN, NOT_SIGNED, NOT_YOURS, OVERLOADED, Problem, Refused, problem_of
 from intake.gateway.publishing import Fate, Publisher
 from intake.gateway.speakers import Speakers
@@ -40,7 +41,6 @@ class State(Protocol):
 UPLOAD_VALID_S = 600
 _YOUNG = timedelta(days=2)
 """An event that nobody knows may be on the queue still; one that was made long before that is not waited for."""
-_ENDINGS: dict[ContentType, str] = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +139,7 @@ class Gateway:
     def place(self, wanted: UploadWanted, bearer: Credential) -> Upload:
         """Return where a picture may be put, for ten minutes; raises Refused."""
         _own(wanted.sensor_id, bearer)
-        ending = _ENDINGS[wanted.content_type]
-        key = f"{wanted.sensor_id}/{self.clock():%Y/%m/%d}/{wanted.event_id}.{ending}"
+        key = picture_key(wanted.sensor_id, self.clock(), wanted.event_id, ENDINGS[wanted.content_type])
         return self.uploads.place(key, wanted.content_type, wanted.size_bytes, UPLOAD_VALID_S)
 
     def _ask_weather(self) -> None:
