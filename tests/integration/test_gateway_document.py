@@ -1,4 +1,4 @@
-"""The examples of docs/gateway.md, run as they stand there."""
+"""The examples of the README and of docs/gateway.md, run as they stand there."""
 
 import json
 import os
@@ -13,7 +13,13 @@ from tests.conftest import REPOSITORY, need, program
 from tests.gateway_house import GatewayHouse
 from tests.makers import MASTER_KEY, a_jpeg
 
+README = (REPOSITORY / "README.md").read_text("utf-8")
 DOCUMENT = (REPOSITORY / "docs" / "gateway.md").read_text("utf-8")
+
+
+def examples():
+    over_http = README.split("\n## Over HTTP\n")[1].split("\n## ")[0]
+    return re.findall(r"```sh\n(.*?)```", over_http + DOCUMENT, re.DOTALL)
 
 
 @pytest.fixture
@@ -26,7 +32,7 @@ def gateway(stack, database_url, redis_url, tmp_path):
 def test_the_examples_do_what_they_say(gateway, tmp_path):
     need(shutil.which("curl") is not None, "curl")
     (tmp_path / "photo.jpg").write_bytes(a_jpeg())
-    script = "set -euo pipefail\n" + "\necho\n".join(re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL))
+    script = "set -euo pipefail\n" + "\necho\n".join(examples())
     environment = {
         "PATH": f"{os.path.dirname(program('waste'))}:{os.environ['PATH']}",  # noqa: PTH120 - it is a part of a PATH
         "GATEWAY": gateway.url,
