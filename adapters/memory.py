@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from contracts.errors import ImageMissing, ImageSourceDown, ObjectStoreUnavailable, StoreKeysRefused
+from contracts.errors import ImageMissing, ImageSourceDown, ObjectMissing, ObjectStoreUnavailable, StoreKeysRefused
 from contracts.facts import Fact
 
 FactT = TypeVar("FactT")
@@ -47,7 +47,7 @@ class MemoryTelemetry:
 
 @dataclass
 class MemoryObjects:
-    """Twin of `contracts.ports.ObjectStore` and `contracts.ports.ImageSource`."""
+    """Twin of `contracts.ports.KeptObjects` and `contracts.ports.ImageSource`."""
 
     bucket: str = "images"
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -59,6 +59,15 @@ class MemoryObjects:
         url = f"s3://{self.bucket}/{key}"
         self.objects[url] = body
         return url
+
+    def get(self, key: str, most_bytes: int) -> bytes:
+        """Return an object."""
+        if self.is_away:
+            raise ObjectStoreUnavailable
+        body = self.objects.get(f"s3://{self.bucket}/{key}")
+        if body is None or len(body) > most_bytes:
+            raise ObjectMissing(key)
+        return body
 
     def begin(self, image_url: str) -> Future[bytes]:
         """Return an object or ImageMissing at once."""

@@ -40,6 +40,7 @@ class MemoryLedger:
     pulses: dict[UUID, tuple[WorkerPulse, datetime]] = field(default_factory=dict)
     revocations: dict[str, int] = field(default_factory=dict)
     filed: dict[UUID, DeadLetter] = field(default_factory=dict)
+    revision: int = 0
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def accept(self, events: Sequence[AcceptedEvent], refusals: Sequence[Outcome]) -> Acceptance:
@@ -102,9 +103,10 @@ class MemoryLedger:
         """Note that dead letters are on their queue."""
         self.published |= set(event_ids)
 
-    def beat(self, pulse: WorkerPulse) -> None:
-        """Renew the heartbeat."""
+    def beat(self, pulse: WorkerPulse) -> int:
+        """Renew the heartbeat; return the revision of what is to be served."""
         self.pulses[pulse.owner] = (pulse, self.clock())
+        return self.revision
 
     def leave(self, owner: UUID) -> None:
         """Take the heartbeat away."""

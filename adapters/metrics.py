@@ -32,3 +32,6 @@ ACCURACY = Gauge("waste_accuracy_ratio", "How often the fleet was right in the l
 ACCURACY_LABELS = Gauge("waste_accuracy_labels", "Labels that the accuracy rests on.")
 DRIFT_STRENGTH = Gauge("waste_drift_strength_days", "What speaks against the baseline, in days without a false alarm.")
 ALERTS_OPEN = Gauge("waste_alert_open", "Whether an alert of this kind is open.", ["kind"])
+SERVING_REVISION = Gauge("waste_serving_revision", "The revision of the plan of models that this worker has in force.")
+MODELS_BEHIND = Gauge("waste_models_behind", "Whether this worker could not load what is planned.")
+MODELS_UNFIT = Counter("waste_models_unfit_total", "Models on trial that this worker found unfit.")

@@ -77,9 +77,12 @@ WHERE event_id = ANY(%s) AND lease_owner = %s AND {_STILL_OPEN}
 """  # noqa: S608 - as above
 
 _BEAT = """
-INSERT INTO workers (owner, host, pid, version, model_version, passed_woken_at, draining) VALUES (%s, %s, %s, %s, %s, %s, %s)
+INSERT INTO workers (owner, host, pid, version, model_version, passed_woken_at, draining, revision, model_problem)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (owner) DO UPDATE SET heartbeat_at = now(), model_version = excluded.model_version, draining = excluded.draining,
+    revision = excluded.revision, model_problem = excluded.model_problem,
     passed_woken_at = greatest(workers.passed_woken_at, excluded.passed_woken_at)
+RETURNING (SELECT s.revision FROM serving s)
 """
 
 
@@ -118,11 +121,13 @@ class PostgresWorkerLedger:
         with connected(self._pool) as connection:
             connection.execute(MARK_PUBLISHED, (list(event_ids),))
 
-    def beat(self, pulse: WorkerPulse) -> None:
-        """Renew the heartbeat that keeps this worker's leases."""
-        values = (pulse.owner, pulse.host, pulse.pid, pulse.version, pulse.model_version, pulse.passed_woken_at, pulse.draining)
+    def beat(self, pulse: WorkerPulse) -> int:
+        """Renew the heartbeat that keeps this worker's leases; return the revision of what is to be served."""
+        who = (pulse.owner, pulse.host, pulse.pid, pulse.version, pulse.model_version)
+        values = (*who, pulse.passed_woken_at, pulse.draining, pulse.revision, pulse.model_problem[:500])
         with connected(self._pool) as connection:
-            connection.execute(_BEAT, values)
+            row = connection.execute(_BEAT, values).fetchone()
+        return int(row[0]) if row else 0
 
     def leave(self, owner: UUID) -> None:
         """Take the heartbeat away: what this worker still holds is free."""

@@ -118,6 +118,22 @@ class FleetTelemetry:
         self._log.info("dependency_back", reason=fact.reason, away_s=round(fact.away_s, 1))
 
     @_tell.register
+    def _(self, fact: facts.ModelsInForce) -> None:
+        metrics.SERVING_REVISION.set(fact.revision)
+        metrics.MODELS_BEHIND.set(0)
+        self._log.info("models_in_force", revision=fact.revision, champion=fact.champion, canary=fact.canary, shadow=fact.shadow)
+
+    @_tell.register
+    def _(self, fact: facts.ModelNotLoaded) -> None:
+        metrics.MODELS_BEHIND.set(1)
+        self._log.error("model_not_loaded", revision=fact.revision, problem=fact.problem)
+
+    @_tell.register
+    def _(self, fact: facts.ModelUnfit) -> None:
+        metrics.MODELS_UNFIT.inc()
+        self._log.error("model_unfit", model_version=fact.version, why=fact.why)
+
+    @_tell.register
     def _(self, fact: facts.AccuracyWatched) -> None:
         bounds = {"value": fact.value, "low": fact.low, "high": fact.high, "expected": fact.expected}
         for bound, value in bounds.items():

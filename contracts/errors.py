@@ -181,6 +181,12 @@ class ObjectStoreUnavailable(Infrastructure):
     reason = "object_store_unavailable"
 
 
+class ObjectMissing(FleetError):
+    """The object store has no such object, or one that is too large."""
+
+    reason = "object_missing"
+
+
 class ModelUnusable(Infrastructure):
     """The model file cannot be used."""
 
@@ -211,6 +217,12 @@ class DeviceRefused(RequestRefused):
     """This cannot be done to the device."""
 
     reason = "device_refused"
+
+
+class ModelRefused(RequestRefused):
+    """This cannot be done with the model."""
+
+    reason = "model_refused"
 
 
 class LoginRefused(FleetError):

@@ -149,6 +149,32 @@ class AlertClosed:
     subject: str
 
 
+@dataclass(frozen=True, slots=True)
+class ModelsInForce:
+    """A worker has brought a plan into force."""
+
+    revision: int
+    champion: str
+    canary: str | None
+    shadow: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNotLoaded:
+    """A worker could not load what is planned and goes on with the models that it has."""
+
+    revision: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUnfit:
+    """A worker found a model on trial unfit and asks it no more."""
+
+    version: str
+    why: str
+
+
 Fact: TypeAlias = (
     AccuracyWatched
     | AlertOpened
@@ -163,6 +189,9 @@ Fact: TypeAlias = (
     | DeadLettersPublished
     | DeadLettersFiled
     | AuditSampled
+    | ModelsInForce
+    | ModelNotLoaded
+    | ModelUnfit
     | PolicyViolated
     | DependencyLost
     | DependencyBack

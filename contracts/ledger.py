@@ -46,7 +46,8 @@ class ClaimedItem:
 class WorkerPulse:
     """A worker's heartbeat: who it is and how far it has come.
 
-    `passed_woken_at` is the latest time of a wake-up among the events that it claimed.
+    `passed_woken_at` is the latest time of a wake-up among the events that it claimed, `revision` that of the plan of models
+    that it has in force, and `model_problem` why it serves another than it should.
     """
 
     owner: UUID
@@ -56,3 +57,5 @@ class WorkerPulse:
     model_version: str
     passed_woken_at: datetime | None = None
     draining: bool = False
+    revision: int = 0
+    model_problem: str = ""

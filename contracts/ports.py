@@ -128,8 +128,8 @@ class WorkerLedger(Protocol):
     def mark_published(self, event_ids: Collection[UUID]) -> None:
         """Note that dead letters are on their queue."""
 
-    def beat(self, pulse: WorkerPulse) -> None:
-        """Renew the heartbeat that keeps this worker's leases."""
+    def beat(self, pulse: WorkerPulse) -> int:
+        """Renew the heartbeat that keeps this worker's leases; return the revision of what is to be served."""
 
     def leave(self, owner: UUID) -> None:
         """Take the heartbeat away: what this worker still holds is free."""
@@ -162,6 +162,13 @@ class ObjectStore(Protocol):
 
     def put(self, key: str, body: bytes, content_type: str) -> str:
         """Store an object and return its s3:// URL; raises ObjectStoreUnavailable."""
+
+
+class KeptObjects(ObjectStore, Protocol):
+    """Where models and labelled items lie."""
+
+    def get(self, key: str, most_bytes: int) -> bytes:
+        """Return an object; raises ObjectStoreUnavailable, and ObjectMissing for one that is missing or larger."""
 
 
 class ImageDecoder(Protocol):

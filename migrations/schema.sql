@@ -585,12 +585,14 @@ CREATE TABLE serving (
     only_row     boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
     revision     bigint      NOT NULL DEFAULT 0,
     canary_share real        NOT NULL DEFAULT 0.1 CHECK (canary_share BETWEEN 0.01 AND 0.5),
+    canary_cut   float8      NOT NULL DEFAULT 0.1 CHECK (canary_cut BETWEEN 0 AND 1),
     shadow_share real        NOT NULL DEFAULT 0.2 CHECK (shadow_share BETWEEN 0 AND 1),
     pinned_by    text,
     changed_at   timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON COLUMN serving.revision IS 'rises with whatever changes what workers have to serve; they hear of it with each heartbeat';
 COMMENT ON COLUMN serving.canary_share IS 'the share of sensors whose events the canary decides';
+COMMENT ON COLUMN serving.canary_cut IS 'sensors whose place in the trial is under it are that share of the last week''s events; see place_of';
 COMMENT ON COLUMN serving.shadow_share IS 'the share of sensors whose pictures the shadow also scores, without deciding';
 COMMENT ON COLUMN serving.pinned_by IS 'who has asked that nothing moves by itself';
 INSERT INTO serving DEFAULT VALUES;
@@ -689,7 +691,7 @@ GRANT SELECT ON models, serving TO waste_worker;
 GRANT SELECT, INSERT ON shadow_predictions TO waste_worker;
 GRANT SELECT ON models, model_transitions, serving, shadow_predictions, workers TO waste_learning;
 GRANT INSERT (version, sha256, size_bytes, object_key, facts, metrics, snapshot_id, parent, added_by) ON models TO waste_learning;
-GRANT UPDATE (canary_share, shadow_share, pinned_by, revision, changed_at) ON serving TO waste_learning;
+GRANT UPDATE (canary_share, canary_cut, shadow_share, pinned_by, revision, changed_at) ON serving TO waste_learning;
 GRANT SELECT, INSERT ON snapshots TO waste_learning;
 GRANT UPDATE (golden) ON snapshots TO waste_learning;
 GRANT SELECT, INSERT, UPDATE ON trainings TO waste_learning;

@@ -6,6 +6,7 @@ import random
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -25,21 +26,27 @@ from adapters.health import Health, serve_health
 from adapters.image_source import SourceSettings, open_image_source
 from adapters.images import decode
 from adapters.logs import configure_logging
+from adapters.model_cache import ModelCache, default_model_folder
+from adapters.object_store import open_object_store
 from adapters.onnx_model import OnnxClassifier
-from adapters.postgres import open_pool
+from adapters.postgres import Pool, open_pool
+from adapters.postgres_serving import PostgresServing
 from adapters.postgres_worker import PostgresWorkerLedger
 from adapters.queues import open_dead_letter_queue
 from adapters.settings import DatabaseSettings, LogSettings, QueueSettings
 from adapters.telemetry import FleetTelemetry
-from contracts.errors import LedgerUnavailable
+from contracts.errors import LedgerUnavailable, ModelUnusable
 from contracts.ledger import WorkerPulse
+from contracts.models import ModelFile
 from models import shipped_model
 from worker.celery_worker import BROKER, run_celery_worker
 from worker.classify import ItemClassifier
 from worker.heartbeat import Heartbeat
 from worker.isolated import Isolated, serve
+from worker.model_keeper import ModelKeeper
 from worker.process import Processor
 from worker.progress import LEDGER, OBJECT_STORE, Progress
+from worker.slots import ModelSlots, OneModel
 from worker.tasks import register_task
 from worker.turns import Turns
 from worker.workplace import Workplace
@@ -52,10 +59,12 @@ class WorkerSettings(LogSettings, QueueSettings, DatabaseSettings, SourceSetting
     """What a worker is told."""
 
     model_path: Annotated[str | None, Field(alias="MODEL_PATH")] = None
-    """Empty: the shipped model."""
+    """Empty: what the registry says, and the shipped model while it says nothing."""
     model_sha256: Annotated[str | None, Field(alias="MODEL_SHA256", pattern="^[0-9a-f]{64}$")] = None
     confidence_threshold: Annotated[float | None, Field(alias="CONFIDENCE_THRESHOLD", ge=0, le=1)] = None
     """Empty: the model's own."""
+    model_cache: Annotated[Path | None, Field(alias="MODEL_CACHE")] = None
+    """Where files of the registry's models are kept; empty: the user's cache folder."""
     compute_at_once: Annotated[int, Field(alias="COMPUTE_AT_ONCE", ge=0, le=256)] = 0
     """How many images are decoded and classified at the same time; 0: one a core."""
 
@@ -65,74 +74,105 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="waste worker", description="Classify what the fleet photographs.")
     parser.add_argument("--concurrency", type=integer_between(1, 256), default=2, help="wake-ups taken at the same time (threads)")
     parser.add_argument("--isolated", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--isolated-model", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     settings = read_settings(WorkerSettings, os.environ)
     configure_logging("worker", settings.log_level, settings.log_format)
     if options.isolated is not None:
-        return serve(_classifier(settings), open_image_source(settings), options.isolated)
+        path, sha256 = options.isolated_model or ("", "")
+        model = OnnxClassifier.load(Path(path), sha256) if path else _own_model(settings)
+        return serve(_classifier(settings, OneModel(model)), open_image_source(settings), options.isolated)
     return _run(settings, options.concurrency)
 
 
 def _run(settings: WorkerSettings, concurrency: int) -> int:
     stopping, health = Event(), Health("model", LEDGER, OBJECT_STORE, BROKER, excuse=BROKER)
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
-    model = _load_model(settings)
-    health.met("model")
-    ledger = PostgresWorkerLedger(
-        open_pool(settings.database_url.get_secret_value(), name="waste-worker", max_size=concurrency + 2)
-    )
+    cache = ModelCache(settings.model_cache or default_model_folder(), open_object_store(settings))
+    models = _models(settings, cache)
+    pool = open_pool(settings.database_url.get_secret_value(), name="waste-worker", max_size=concurrency + 3)
     progress = Progress(lambda need, there: (health.met if there else health.lost)(need))
-    place = _workplace(settings, model, ledger, progress, stopping)
+    place = _workplace(settings, models, cache, pool, progress, stopping)
     app = celery_app(settings.work_url(), region=settings.aws_region)
     processor = Processor(place)
     register_task(app, processor, stopping)
     health.watch(partial(_stalled, progress, CeleryWorkQueue(celery_app(settings.work_url(), region=settings.aws_region))))
+    heard = _keep(models, place, processor)
+    health.met("model")
     processor.await_store()
-    pulse = WorkerPulse(place.owner, socket.gethostname(), os.getpid(), version("waste-fleet"), model.version)
-    on_beat = partial(_on_beat, health)
-    Heartbeat(ledger, pulse, progress, stopping, lambda: model.version, _on_hang, on_beat).start()
+    pulse = WorkerPulse(place.owner, socket.gethostname(), os.getpid(), version("waste-fleet"), models.served.version)
+    Heartbeat(place.ledger, pulse, progress, stopping, lambda: models.served, _on_hang, partial(_on_beat, health), heard).start()
     try:
         return run_celery_worker(app, concurrency=concurrency, stopping=stopping, vitals=health)
     finally:
         with suppress(LedgerUnavailable):
-            ledger.leave(place.owner)
+            place.ledger.leave(place.owner)
         stop_serving()
 
 
+def _models(settings: WorkerSettings, cache: ModelCache) -> ModelSlots | OneModel:
+    if settings.model_path is not None:
+        return OneModel(_own_model(settings), "MODEL_PATH names it")
+    return ModelSlots(lambda: _own_model(settings), lambda file: _registered(file, cache), FleetTelemetry())
+
+
+def _keep(models: ModelSlots | OneModel, place: Workplace, processor: Processor) -> Callable[[int], None]:
+    """Bring the registry's plan into force and see to it that it stays so; returns who wants to hear of its revisions."""
+    if isinstance(models, OneModel):
+        return lambda _: None
+    models.bring(processor.await_ledger(place.serving.plan))
+    keeper = ModelKeeper(place.serving, models, f"worker {socket.gethostname()}/{os.getpid()}")
+    keeper.start()
+    return keeper.heard
+
+
 def _workplace(
-    settings: WorkerSettings, model: OnnxClassifier, ledger: PostgresWorkerLedger, progress: Progress, stopping: Event
+    settings: WorkerSettings, models: ModelSlots | OneModel, cache: ModelCache, pool: Pool, progress: Progress, stopping: Event
 ) -> Workplace:
-    classifier = _classifier(settings, model)
-    alone = [sys.executable, "-m", "worker", "--isolated"]
+    classifier = _classifier(settings, models)
     return Workplace(
-        ledger=ledger,
+        ledger=PostgresWorkerLedger(pool),
         dead_letters=open_dead_letter_queue(settings),
         images=open_image_source(settings),
         turns=Turns(settings.compute_at_once or os.cpu_count() or 1),
         classifier=classifier,
-        isolated=lambda: Isolated(classifier, alone),
+        isolated=lambda: Isolated(classifier, lambda: _alone(models, cache)),
         telemetry=FleetTelemetry(),
         owner=uuid4(),
         stopping=stopping,
         progress=progress,
+        serving=PostgresServing(pool),
     )
 
 
-def _classifier(settings: WorkerSettings, model: OnnxClassifier | None = None) -> ItemClassifier:
-    loaded = model or _load_model(settings)
+def _alone(models: ModelSlots | OneModel, cache: ModelCache) -> list[str]:
+    """Return the command of a process for suspects: with the champion, for nothing is tried on them."""
+    file = None if isinstance(models, OneModel) else models.in_force.plan.champion
+    chosen = ["--isolated-model", str(cache.path_of(file)), file.sha256] if file else []
+    return [sys.executable, "-m", "worker", *chosen, "--isolated"]
+
+
+def _classifier(settings: WorkerSettings, models: ModelSlots | OneModel) -> ItemClassifier:
     return ItemClassifier(
         decode,
-        lambda: loaded,
+        models,
         clock=lambda: datetime.now(UTC),
         chance=random.random,
         threshold=settings.confidence_threshold,
     )
 
 
-def _load_model(settings: WorkerSettings) -> OnnxClassifier:
+def _own_model(settings: WorkerSettings) -> OnnxClassifier:
     if settings.model_path is None:
         return OnnxClassifier.load(*shipped_model())
     return OnnxClassifier.load(Path(settings.model_path), settings.model_sha256 or "")
+
+
+def _registered(file: ModelFile, cache: ModelCache) -> OnnxClassifier:
+    model = OnnxClassifier.load(cache.path_of(file), file.sha256)
+    if model.version != file.version:
+        raise ModelUnusable(f"the file of {file.version} says that it is {model.version}")
+    return model
 
 
 def _on_beat(health: Health, there: bool) -> None:  # noqa: FBT001

@@ -13,6 +13,7 @@ from contracts.names import OutcomeKind
 from contracts.outcomes import DeadLetter, Latencies, Outcome, Prediction
 from contracts.ports import Classifier, ImageDecoder, Pixels
 from worker.retries import delay_s
+from worker.slots import Models
 from worker.verdict import judge, predict
 
 
@@ -54,6 +55,16 @@ class Decoded:
     decode_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a model says of a picture, how the event ends by it and why, and how long that took."""
+
+    prediction: Prediction
+    kind: OutcomeKind
+    reason: str | None
+    took_ms: float
+
+
 Step = TypeVar("Step")
 
 
@@ -79,14 +90,14 @@ class ItemClassifier:
     def __init__(
         self,
         decode: ImageDecoder,
-        model: Callable[[], Classifier],
+        models: Models,
         *,
         clock: Callable[[], datetime],
         chance: Callable[[], float],
         threshold: float | None = None,
     ) -> None:
-        """Ask `model` for the model in force at each item; `threshold` overrides the model's own."""
-        self._decode, self._model = decode, model
+        """Ask `models` at each item which one decides; `threshold` overrides every model's own."""
+        self._decode, self.models = decode, models
         self._clock, self._chance, self._threshold = clock, chance, threshold
 
     def classify(self, item: ClaimedItem, picture: Fetched) -> Result:
@@ -141,16 +152,33 @@ class ItemClassifier:
         return Decoded(item, image, picture.took_ms, (time.perf_counter() - started) * 1000)
 
     def _outcome_of(self, decoded: Decoded) -> Decided:
-        model, item = self._model(), decoded.item
+        item = decoded.item
+        found = self._believed(item.sensor_id, decoded.image)
+        kind, reason = found.kind, found.reason
+        latencies = Latencies(item.queued_ms, decoded.fetch_ms, decoded.decode_ms, found.took_ms)
+        letter = self._unsure(item, found.prediction, reason) if reason else None
+        return Decided(_outcome(item, kind, letter=letter, prediction=found.prediction, latencies=latencies), time.perf_counter())
+
+    def _believed(self, sensor_id: str, image: Pixels) -> Judged:
+        """Return what the deciding model says; one on trial that fails harms no event, for the champion answers in its stead."""
+        model = self.models.deciding(sensor_id)
+        try:
+            return self.ask(model, image)
+        except Exception as error:
+            champion = self.models.unfit(model, f"{type(error).__name__}: {error}"[:300])
+            if champion is None:
+                raise
+            return self.ask(champion, image)
+
+    def ask(self, model: Classifier, image: Pixels) -> Judged:
+        """Return what a model says of a picture; raises PredictionInvalid, ModelUnusable."""
         started = time.perf_counter()
-        scores = model.classify(decoded.image)
-        inferred = time.perf_counter()
+        scores = model.classify(image)
+        took_ms = (time.perf_counter() - started) * 1000
+        self.models.took(model, took_ms)
         prediction = predict(scores, model.version)
         threshold = model.threshold if self._threshold is None else self._threshold
-        kind, reason = judge(prediction, threshold, model.outlier_threshold)
-        latencies = Latencies(item.queued_ms, decoded.fetch_ms, decoded.decode_ms, (inferred - started) * 1000)
-        letter = self._unsure(item, prediction, reason) if reason else None
-        return Decided(_outcome(item, kind, letter=letter, prediction=prediction, latencies=latencies), inferred)
+        return Judged(prediction, *judge(prediction, threshold, model.outlier_threshold), took_ms)
 
     def _unsure(self, item: ClaimedItem, prediction: Prediction, reason: str) -> DeadLetter:
         return DeadLetter(

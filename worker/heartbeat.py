@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from contracts.errors import LedgerUnavailable
 from contracts.ledger import WorkerPulse
+from contracts.models import Served
 from contracts.ports import WorkerLedger
 from worker.progress import Progress
 
@@ -15,15 +16,19 @@ INTERVAL_S = 2.0
 
 @dataclass(slots=True)
 class Heartbeat:
-    """Beats every two seconds from a daemon thread. `on_hang` gets the seconds over the hard deadline and does not return."""
+    """Beats every two seconds from a daemon thread.
+
+    `on_hang` gets the seconds over the hard deadline and does not return; `on_revision` hears what is to be served.
+    """
 
     ledger: WorkerLedger
     pulse: WorkerPulse
     progress: Progress
     stopping: threading.Event
-    model_version: Callable[[], str]
+    served: Callable[[], Served]
     on_hang: Callable[[float], None]
     on_beat: Callable[[bool], None] = lambda _: None
+    on_revision: Callable[[int], None] = lambda _: None
 
     def start(self) -> None:
         """Beat once before the first claim, then from a thread."""
@@ -32,18 +37,22 @@ class Heartbeat:
 
     def beat(self) -> None:
         """Beat once; an absent Postgres is told to `on_beat` and otherwise ignored."""
+        served = self.served()
         pulse = replace(
             self.pulse,
             passed_woken_at=self.progress.passed_woken_at,
             draining=self.stopping.is_set(),
-            model_version=self.model_version(),
+            model_version=served.version,
+            revision=max(0, served.revision),
+            model_problem=served.problem,
         )
         try:
-            self.ledger.beat(pulse)
+            revision = self.ledger.beat(pulse)
         except LedgerUnavailable:
             self.on_beat(False)
         else:
             self.on_beat(True)
+            self.on_revision(revision)
 
     def _run(self) -> None:
         wait = threading.Event().wait

@@ -7,7 +7,7 @@ import pickle
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -30,8 +30,8 @@ _TOLD_TO_END = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 class Isolated:
     """Runs items in a child process that is started with the first one and again after each that ends it. For one thread."""
 
-    def __init__(self, classifier: ItemClassifier, argv: Sequence[str]) -> None:
-        """`argv` and the number of a file descriptor start a child that calls `serve` on it."""
+    def __init__(self, classifier: ItemClassifier, argv: Callable[[], Sequence[str]]) -> None:
+        """`argv()` and the number of a file descriptor start a child that calls `serve` on it."""
         self._classifier, self._argv = classifier, argv
         self._child: subprocess.Popen[bytes] | None = None
         self._line: Connection | None = None
@@ -72,7 +72,7 @@ class Isolated:
         with theirs:
             end = theirs.fileno()
             # A session of its own: what is sent to the worker's group is no evidence either.
-            self._child = subprocess.Popen([*self._argv, str(end)], pass_fds=[end], start_new_session=True)
+            self._child = subprocess.Popen([*self._argv(), str(end)], pass_fds=[end], start_new_session=True)
         return self._line
 
     def _end(self, patience_s: float) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import TypeVar
 from uuid import UUID
 
 from contracts.errors import (
@@ -18,11 +19,13 @@ from contracts.facts import (
 from contracts.ledger import ClaimedItem
 from worker.classify import Decoded, Result
 from worker.fetches import Fetches
+from worker.opinions import SecondOpinions
 from worker.progress import OBJECT_STORE
 from worker.results import Results
 from worker.turns import Turn
 from worker.workplace import Workplace
 
+T = TypeVar("T")
 LEASE_S = 120.0
 ALONE_FROM_LOSSES = 2
 GIVE_UP_FROM_LOSSES = 30
@@ -39,6 +42,7 @@ class _Batch:
     flushed: float = field(default_factory=time.monotonic)
     decoded: deque[Decoded] = field(default_factory=deque)
     results: list[Result] = field(default_factory=list)
+    watched: list[Decoded] = field(default_factory=list)
     store_is_away: bool = False
 
 
@@ -49,6 +53,7 @@ class Processor:
         """Work with `workplace`, which may be shared."""
         self._place = workplace
         self._results = Results(workplace)
+        self._opinions = SecondOpinions(workplace)
         self._in_hand: frozenset[UUID] = frozenset()
         self._lock = Lock()
 
@@ -60,6 +65,11 @@ class Processor:
         with self._place.progress.working():
             self._results.insist(lambda: self._place.images.check(answers=False), ObjectStoreUnavailable, OBJECT_STORE)
         self._place.progress.back(OBJECT_STORE)
+
+    def await_ledger(self, call: Callable[[], T]) -> T:
+        """Return what a call of the ledger gives, as soon as the ledger answers; raises ShuttingDown."""
+        with self._place.progress.working():
+            return self._results.insist(call)
 
     def take(self, event_ids: Sequence[UUID], *, first: bool = False) -> bool:
         """Decide those events of a wake-up that are open and free; returns whether there were any.
@@ -129,6 +139,7 @@ class Processor:
                 if left:
                     # Back to the ledger, uncounted: what was on its way will be fetched again.
                     self._results.release(left)
+        self._opinions.give(batch.watched)
 
     def _try_alone(self, suspects: Sequence[ClaimedItem], batch: _Batch) -> None:
         with self._place.isolated() as alone:
@@ -171,7 +182,9 @@ class Processor:
             progress.tick()
         while batch.decoded:
             batch.results.append(classifier.infer(batch.decoded[0]))
-            batch.decoded.popleft()
+            decoded = batch.decoded.popleft()
+            if self._opinions.wanted(decoded):
+                batch.watched.append(decoded)
             progress.tick()
             if self._out_of_time(batch):  # asked last: a picture that took all the time to decode shall not be given back
                 return

@@ -7,6 +7,7 @@ from threading import Event
 from uuid import UUID
 
 from contracts.ledger import ClaimedItem
+from contracts.models import Serving
 from contracts.ports import ImageSource, MessageQueue, Telemetry, WorkerLedger
 from worker.classify import ItemClassifier, Result
 from worker.progress import Progress
@@ -31,3 +32,4 @@ class Workplace:
     owner: UUID
     stopping: Event
     progress: Progress
+    serving: Serving

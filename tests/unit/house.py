@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from adapters.memory import ManualClock, MemoryObjects, MemoryTelemetry
 from adapters.memory_ledger import MemoryLedger
+from adapters.memory_models import MemoryServing
 from adapters.memory_queue import MemoryMessageQueue, MemoryWorkQueue
 from contracts.errors import ItemPoisonous
 from contracts.image_urls import UrlRule
@@ -18,6 +19,7 @@ from tests.makers import MASTER_KEY, a_message, an_event
 from worker.classify import ItemClassifier
 from worker.process import Processor
 from worker.progress import Progress
+from worker.slots import OneModel
 from worker.turns import Turns
 from worker.workplace import Workplace
 
@@ -46,6 +48,7 @@ class House:
         self.edge, self.letters, self.work = MemoryMessageQueue(), MemoryMessageQueue(), MemoryWorkQueue()
         self.objects, self.telemetry, self.model = MemoryObjects("waste-images"), MemoryTelemetry(), Model()
         self.stopping = threading.Event()
+        self.models, self.serving = None, MemoryServing()
         self.drain = Drain(
             self.edge, self.ledger, self.work, self.letters,
             master_key=MASTER_KEY, urls=UrlRule(frozenset({"waste-images"})), clock=self.clock, telemetry=self.telemetry,
@@ -53,19 +56,20 @@ class House:
         self.reconciler = Reconciler(self.ledger, self.work, self.letters, self.telemetry)
 
     def processor(self, ledger=None):
-        classifier = ItemClassifier(lambda data: data, lambda: self.model, clock=self.clock, chance=lambda: 0.5)
+        classifier = ItemClassifier(lambda data: data, self.models or OneModel(self.model), clock=self.clock, chance=lambda: 0.5)
         owner = uuid4()
         place = Workplace(
             ledger or self.ledger, self.letters, self.objects, Turns(1), classifier,
             lambda: nullcontext(lambda item: classifier.fail(item, ItemPoisonous("alone"))), self.telemetry, owner, self.stopping, Progress(),
+            self.serving,
         )  # fmt: skip
         from contracts.ledger import WorkerPulse
 
         self.ledger.beat(WorkerPulse(owner, "h", 1, "0", "m1"))
         return Processor(place)
 
-    def throw(self, data=b"sure"):
-        event = an_event(self.clock())
+    def throw(self, data=b"sure", sensor_id="bin-7"):
+        event = an_event(self.clock(), sensor_id=sensor_id)
         url = self.objects.put(f"{event.event_id}.jpg", data, "image/jpeg") if data is not None else event.image_url
         event = event.model_copy(update={"image_url": url})
         self.edge.publish([a_message(event)])

@@ -24,13 +24,13 @@ def classifier():
     def never(*_):
         raise AssertionError
 
-    return ItemClassifier(never, never, clock=lambda: datetime.now(UTC), chance=lambda: 0.5)
+    return ItemClassifier(never, None, clock=lambda: datetime.now(UTC), chance=lambda: 0.5)
 
 
 def alone(classifier, code):
     """Run suspects in a child that does `code` with each item it gets over `line`."""
     setup = "import os, signal, sys, time; from multiprocessing.connection import Connection; line = Connection(int(sys.argv[1]))"
-    return Isolated(classifier, [sys.executable, "-c", f"{setup}\nwhile True:\n item = line.recv()\n {code}"])
+    return Isolated(classifier, lambda: [sys.executable, "-c", f"{setup}\nwhile True:\n item = line.recv()\n {code}"])
 
 
 @pytest.mark.parametrize("death", ["SIGSEGV", "SIGABRT", "SIGKILL"])
