@@ -17,6 +17,7 @@ _COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "dlq": ("dlq_review.__main__", "main", "review", "what the model was unsure of, and what failed"),
     "learn": ("learning.__main__", "main", "learning", "train, calibrate and evaluate models"),
     "truth": ("learning.truth.__main__", "main", "learning", "what really was in the bins, and how often the fleet is right"),
+    "model": ("learning.rollout.__main__", "main", "learning", "which models there are, and which decide"),
     "db": ("migrations.__main__", "main", "database", "the database's shape"),
     "demo": ("local.__main__", "main", "all", "the whole fleet on this machine"),
     "config": ("waste.config", "main", "all", "the settings in force, with secrets masked"),

@@ -18,6 +18,7 @@ _ROLES = {
     "worker": ("worker.__main__", "WorkerSettings"),
     "dlq": ("dlq_review.__main__", "ServeSettings"),
     "truth": ("learning.truth.__main__", "TruthSettings"),
+    "model": ("learning.rollout.__main__", "ModelSettings"),
     "db": ("migrations.__main__", "MigrationSettings"),
 }
 

@@ -1,0 +1,46 @@
+"""What people may do with models by hand. What they do is in force in every worker within five seconds."""
+
+from dataclasses import dataclass
+
+from contracts.errors import ModelRefused
+from contracts.models import ModelState, Registry
+
+_MAY_GO_TO: dict[ModelState, tuple[ModelState, ...]] = {
+    ModelState.SHADOW: (ModelState.CANDIDATE, ModelState.RETIRED),
+    ModelState.CANARY: (ModelState.CANDIDATE, ModelState.SHADOW, ModelState.RETIRED),
+    ModelState.CHAMPION: (ModelState.CANDIDATE, ModelState.SHADOW, ModelState.CANARY, ModelState.RETIRED),
+    ModelState.RETIRED: (ModelState.CANDIDATE, ModelState.SHADOW, ModelState.CANARY),
+}
+"""From which states a model may come to each. A champion goes by a roll-back, or when another takes its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Moves models of `registry` in the name of `who`."""
+
+    registry: Registry
+    who: str
+
+    def move(self, version: str, target: ModelState, why: str) -> ModelState:
+        """Move a model and return where it came from; raises ModelRefused if it cannot go there."""
+        state = self.state_of(version)
+        if state not in _MAY_GO_TO[target]:
+            hint = "; `waste model rollback` takes it back" if state is ModelState.CHAMPION and target is not state else ""
+            raise ModelRefused("version", f"{version} is {state}, from where it does not become {target}{hint}")
+        if not self.registry.move(version, state, target, self.who, why, {}):
+            raise ModelRefused("version", f"{version} was moved by somebody else meanwhile; look again")
+        return state
+
+    def roll_back(self, why: str) -> tuple[str, str | None]:
+        """Retire the champion and return it and the one that is champion again; raises ModelRefused if there is none."""
+        found = self.registry.roll_back(self.who, why)
+        if found is None:
+            raise ModelRefused("registry", "has no champion: workers use their own model already")
+        return found
+
+    def state_of(self, version: str) -> ModelState:
+        """Return a model's state; raises ModelRefused if there is none of that name."""
+        for model in self.registry.models():
+            if model.file.version == version:
+                return model.state
+        raise ModelRefused("version", f"{version} is not in the registry; `waste model list` shows what is")

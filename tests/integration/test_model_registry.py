@@ -1,0 +1,294 @@
+"""The registry of models: what moves, who may move it, and what is told of it."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from adapters.model_cache import ModelCache
+from adapters.postgres import open_pool
+from adapters.postgres_registry import PostgresRegistry
+from adapters.postgres_serving import PostgresServing
+from adapters.s3_objects import S3Objects
+from adapters.sigv4 import AwsKeys
+from contracts.categories import Category
+from contracts.errors import ModelRefused, ModelUnusable, ObjectMissing
+from contracts.models import ModelFile, ModelState, NewModel, SecondOpinion
+from contracts.names import OutcomeKind
+from learning.rollout.moves import Moves
+from local.database import ensure_logins
+from models import shipped_model
+from tests.changed_models import changed
+from tests.makers import an_event
+
+SHADOW, CANARY, CHAMPION, RETIRED = ModelState.SHADOW, ModelState.CANARY, ModelState.CHAMPION, ModelState.RETIRED
+
+
+@pytest.fixture
+def urls(stack, database_url, tmp_path):
+    return ensure_logins(stack.postgres, tmp_path, database_url.rpartition("/")[2])
+
+
+@pytest.fixture
+def registry(urls):
+    with open_pool(urls["learning"], name="learning", max_size=4) as pool:
+        yield PostgresRegistry(pool)
+
+
+@pytest.fixture
+def serving(urls):
+    with open_pool(urls["worker"], name="worker", max_size=2) as pool:
+        yield PostgresServing(pool)
+
+
+@pytest.fixture
+def moves(registry):
+    return Moves(registry, "ada")
+
+
+def objects_of(stack):
+    addresses = stack.addresses
+    keys = AwsKeys(addresses.s3_access_key, addresses.s3_secret_key)
+    return S3Objects(lambda: keys, endpoint_url=addresses.s3_endpoint, region=addresses.s3_region, bucket=addresses.s3_bucket)
+
+
+def a_model(version, sha256=None):
+    return NewModel(
+        ModelFile(version, sha256 or f"{version.encode().hex():0>64}", f"models/{version}"), 5, {"threshold": 0.8}, "ada"
+    )
+
+
+def states(registry):
+    return {model.file.version: model.state.value for model in registry.models()}
+
+
+def test_a_promotion_retires_the_champion_and_a_roll_back_brings_it_back(registry, moves, serving):
+    for version in ("a", "b"):
+        assert registry.add(a_model(version))
+        moves.move(version, CHAMPION, "tested")
+    assert states(registry) == {"a": "retired", "b": "champion"}
+    assert serving.plan().champion.version == "b"
+    assert moves.roll_back("worse") == ("b", "a")
+    assert states(registry) == {"a": "champion", "b": "retired"}
+    # Not on to the bad one again: before `a` there was none.
+    assert moves.roll_back("still worse") == ("a", None)
+    assert serving.plan().champion is None
+    with pytest.raises(ModelRefused, match="no champion"):
+        moves.roll_back("once more")
+    told = [(move.version, move.before, move.after, move.actor, move.because) for move in registry.moves("b")]
+    assert told == [("b", "champion", "retired", "ada", "worse"), ("b", "candidate", "champion", "ada", "tested")]
+
+
+def test_every_change_of_what_is_served_has_a_revision_of_its_own(registry, moves, serving):
+    registry.add(a_model("a"))
+    seen = [serving.plan().revision]
+    for step in (lambda: moves.move("a", SHADOW, ""), lambda: moves.move("a", CANARY, ""), lambda: registry.set_shares(canary=0.3)):
+        step()
+        seen.append(serving.plan().revision)
+    assert seen == sorted(set(seen))
+    assert serving.plan().canary_share == pytest.approx(0.3)
+
+
+def test_a_version_names_one_file_for_good_and_a_file_has_one_name(registry):
+    registry.add(a_model("a"))
+    assert not registry.add(a_model("a"))
+    with pytest.raises(ModelRefused, match="taken by another file"):
+        registry.add(a_model("a", "f" * 64))
+    with pytest.raises(ModelRefused, match="under another version"):
+        registry.add(a_model("b", a_model("a").file.sha256))
+
+
+def test_one_canary_at_a_time_and_the_one_before_is_retired(registry, moves):
+    for version in ("a", "b"):
+        registry.add(a_model(version))
+        moves.move(version, CANARY, "try")
+    assert states(registry) == {"a": "retired", "b": "canary"}
+
+
+def test_a_champion_goes_by_a_roll_back_alone(registry, moves):
+    registry.add(a_model("a"))
+    moves.move("a", CHAMPION, "")
+    for target in (SHADOW, CANARY, RETIRED, CHAMPION):
+        with pytest.raises(ModelRefused, match="a is champion"):
+            moves.move("a", target, "")
+
+
+def test_two_who_promote_at_once_leave_one_champion(registry):
+    for number in range(8):
+        registry.add(a_model(f"m{number}"))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: Moves(registry, f"p{n}").move(f"m{n}", CHAMPION, ""), range(8)))
+    assert sorted(states(registry).values()) == ["champion", *["retired"] * 7]
+
+
+def test_a_move_from_a_state_that_has_passed_is_none(registry, moves):
+    registry.add(a_model("a"))
+    moves.move("a", CANARY, "")
+    assert not registry.move("a", ModelState.CANDIDATE, CHAMPION, "somebody late", "", {})
+    assert states(registry) == {"a": "canary"}
+
+
+def test_a_worker_withdraws_what_is_on_trial_and_nothing_else(registry, moves, serving):
+    for version in ("a", "b"):
+        registry.add(a_model(version))
+    moves.move("a", CHAMPION, "")
+    moves.move("b", CANARY, "")
+    assert serving.withdraw("b", "worker h/1", "its numbers are none", {"seen": 1})
+    assert not serving.withdraw("b", "worker h/2", "as well", {})
+    assert not serving.withdraw("a", "worker h/1", "no", {})
+    assert states(registry) == {"a": "champion", "b": "retired"}
+    assert registry.moves("b", 1)[0].because == "its numbers are none"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE models SET state = 'champion'",
+        "UPDATE models SET sha256 = repeat('0', 64)",
+        "DELETE FROM model_transitions",
+        "UPDATE model_transitions SET because = ''",
+        "INSERT INTO model_transitions (version, before, after, actor, because) VALUES ('a', 'x', 'y', 'z', '')",
+    ],
+)
+@pytest.mark.parametrize("role", ["learning", "worker"])
+def test_no_role_can_change_a_model_or_its_history_but_by_the_functions(urls, registry, role, statement):
+    registry.add(a_model("a"))
+    with psycopg.connect(urls[role], autocommit=True) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize("function", ["move_model('a', 'candidate', 'champion', 'me', '')", "roll_back_champion('me', '')"])
+def test_a_worker_cannot_promote_or_roll_back(urls, registry, function):
+    registry.add(a_model("a"))
+    with psycopg.connect(urls["worker"], autocommit=True) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(f"SELECT {function}")
+
+
+def test_second_opinions_are_kept_once(serving, sql):
+    opinion = SecondOpinion(an_event().event_id, "b", Category.GLASS, 0.8, OutcomeKind.PREDICTION, 3.5)
+    serving.keep_opinions([opinion])
+    serving.keep_opinions([opinion])
+    assert sql.execute("SELECT model_version, category, kind FROM shadow_predictions").fetchall() == [("b", "glass", "prediction")]
+
+
+class TestCache:
+    @pytest.fixture
+    def objects(self, stack):
+        return objects_of(stack)
+
+    @pytest.fixture
+    def file(self, objects):
+        path, sha256 = shipped_model()
+        objects.put("models/x.onnx", path.read_bytes(), "application/octet-stream")
+        return ModelFile("x", sha256, "models/x.onnx")
+
+    def test_what_was_fetched_once_needs_no_store(self, objects, file, tmp_path):
+        cache = ModelCache(tmp_path / "cache", objects)
+        path = cache.path_of(file)
+        assert path.read_bytes() == shipped_model()[0].read_bytes()
+        assert ModelCache(tmp_path / "cache", None).path_of(file) == path
+
+    def test_a_damaged_file_is_fetched_again(self, objects, file, tmp_path):
+        cache = ModelCache(tmp_path, objects)
+        cache.path_of(file).write_bytes(b"half")
+        assert cache.path_of(file).stat().st_size > 1000
+
+    def test_another_file_than_the_registry_says_is_refused(self, objects, file, tmp_path):
+        objects.put("models/x.onnx", b"something else", "application/octet-stream")
+        with pytest.raises(ModelUnusable, match="the registry says"):
+            ModelCache(tmp_path, objects).path_of(file)
+        assert not list(tmp_path.glob("*.onnx"))
+
+    def test_a_file_that_is_missing_or_too_large_is_said_so(self, objects, tmp_path):
+        with pytest.raises(ObjectMissing):
+            ModelCache(tmp_path, objects).path_of(ModelFile("y", "0" * 64, "models/y.onnx"))
+        objects.put("models/z", b"12345", "application/octet-stream")
+        assert objects.get("models/z", 5) == b"12345"
+        with pytest.raises(ObjectMissing, match="larger than 4"):
+            objects.get("models/z", 4)
+
+    def test_a_disk_that_takes_nothing_is_said_so(self, objects, file, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(ModelUnusable, match="file"):
+            ModelCache(tmp_path / "file" / "cache", objects).path_of(file)
+
+
+@pytest.fixture
+def model(urls, stack):
+    addresses = stack.addresses
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": urls["learning"],
+        "WASTE_ACTOR": "ada",
+        "S3_ENDPOINT_URL": addresses.s3_endpoint,
+        "S3_REGION": addresses.s3_region,
+        "S3_BUCKET": addresses.s3_bucket,
+        "AWS_ACCESS_KEY_ID": addresses.s3_access_key,
+        "AWS_SECRET_ACCESS_KEY": addresses.s3_secret_key,
+    }
+
+    def run(*arguments, code=0):
+        command = [sys.executable, "-m", "waste", "model", *map(str, arguments)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+def renamed(tmp_path, version):
+    def change(model):
+        for entry in model.metadata_props:
+            if entry.key == "version":
+                entry.value = version
+
+    path, _ = changed(tmp_path, change)
+    return path
+
+
+def test_the_life_of_a_model_by_hand(model, registry, tmp_path):
+    assert "workers use the one that they came with" in model("list")
+    shipped = model("add", "shipped").partition(":")[0]
+    assert "is in the registry already" in model("add", "shipped")
+    model("add", renamed(tmp_path, "better-1"))
+    assert f"{shipped}: candidate -> champion" in model("promote", shipped, "--because", "first")
+    assert "candidate -> shadow" in model("try", "better-1", "--as", "shadow", "--share", "0.5")
+    assert "shadow -> canary" in model("try", "better-1", "--as", "canary", "--share", "0.2")
+    assert "canary on 20% of the events" in model("list")
+    assert "canary -> champion" in model("promote", "better-1")
+    assert f"better-1 is retired, {shipped} decides" in model("rollback", "--because", "bad nights")
+    told = json.loads(model("show", "better-1", "--json"))
+    assert (told["moves"][0]["before"], told["moves"][0]["after"]) == ("champion", "retired")
+    assert told["facts"]["threshold"] == 0.75
+    assert "bad nights" in model("show", "better-1")
+    model("pin")
+    assert "pinned by ada" in model("list")
+    model("unpin")
+    assert json.loads(model("list", "--json"))["pinned_by"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "code"),
+    [
+        (("show", "nothing"), "nothing is not in the registry", 1),
+        (("promote", "nothing"), "nothing is not in the registry", 1),
+        (("rollback",), "has no champion", 1),
+        (("add", "nowhere.onnx"), "No such file", 1),
+        (("try", "a", "--as", "champion"), "none of shadow, canary", 2),
+        (("try", "a", "--as", "canary", "--share", "0.7"), "from 0.01 to 0.5", 2),
+        (("promote", "a", "--because", ""), "is empty", 2),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(model, arguments, said, code):
+    assert said in model(*arguments, code=code)
+
+
+def test_a_file_that_is_no_model_does_not_come_into_the_registry(model, tmp_path):
+    (tmp_path / "notes.onnx").write_text("not a model")
+    assert "not a usable ONNX file" in model("add", tmp_path / "notes.onnx", code=1)
+    assert "no models" in model("list")
