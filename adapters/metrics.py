@@ -35,3 +35,4 @@ ALERTS_OPEN = Gauge("waste_alert_open", "Whether an alert of this kind is open."
 SERVING_REVISION = Gauge("waste_serving_revision", "The revision of the plan of models that this worker has in force.")
 MODELS_BEHIND = Gauge("waste_models_behind", "Whether this worker could not load what is planned.")
 MODELS_UNFIT = Counter("waste_models_unfit_total", "Models on trial that this worker found unfit.")
+MODEL_MOVES = Counter("waste_model_moves_total", "Models moved by the rule of the rollout.", ["after"])

@@ -9,14 +9,16 @@ from contracts.accuracy import DayBucket, Dimension, Histogram, StratumCount
 
 # What an event really was: what all plants that tell of it agree on, else what people settled on. Where plants disagree,
 # nobody knows.
-_DECIDED = """
-SELECT e.event_id, e.sensor_id, e.captured_at, o.kind, p.category, p.confidence, p.model_version, coalesce(t.category,
-    CASE WHEN t.event_id IS NULL AND r.state = 'labelled' AND r.resolved = ANY(%(categories)s) THEN r.resolved END) AS actual
-FROM events e JOIN predictions p USING (event_id) JOIN outcomes o USING (event_id) LEFT JOIN review_items r USING (event_id)
+ACTUAL = """coalesce(t.category,
+    CASE WHEN t.event_id IS NULL AND r.state = 'labelled' AND r.resolved = ANY(%(categories)s) THEN r.resolved END)"""
+ACTUAL_TABLES = """LEFT JOIN review_items r USING (event_id)
 LEFT JOIN (SELECT event_id, CASE WHEN min(category) = max(category) THEN min(category) END AS category
-    FROM ground_truth WHERE match = 'matched' GROUP BY event_id) t USING (event_id)
+    FROM ground_truth WHERE match = 'matched' GROUP BY event_id) t USING (event_id)"""
+_DECIDED = f"""
+SELECT e.event_id, e.sensor_id, e.captured_at, o.kind, p.category, p.confidence, p.model_version, {ACTUAL} AS actual
+FROM events e JOIN predictions p USING (event_id) JOIN outcomes o USING (event_id) {ACTUAL_TABLES}
 WHERE e.captured_at >= %(since)s AND e.captured_at < %(until)s
-"""
+"""  # noqa: S608 - the only insertions are constants of this module
 _OF = {
     Dimension.ALL: "''",
     Dimension.CATEGORY: "d.category",

@@ -129,6 +129,11 @@ class FleetTelemetry:
         self._log.error("model_not_loaded", revision=fact.revision, problem=fact.problem)
 
     @_tell.register
+    def _(self, fact: facts.ModelMoved) -> None:
+        metrics.MODEL_MOVES.labels(fact.after).inc()
+        self._log.warning("model_moved", model_version=fact.version, before=fact.before, after=fact.after, why=fact.why)
+
+    @_tell.register
     def _(self, fact: facts.ModelUnfit) -> None:
         metrics.MODELS_UNFIT.inc()
         self._log.error("model_unfit", model_version=fact.version, why=fact.why)

@@ -175,6 +175,16 @@ class ModelUnfit:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class ModelMoved:
+    """A model was moved by the rule of the rollout."""
+
+    version: str
+    before: str
+    after: str
+    why: str
+
+
 Fact: TypeAlias = (
     AccuracyWatched
     | AlertOpened
@@ -190,6 +200,7 @@ Fact: TypeAlias = (
     | DeadLettersFiled
     | AuditSampled
     | ModelsInForce
+    | ModelMoved
     | ModelNotLoaded
     | ModelUnfit
     | PolicyViolated

@@ -155,6 +155,7 @@ class LocalFleet:
             "AWS_ACCESS_KEY_ID": addresses.s3_access_key,
             "AWS_SECRET_ACCESS_KEY": addresses.s3_secret_key,
             "DEVICE_MASTER_KEY": ensure_master_key(private_directory(self.data_dir / "secrets")),
+            "MODEL_CACHE": str(self.data_dir / "models"),
             # The workers share the cores: more pictures at once than cores cost each of them its caches.
             "COMPUTE_AT_ONCE": str(max(1, (os.cpu_count() or 1) // self._workers)),
             "REVIEW_PORT": self.desk_url.rpartition(":")[2],

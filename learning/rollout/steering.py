@@ -1,0 +1,73 @@
+"""Moves models by themselves: a candidate that passed its gate becomes shadow, canary and champion, or is withdrawn."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from contracts.facts import ModelMoved
+from contracts.models import Model, ModelState, Registry
+from contracts.ports import Clock, Telemetry
+from contracts.trials import Trials
+from learning.rollout.trial import Trial, Verdict, judge
+
+LONGEST = timedelta(days=14)
+"""A trial that has not decided by then has shown no gain."""
+GATE = "gate"
+"""The key of a model's metrics that says whether it passed: {"passed": true, ...}."""
+AGREEMENT = "agreement"
+_NEXT = {ModelState.SHADOW: ModelState.CANARY, ModelState.CANARY: ModelState.CHAMPION}
+_BY = "rollout"
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """A round may be repeated as often as one likes: each move says from which state it is."""
+
+    registry: Registry
+    trials: Trials
+    clock: Clock
+    telemetry: Telemetry
+
+    def take_one(self) -> bool:
+        """Move one model if something is decided; returns whether it did. Raises LedgerUnavailable."""
+        if self.registry.pinned_by():
+            return False
+        models = self.registry.models()
+        on_trial = [model for state in _NEXT for model in models if model.state is state]
+        if any(self._judge(model) for model in on_trial):
+            return True
+        candidates = [] if on_trial else [one for one in models if one.state is ModelState.CANDIDATE and _passed(one)]
+        return bool(candidates) and self._move(candidates[0], ModelState.SHADOW, "it passed the gate", {})
+
+    def look(self, model: Model) -> Trial:
+        """Return how the trial of a model stands."""
+        agreement = model.metrics.get(AGREEMENT)
+        expected = float(agreement) if isinstance(agreement, int | float) else None
+        counts = self.trials.counts(model.file.version, self._since(model))
+        return judge(counts, expected_agreement=expected, decides=model.state is ModelState.CANARY)
+
+    def _judge(self, model: Model) -> bool:
+        trial = self.look(model)
+        evidence = asdict(trial)
+        if trial.verdict is Verdict.PROMOTE:
+            return self._move(model, _NEXT[model.state], trial.why, evidence)
+        if trial.verdict is Verdict.WITHDRAW:
+            return self._move(model, ModelState.RETIRED, trial.why, evidence)
+        if self.clock() - self._since(model) > LONGEST:
+            return self._move(model, ModelState.RETIRED, f"undecided after {LONGEST.days} days", evidence)
+        return False
+
+    def _since(self, model: Model) -> datetime:
+        moves = self.registry.moves(model.file.version, 20)
+        return next((move.acted_at for move in moves if move.after == model.state), model.added_at)
+
+    def _move(self, model: Model, target: ModelState, why: str, evidence: Mapping[str, object]) -> bool:
+        moved = self.registry.move(model.file.version, model.state, target, _BY, why, evidence)
+        if moved:
+            self.telemetry.emit(ModelMoved(model.file.version, model.state, target, why))
+        return moved
+
+
+def _passed(model: Model) -> bool:
+    gate = model.metrics.get(GATE)
+    return isinstance(gate, Mapping) and gate.get("passed") is True
