@@ -32,7 +32,6 @@ ROW_BYTES = 1024
 """What an event takes beside its picture."""
 _MARGIN_BYTES = 64 * 1024
 _log = structlog.get_logger("waste")
-
 _INSERT = """
 INSERT INTO captures (sequence, event_id, name, boot, since_boot_s, wall_s, content_type, size, near)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -274,7 +274,10 @@ class Sender:
         elif before:
             _log.info("sending_goes_on")
         try:
-            self.outbox.remember(trouble=trouble, **({"last_error": trouble} if trouble else {}))
+            last: dict[str, str | float] = (
+                {"last_error": trouble, "last_error_s": self.outbox.when(self.clock())[0]} if trouble else {}
+            )
+            self.outbox.remember(trouble=trouble, **last)
         except FleetError as error:
             _log.error("outbox_not_written", why=error.detail)
 
