@@ -22,6 +22,8 @@ Heard = Callable[[float, float], None]
 """What the service's clock says now (Unix time), and by how many seconds that may be wrong."""
 
 _MOST_ANSWER = 2 * 2**20
+_MOST_SERVERS = 8
+_MOST_URL = 2048
 _PROBLEM = "urn:waste-fleet:problem:"
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME: chain and name are checked, the dates are not."""
@@ -44,10 +46,11 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class SlowLine:
-    """The patience of a bin: 60 s are enough for a picture on a line of 20 kbit/s."""
+    """The patience of a bin: 60 s are enough for a picture on a line of 20 kbit/s; `whole_s` bounds a request with its answer."""
 
     connect_s: float = 15.0
     wait_s: float = 60.0
+    whole_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,8 @@ class GatewayDoor:
             found = _good(answer)
             headers = {str(name): str(value) for name, value in found["headers"].items()}
             place = Upload(str(found["image_url"]), str(found["url"]), headers, datetime.fromisoformat(found["expires_at"]))
+            if urlsplit(place.url).scheme not in {"http", "https"} or not 0 < len(place.image_url) <= _MOST_URL:
+                raise ValueError("a place that is none")
         self._hear_date(answer)
         return place
 
@@ -104,7 +109,7 @@ class GatewayDoor:
         parts = urlsplit(place.url)
         answer = self._exchange((parts.scheme, parts.netloc), "PUT", f"{parts.path}?{parts.query}", place.headers, image)
         if not 200 <= answer.status < 300:
-            raise DoorAway(f"the object store answered {answer.status}", _retry_after(answer), answered=True)
+            raise DoorAway(f"the object store answered {answer.status}", _retry_after(answer), answered=True, status=answer.status)
 
     def send(self, bodies: Sequence[bytes]) -> list[Fate]:
         """Send events in one batch; return what became of each."""
@@ -167,7 +172,10 @@ class GatewayDoor:
         self, server: tuple[str, str], method: str, target: str, headers: Mapping[str, str], body: bytes | None
     ) -> _Answer:
         if server not in self._servers:
-            self._servers[server] = Connections(*server, self._patience, keep=2, tls=_tls() if server[0] == "https" else None)
+            if len(self._servers) >= _MOST_SERVERS:
+                self._servers.clear()
+            tls = _tls() if server[0] == "https" else None
+            self._servers[server] = Connections(*server, self._patience, keep=2, tls=tls, whole_s=self._patience.whole_s)
         began = time.monotonic()
         try:
             with self._servers[server].exchange(method, target, headers, body) as response:
@@ -178,7 +186,7 @@ class GatewayDoor:
             if error.reason != "WRONG_VERSION_NUMBER":
                 raise DoorAway(f"{server[1]}: {error.reason or error}"[:200]) from error
             raise DoorAway(f"{server[1]} does not speak TLS at that port") from error
-        except (HTTPException, OSError) as error:
+        except (HTTPException, OSError, ValueError) as error:  # the last one of a place's headers, or its host's name
             raise DoorAway(
                 f"{server[1]}: {getattr(error, 'strerror', None) or str(error) or type(error).__name__}"[:200]
             ) from error
@@ -214,7 +222,7 @@ def _good(answer: _Answer) -> dict[str, Any]:
     if answer.status == 401:
         raise DoorUnbelieving(fate.detail)
     if fate.again:
-        raise DoorAway(f"{fate.kind}: {fate.detail}", fate.retry_after_s, answered=True)
+        raise DoorAway(f"{fate.kind}: {fate.detail}", fate.retry_after_s, answered=True, status=answer.status)
     raise DoorRefused(fate)
 
 

@@ -4,12 +4,15 @@ It takes half the time of urllib3 for a picture of 25 KB, follows no redirect, o
 at the edge.
 """
 
+import socket
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import BadStatusLine, HTTPConnection, HTTPResponse, HTTPSConnection
 from queue import Empty, LifoQueue
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 # What a server does to a kept connection that it has closed meanwhile; RemoteDisconnected is a BadStatusLine.
 _STALE = (BadStatusLine, ConnectionError)
@@ -30,8 +33,21 @@ class Patience(Protocol):
 class Connections:
     """Connections to one server. Safe to use from several threads; each exchange has a connection to itself."""
 
-    def __init__(self, scheme: str, netloc: str, limits: Patience, *, keep: int = 32, tls: ssl.SSLContext | None = None) -> None:
-        """Keep up to `keep` idle connections to `netloc` (host or host:port); `scheme` is http or https, `tls` None the usual."""
+    def __init__(
+        self,
+        scheme: str,
+        netloc: str,
+        limits: Patience,
+        *,
+        keep: int = 32,
+        tls: ssl.SSLContext | None = None,
+        whole_s: float | None = None,
+    ) -> None:
+        """Keep up to `keep` idle connections to `netloc` (host or host:port); `scheme` is http or https, `tls` None the usual.
+
+        `whole_s` bounds what follows the connecting, however little comes at a time: without it each wait alone is bounded.
+        """
+        self._whole_s = whole_s
         self._netloc = netloc
         self._limits = limits
         self._tls = (tls or ssl.create_default_context()) if scheme == "https" else None
@@ -45,33 +61,37 @@ class Connections:
         The connection is kept if the response was read to its end. A request on a connection that was kept and is gone
         is sent once more: what is sent here (GET, PUT of a whole object) may be repeated.
         """
-        connection, response = self._send(method, target, headers, body)
-        whole = False
-        try:
-            yield response
-            whole = response.length == 0 and not response.will_close
-        finally:
-            response.close()
-            if whole and self._idle.qsize() < self._keep:
-                self._idle.put(connection)
-            else:
-                connection.close()
+        with _Brake(self._whole_s) as brake:
+            connection, response = self._send(brake, method, target, headers, body)
+            whole = False
+            try:
+                yield response
+                whole = response.length == 0 and not response.will_close and not brake.pulled
+            finally:
+                response.close()
+                if whole and self._idle.qsize() < self._keep:
+                    self._idle.put(connection)
+                else:
+                    connection.close()
 
     def _send(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None
+        self, brake: "_Brake", method: str, target: str, headers: Mapping[str, str], body: bytes | None
     ) -> tuple[HTTPConnection, HTTPResponse]:
         try:
             kept = self._idle.get_nowait()
         except Empty:
-            return self._send_on(self._connect(), method, target, headers, body)
+            return self._send_on(brake, self._connect(), method, target, headers, body)
         try:
-            return self._send_on(kept, method, target, headers, body)
+            return self._send_on(brake, kept, method, target, headers, body)
         except _STALE:
-            return self._send_on(self._connect(), method, target, headers, body)
+            if brake.pulled:
+                raise
+            return self._send_on(brake, self._connect(), method, target, headers, body)
 
     def _send_on(
-        self, connection: HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: bytes | None
+        self, brake: "_Brake", connection: HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: bytes | None
     ) -> tuple[HTTPConnection, HTTPResponse]:
+        brake.holds(connection)
         try:
             connection.request(method, target, body=body, headers=dict(headers))
             return connection, connection.getresponse()
@@ -88,3 +108,38 @@ class Connections:
         connection.connect()
         connection.sock.settimeout(self._limits.wait_s)
         return connection
+
+
+class _Brake:
+    """Ends an exchange that takes too long: a server that sends a byte a minute keeps within every single wait."""
+
+    def __init__(self, after_s: float | None) -> None:
+        self.pulled = False
+        self._after_s = after_s
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(after_s, self._pull) if after_s else None
+
+    def holds(self, connection: HTTPConnection) -> None:
+        """Have the connection of now ended, not the one before it."""
+        self._socket = connection.sock
+        if self.pulled:
+            self._pull()
+
+    def _pull(self) -> None:
+        self.pulled = True
+        if self._socket:
+            with suppress(OSError):
+                # Not TLS's own, which takes its state away from whoever reads in another thread.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def __enter__(self) -> Self:
+        if self._timer:
+            self._timer.daemon = True
+            self._timer.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._timer:
+            self._timer.cancel()
+        if self.pulled and (error is None or isinstance(error, Exception)):
+            raise TimeoutError(f"the answer took over {self._after_s:.0f} s") from error

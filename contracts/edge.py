@@ -37,6 +37,16 @@ class Fate:
         return not self.kind
 
     @property
+    def unbelieved(self) -> bool:
+        """Whether it is who speaks that was not believed, and not what was said."""
+        return self.status == 401
+
+    @property
+    def condemns(self) -> bool:
+        """Whether it tells of what was sent, said of a whole request: an address or a method that is wrong is no event's fault."""
+        return self.status in {409, 413, 422}
+
+    @property
     def again(self) -> bool:
         """Whether the same may be taken later."""
         return self.status in {408, 425, 429} or self.status >= 500
@@ -64,10 +74,13 @@ class DoorAway(FleetError):
 
     reason: ClassVar[str] = "gateway_away"
 
-    def __init__(self, detail: str = "", retry_after_s: float | None = None, *, answered: bool = False) -> None:
-        """`retry_after_s` is what it asked for; `answered` is whether it was the gateway that said so, not the network."""
+    def __init__(self, detail: str = "", retry_after_s: float | None = None, *, answered: bool = False, status: int = 0) -> None:
+        """`retry_after_s` is what it asked for; `answered` is whether it was the gateway that said so, not the network.
+
+        `status` is HTTP's where something answered.
+        """
         super().__init__(detail)
-        self.retry_after_s, self.answered = retry_after_s, answered
+        self.retry_after_s, self.answered, self.status = retry_after_s, answered, status
 
 
 class DoorUnbelieving(FleetError):

@@ -82,7 +82,8 @@ class Checks:
             yield False, f"It does not believe this bin's credential ({error.detail}). It needs a new one."
         except DoorRefused as error:
             yield True, f"The gateway {url} answers."
-            yield False, f"It refuses this bin: {error.detail}"
+            rest = "" if error.fate.condemns else " Is GATEWAY_URL right, to its last letter?"
+            yield False, f"It refuses this bin: {error.detail}.{rest}"
         else:
             yield True, f"The gateway {url} answers."
             yield True, "It believes this bin's credential."

@@ -22,6 +22,8 @@ _CONFIRMING_S = 600.0
 _JUMP_S = 86_400.0
 NEVER_BEFORE_S = 1_735_689_600.0
 """2025 in Unix time: a clock that says less was never set."""
+_NEVER_AFTER_S = 4_102_444_800.0
+"""2100 in Unix time."""
 UNKNOWN_BOOT = ""
 """The boot of a moment of which only the clock on the wall is known."""
 
@@ -76,7 +78,12 @@ class MachineClock:
 
 
 def worth_keeping(same_boot: Sequence[Anchor], new: Anchor) -> bool:
-    """Return whether a measurement says something that those of the same boot, in their order, do not."""
+    """Return whether a measurement says something that those of the same boot, in their order, do not.
+
+    A time before there was this program, or after this century, says nothing: somebody's clock was never set.
+    """
+    if not NEVER_BEFORE_S < new.server_s < _NEVER_AFTER_S:
+        return False
     if not same_boot or new.since_boot_s - same_boot[-1].since_boot_s > _AGAIN_S:
         return True
     kept = same_boot[-1]

@@ -1,7 +1,6 @@
 """The outbox: pictures and their events, from the moment they are taken until the gateway has them."""
 
 import os
-import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -9,10 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
+
 from contracts.ids import uuid7
-from producer.edge.clocks import Anchor, Moment, as_datetime, is_confirmed, is_surely_before, true_time, worth_keeping
+from producer.edge import tables
+from producer.edge.clocks import (
+    Anchor,
+    Moment,
+    as_datetime,
+    is_confirmed,
+    is_surely_before,
+    true_time,
+    worth_keeping,
+)
 from producer.edge.shelf import BALLAST_BYTES, Shelf, ShelfFull
-from producer.edge.tables import COLUMNS, Kept, add_to, delete, fact_of, kept_of, note_gap, see_boot, set_facts, times_of
+from producer.edge.tables import DAMAGED, Kept, RowDamaged, add_to, set_facts
 
 T = TypeVar("T")
 
@@ -21,9 +31,7 @@ TOO_OLD, NEAR_DUPLICATE, BACKLOG = "too_old", "near_duplicate", "backlog"
 ROW_BYTES = 1024
 """What an event takes beside its picture."""
 _MARGIN_BYTES = 64 * 1024
-_KEPT_ANCHORS = 1000
-_KEPT_BOOTS = 200
-
+_log = structlog.get_logger("waste")
 _INSERT = """
 INSERT INTO captures (sequence, event_id, name, boot, since_boot_s, wall_s, content_type, size, near)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -92,17 +100,17 @@ class Outbox:
     def _insert(self, picture: Picture) -> Kept:
         size, at = len(picture.image) + ROW_BYTES, picture.at
         with self.shelf.change() as sql:
-            sequence = int(fact_of(sql, "next_sequence", 0))
-            made_s = max(true_time(at, *times_of(sql))[0], 0.0)
+            sequence = int(tables.fact_of(sql, "next_sequence", 0))
+            made_s = max(true_time(at, *tables.times_of(sql))[0], 0.0)
             event_id = uuid7(as_datetime(made_s), os.urandom(10))
-            row = (sequence, event_id.bytes, _storable(picture.name), at.boot, at.since_boot_s, at.wall_s)
+            row = (sequence, event_id.bytes, tables.storable(picture.name), at.boot, at.since_boot_s, at.wall_s)
             sql.execute(_INSERT, (*row, picture.content_type, size, picture.near))
             sql.execute("INSERT INTO images VALUES (?, ?)", (sequence, picture.image))
             if picture.source is not None:
                 sql.execute("INSERT INTO taken VALUES (?, ?)", (picture.source, sequence))
             set_facts(sql, next_sequence=sequence + 1)
             add_to(sql, "captured", 1)
-            see_boot(sql, at)
+            tables.see_boot(sql, at)
         self._bytes += size
         return Kept(sequence, event_id, at, picture.content_type, size, picture.near, None, None, 0)
 
@@ -114,24 +122,32 @@ class Outbox:
 
     # --- out --------------------------------------------------------------------------------------------------------
 
-    def waiting(self, now: Moment, live_s: float, most: int, *, live: bool) -> list[Kept]:
-        """Return events to send: of the last `live_s` the newest first, or of the backlog before them the oldest first."""
-        if live:
-            where, order = "boot = ? AND since_boot_s > ?", "sequence DESC"
-        else:
-            where, order = "NOT (boot = ? AND since_boot_s > ?)", "sequence"
+    def waiting(self, now: Moment, live_s: float, most: int, *, live: bool, besides: Sequence[int] = ()) -> list[Kept]:
+        """Return events to send: of the last `live_s` the newest first, or of the backlog before them the oldest first.
+
+        Those numbered in `besides` are left out; those that cannot be read are dropped and counted.
+        """
         with self.shelf.look() as sql:
-            rows = sql.execute(
-                f"SELECT {COLUMNS} FROM captures WHERE state = 'waiting' AND {where} ORDER BY {order} LIMIT ?",  # noqa: S608
-                (now.boot, now.since_boot_s - live_s, most),
-            ).fetchall()
-        return [kept_of(row) for row in rows]
+            rows = tables.rows_waiting(sql, now, live_s, most, live=live, besides=besides)
+        return [kept for kept in map(self._read, rows) if kept]
+
+    def _read(self, row: Sequence[Any]) -> Kept | None:
+        """Return the event of a row; one that cannot be read is dropped, for it would hold up all others."""
+        try:
+            return tables.kept_of(row)
+        except RowDamaged as error:
+            _log.error("event_damaged", sequence=row[0], why=error.detail, hint="it is dropped and counted")
+            self._drop(row[0], DAMAGED)
+            return None
 
     def image(self, kept: Kept) -> bytes | None:
-        """Return an event's picture, None if it was dropped meanwhile."""
-        with self.shelf.look() as sql:
+        """Return an event's picture, None if it was dropped meanwhile; an event that lost its picture is dropped and counted."""
+        with self.shelf.lock, self.shelf.look() as sql:
             row: Any = sql.execute("SELECT image FROM images WHERE sequence = ?", (kept.sequence,)).fetchone()
-        return None if row is None else bytes(row[0])
+            if row and isinstance(row[0], bytes):
+                return row[0]
+            self._drop(kept.sequence, DAMAGED)
+        return None
 
     def fix(self, made: Sequence[tuple[Kept, str, bytes]]) -> set[int]:
         """Keep what will be sent of each event, with where its picture lies, before it is sent: each repetition is the same.
@@ -146,15 +162,17 @@ class Outbox:
         return self._pressing(write)
 
     def done(self, sent: Sequence[Kept]) -> None:
-        """Let go of events that the gateway has."""
+        """Let go of events that the gateway has: all at once, and where the disk has no room for that one by one."""
+        try:
+            self._let_go(sent)
+        except ShelfFull:
+            if len(sent) <= 1:
+                raise
+            for kept in sent:
+                self._let_go([kept])
 
-        def write(sql: sqlite3.Connection) -> int:
-            present = [kept for kept in sent if delete(sql, kept.sequence)]
-            add_to(sql, "sent", len(present))
-            sql.executemany("UPDATE answers SET sent = 1 WHERE event_id = ?", [(kept.event_id.bytes,) for kept in present])
-            return sum(kept.size for kept in present)
-
-        self._bytes -= self._pressing(write)
+    def _let_go(self, sent: Sequence[Kept]) -> None:
+        self._bytes -= self._pressing(lambda sql: tables.let_go_of_sent(sql, sent))
 
     def remake(self, kept: Kept) -> None:
         """Have an event made again before it is sent again: the gateway took none at the time that it says."""
@@ -166,16 +184,8 @@ class Outbox:
         """Keep an event that will never be taken for people to see, and of those the newest ones alone."""
 
         def write(sql: sqlite3.Connection) -> int:
-            why = f"{kind}: {detail}"[:300]
-            sql.execute("UPDATE captures SET state = 'aside', why = ? WHERE sequence = ?", (why, kept.sequence))
-            add_to(sql, "refused_" + re.sub("[^a-z0-9]", "_", kind.lower())[:30], 1)
-            note_gap(sql, kept.sequence, f"refused_{kind}"[:40])
-            over = sql.execute(
-                "SELECT sequence FROM captures WHERE state = 'aside' ORDER BY sequence DESC LIMIT -1 OFFSET ?",
-                (max(1, self.bounds.most_aside),),
-            ).fetchall()
-            add_to(sql, "aside_let_go", len(over))
-            return sum(delete(sql, sequence) for (sequence,) in over)
+            tables.set_aside(sql, kept.sequence, kind, detail)
+            return tables.let_go_of_aside(sql, "ORDER BY sequence DESC LIMIT -1 OFFSET ?", (max(1, self.bounds.most_aside),))
 
         self._bytes -= self._pressing(write)
 
@@ -191,7 +201,7 @@ class Outbox:
                 if self.shelf.free_bytes() > _MARGIN_BYTES or not self._drop_least():
                     raise
 
-    # --- room -------------------------------------------------------------------------------------------------------
+    # --- room ---
 
     def free_bytes(self) -> int:
         """Return how many bytes may be added: those that are free within the file, and by how much that may grow.
@@ -210,15 +220,27 @@ class Outbox:
                 raise ShelfFull(f"a picture of {size} bytes does not fit into {self.free_bytes()}")
 
     def _drop_least(self) -> bool:
-        """Drop the event that is worth least: one that looked like another before it, else the oldest. False: there is none."""
+        """Drop the event that is worth least: put aside, then one that looked like another before it, else the oldest.
+
+        False: there is none.
+        """
+        if self._let_go_of_aside():
+            return True
         with self.shelf.look() as sql:
             row = sql.execute(
                 "SELECT sequence, near FROM captures WHERE state = 'waiting' ORDER BY near DESC, sequence LIMIT 1"
             ).fetchone()
         if row is None:
             return False
-        self._drop([row[0]], NEAR_DUPLICATE if row[1] else BACKLOG)
+        self._drop(row[0], NEAR_DUPLICATE if row[1] else BACKLOG)
         return True
+
+    def _let_go_of_aside(self) -> bool:
+        """Let go of the oldest event that was put aside: the service never takes it, and it was counted and noted before."""
+        with self.shelf.change() as sql:
+            size = tables.let_go_of_aside(sql, "ORDER BY sequence LIMIT 1", ())
+        self._bytes -= size
+        return size > 0
 
     def drop_older(self, than_s: float) -> int:
         """Drop what was captured before `than_s` (Unix time), oldest first; return how many."""
@@ -226,20 +248,21 @@ class Outbox:
         while True:
             with self.shelf.look() as sql:
                 row = sql.execute(
-                    f"SELECT {COLUMNS} FROM captures WHERE state = 'waiting' ORDER BY sequence LIMIT 1"  # noqa: S608
+                    f"SELECT {tables.COLUMNS} FROM captures WHERE state = 'waiting' ORDER BY sequence LIMIT 1"  # noqa: S608
                 ).fetchone()
-                if row is None or not is_surely_before(than_s, kept_of(row).at, *times_of(sql)):
+                if row is None:
                     return dropped
-            self._drop([row[0]], TOO_OLD)
+                kept = self._read(row)
+                if kept is None:
+                    continue
+                if not is_surely_before(than_s, kept.at, *tables.times_of(sql)):
+                    return dropped
+            self._drop(row[0], TOO_OLD)
             dropped += 1
 
-    def _drop(self, sequences: Sequence[int], reason: str) -> None:
+    def _drop(self, sequence: int, reason: str) -> None:
         with self.shelf.change() as sql:
-            sizes = [delete(sql, sequence) for sequence in sequences]
-            add_to(sql, f"dropped_{reason}", len(sequences))
-            for sequence in sequences:
-                note_gap(sql, sequence, reason)
-        self._bytes -= sum(sizes)
+            self._bytes -= tables.drop(sql, sequence, reason)
 
     # --- time and facts ---------------------------------------------------------------------------------------------
 
@@ -247,37 +270,25 @@ class Outbox:
         """Keep what the service's clock said at a moment, if it says more than is known."""
         new = Anchor(at.boot, at.since_boot_s, server_s, error_s, at.wall_s)
         with self.shelf.look() as sql:
-            rows = sql.execute(
-                "SELECT boot, since_boot_s, server_s, error_s, wall_s FROM anchors WHERE boot = ? ORDER BY number", (at.boot,)
-            ).fetchall()
-        if not worth_keeping([Anchor(*row) for row in rows], new):
-            return
+            if not worth_keeping(tables.anchors_of(sql, at.boot), new):
+                return
 
-        def write(sql: sqlite3.Connection) -> None:
-            see_boot(sql, at)
-            sql.execute(
-                "INSERT INTO anchors (boot, since_boot_s, server_s, error_s, wall_s) VALUES (?, ?, ?, ?, ?)",
-                (new.boot, new.since_boot_s, new.server_s, new.error_s, new.wall_s),
-            )
-            sql.execute("DELETE FROM anchors WHERE number <= (SELECT max(number) FROM anchors) - ?", (_KEPT_ANCHORS,))
-            sql.execute("DELETE FROM boots WHERE number <= (SELECT max(number) FROM boots) - ?", (_KEPT_BOOTS,))
-
-        self._pressing(write)
+        self._pressing(lambda sql: tables.add_anchor(sql, at, new))
 
     def when(self, at: Moment) -> tuple[float, str]:
         """Return the true time of a moment (Unix time) and how it is known: see `clocks.true_time`."""
         with self.shelf.look() as sql:
-            return true_time(at, *times_of(sql))
+            return true_time(at, *tables.times_of(sql))
 
     def is_sure_of_time(self, boot: str) -> bool:
         """Return whether the service's clock was heard in this boot, and something else says the same."""
         with self.shelf.look() as sql:
-            return is_confirmed(times_of(sql)[0], boot)
+            return is_confirmed(tables.times_of(sql)[0], boot)
 
     def fact(self, name: str, default: str | float | None = None) -> str | float | None:
         """Return what is remembered under a name."""
         with self.shelf.look() as sql:
-            value: str | float | None = fact_of(sql, name, default)
+            value: str | float | None = tables.fact_of(sql, name, default)
             return value
 
     def remember(self, **facts: str | float | None) -> None:
@@ -287,8 +298,3 @@ class Outbox:
     def count(self, name: str, number: int = 1) -> None:
         """Add to a count."""
         self._pressing(lambda sql: add_to(sql, name, number))
-
-
-def _storable(name: str) -> str:
-    """Return a file's name as text that SQLite takes: names are bytes, and not always UTF-8."""
-    return name.encode(errors="replace").decode()[:200]

@@ -25,7 +25,10 @@ _LOOK_S = 0.5
 _FULL_S = 10.0
 _END_S = 3.0
 _MOST_WAIT_S = 3600.0
+_MOST_SHOTS = 5
 _RENEW_S = 900.0
+_HANGS_S = 3600.0 + 1800.0
+"""No pause is longer than an hour, and no step with its batch than half of one."""
 _LOCK_TRIES, _LOCK_S = 5, 0.1
 
 _log = structlog.get_logger("waste")
@@ -105,6 +108,7 @@ class Running:
     _wake: threading.Event = field(default_factory=threading.Event)
     _failed: FleetError | None = None
     _shots: int = 0
+    _step_s: float = float("inf")
 
     def run(self) -> None:
         """Run. SIGTERM and SIGINT end it after what is under way; SIGUSR1 makes the camera shoot."""
@@ -149,8 +153,8 @@ class Running:
         self._wake.set()
 
     def trigger(self) -> None:
-        """Shoot once more, as soon as possible."""
-        self._shots += 1
+        """Shoot once more, as soon as possible. What would come minutes late would show another item, and is not shot."""
+        self._shots = min(self._shots + 1, _MOST_SHOTS)
         self._wake.set()
 
     def _take(self) -> None:
@@ -160,14 +164,23 @@ class Running:
             now_s = self.sender.clock().since_boot_s
             if self.every_s and now_s >= due_s:
                 self._shots, due_s = self._shots + 1, max(due_s + self.every_s, now_s)
-            while self.camera and self._shots and not self._ending.is_set():
+            # What is asked for meanwhile comes in the next round, so that the folder and the sign of life have their turn.
+            if self.camera and self._shots:
                 self._shots -= 1
                 self._guarded(self._shoot, 0.0)
-            tell_systemd("WATCHDOG=1")
+            self._look_after_the_sender()
             if self.every_s:
                 wait_s = min(wait_s, max(0.0, due_s - self.sender.clock().since_boot_s))
-            self._wake.wait(wait_s)
+            self._wake.wait(0.0 if self.camera and self._shots else wait_s)
             self._wake.clear()
+
+    def _look_after_the_sender(self) -> None:
+        """Tell systemd that the program lives, and end it, to be started anew, if the sender hangs on what nothing bounds."""
+        tell_systemd("WATCHDOG=1")
+        if self.sender.clock().since_boot_s > self._step_s + _HANGS_S:
+            _log.error("sender_hangs", hint="the program ends, to be started anew; nothing is lost")
+            self._failed = self._failed or ThreadEnded("send")
+            self.end()
 
     def _take_once(self) -> float:
         taken = self.folder.take_all() if self.folder else 0
@@ -180,6 +193,7 @@ class Running:
 
     def _send(self) -> None:
         while not self._ending.is_set():
+            self._step_s = self.sender.clock().since_boot_s
             wait_s = self._guarded(self.sender.step, _FULL_S)
             if self.renews and self.sender.unbelieved:
                 self._ending.wait(max(wait_s, _RENEW_S))

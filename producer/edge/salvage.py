@@ -1,15 +1,18 @@
 """What can be read of a damaged outbox goes into a new one, and what cannot is counted, with the numbers where they are known."""
 
 import sqlite3
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from itertools import pairwise
 from pathlib import Path
 
-from producer.edge.shelf_files import read_only
+from producer.edge.shelf_files import flush, read_only
 
 _TABLES = ("facts", "counts", "gaps", "boots", "anchors", "taken", "answers", "images", "captures")
 _DAMAGED = "damaged"
+_MENDING, _MENDED = ".mending", ".mended"
+_FILES = ("-wal", "-shm", "")
 # Indexes hold numbers as well, and may be whole where their table is not.
 _NUMBERS = (
     "SELECT sequence FROM captures",
@@ -19,6 +22,50 @@ _NUMBERS = (
     "SELECT sequence FROM images",
     "SELECT sequence FROM images ORDER BY sequence DESC",
 )
+
+
+def mend(path: Path, open_new: Callable[[Path], sqlite3.Connection]) -> tuple[Path, int]:
+    """Put what can be read of a damaged outbox in its place; return where the damaged one lies now, and how many events that are.
+
+    The new one is complete and on the disk before the damaged one goes: who is ended meanwhile begins again.
+    """
+    new, laid_aside = _beside(path, _MENDING), path.with_name(f"{path.name}.broken-{time.time_ns() // 10**9}")
+    _remove(new)
+    sql = open_new(new)
+    try:
+        sql.execute("PRAGMA synchronous = OFF")
+        sql.execute("PRAGMA journal_mode = OFF")
+        salvaged = salvage(path, sql)
+    finally:
+        sql.close()
+    flush(new)
+    new.rename(_beside(path, _MENDED))
+    flush(path.parent)
+    for ending in _FILES:
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + ending).rename(f"{laid_aside}{ending}")
+    finish_mending(path)
+    for older in set(path.parent.glob(f"{path.name}.broken-*")) - {_beside(laid_aside, ending) for ending in _FILES}:
+        older.unlink(missing_ok=True)
+    return laid_aside, salvaged
+
+
+def finish_mending(path: Path) -> None:
+    """Put a mended outbox in its place, from which the damaged one may not have been taken whole."""
+    mended = _beside(path, _MENDED)
+    if mended.exists():
+        _remove(path)
+        mended.rename(path)
+        flush(path.parent)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+def _remove(path: Path) -> None:
+    for ending in _FILES:
+        _beside(path, ending).unlink(missing_ok=True)
 
 
 def salvage(broken: Path, sql: sqlite3.Connection) -> int:

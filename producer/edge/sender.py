@@ -1,29 +1,30 @@
 """What one bin sends next: live events, then its backlog; pictures before events; and word of itself."""
 
-import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import structlog
 
-from contracts.codec import MAX_AGE, encode_event
+from contracts.codec import MAX_AGE
 from contracts.edge import Door, DoorAway, DoorRefused, DoorUnbelieving, Fate
 from contracts.errors import FleetError, Permanent, SettingsInvalid
-from contracts.events import ItemCaptured
-from contracts.names import SCHEMA_VERSION
-from producer.edge.clocks import MEASURED, Moment, as_datetime
+from producer.edge.bodies import body_of, captured_s, is_sound
+from producer.edge.clocks import Moment
+from producer.edge.deferred import Deferred
 from producer.edge.outbox import Outbox
 from producer.edge.pace import Backoff, Bucket, backlog_share
 from producer.edge.tables import Kept
 
 _BATCH = 20
 _REMADE = 2
+_UNFORESEEN = 500
 _IDLE_S = 1.0
 _CHORES_S = 60.0
 _CLOCK = "clock"
 _UNSURE_S, _OTHERWISE_S = 10.0, 60.0
+_PREPARING_S = 10.0
+"""What is uploaded by then is sent: on a slow line nothing is to wait for the pictures of a whole batch."""
 
 _log = structlog.get_logger("waste")
 
@@ -58,6 +59,7 @@ class Sender:
     _contact_at_s: float = 0.0
     _chores_at_s: float = 0.0
     _trouble: str | None = None
+    _deferred: Deferred = field(default_factory=Deferred)
 
     def __post_init__(self) -> None:
         """Begin with full buckets for live events and an empty one for the backlog."""
@@ -75,9 +77,11 @@ class Sender:
             batch, wait_s = self._next(door)
             if batch:
                 wait_s = self._send(door, batch)
-            self._backoff.worked()
             self.unbelieved = False
-            self._tell_trouble("")
+            # A step that only waits its turn, or for what is deferred, shows nothing: trouble lasts until something went.
+            if batch or (wait_s == _IDLE_S and not self._deferred.until(self.clock().since_boot_s)):
+                self._backoff.worked()
+                self._tell_trouble("")
         except DoorUnbelieving as error:
             self._open, self.unbelieved = None, True
             self._tell_trouble(f"the gateway does not believe this bin's credential: {error.detail}")
@@ -98,12 +102,13 @@ class Sender:
         now, share = self.clock(), door.share
         may_live = self._live.refill(now.since_boot_s, max(share, 0.0))
         may_backlog = min(may_live, self._backlog.refill(now.since_boot_s, backlog_share(share)))
-        live = self.outbox.waiting(now, self.plan.live_s, _BATCH, live=True)
+        besides = self._deferred.until(now.since_boot_s)
+        live = self.outbox.waiting(now, self.plan.live_s, _BATCH, live=True, besides=besides)
         if live:
             batch = live[:may_live]
             self._live.take(len(batch))
             return batch, max(0.05, self._live.wait_s(share))
-        backlog = self.outbox.waiting(now, self.plan.live_s, _BATCH, live=False)
+        backlog = self.outbox.waiting(now, self.plan.live_s, _BATCH, live=False, besides=besides)
         if not backlog:
             return [], _IDLE_S
         # A few at once cost the line and the gateway less than one by one.
@@ -126,11 +131,23 @@ class Sender:
             raise away
         if not ready:
             return 0.0
-        fates = self._ask(door, [body for _, _, body in ready])
+        try:
+            fates = self._ask(door, [body for _, _, body in ready])
+        except DoorAway as error:
+            if error.status == _UNFORESEEN:  # it may be one of these at which the gateway stumbles
+                for kept, _, _ in ready:
+                    self._defer(kept, error.detail)
+            raise
         self.outbox.done([kept for (kept, _, _), fate in zip(ready, fates, strict=True) if fate.taken])
+        if all(fate.unbelieved for fate in fates):
+            raise DoorUnbelieving(fates[0].detail)
         refused = [((kept, body), fate) for (kept, _, body), fate in zip(ready, fates, strict=True) if not fate.taken]
+        for (kept, _), fate in refused:
+            if fate.unbelieved or fate.status == _UNFORESEEN:
+                self._defer(kept, fate.detail or fate.kind)
+        refused = [one for one in refused if not one[1].unbelieved]
         pauses_s = [self._refuse(kept, fate, body) for (kept, body), fate in refused if not fate.again]
-        taken = len(ready) - len(refused)
+        taken = sum(fate.taken for fate in fates)
         if taken:
             _log.info("events_sent", number=taken, first=ready[0][0].sequence, last=ready[-1][0].sequence)
         waits = [fate.retry_after_s or 1.0 for _, fate in refused if fate.again]
@@ -138,7 +155,7 @@ class Sender:
 
     def _prepare(self, door: Door, batch: Sequence[Kept]) -> tuple[list[tuple[Kept, str, bytes]], DoorAway | None]:
         """Return what can be sent of a batch, and what kept the rest: one picture that the store refuses holds up no other."""
-        ready, away = [], None
+        ready, away, until_s = [], None, self.clock().since_boot_s + _PREPARING_S
         for kept in batch:
             try:
                 if made := self._ready(door, kept):
@@ -147,13 +164,29 @@ class Sender:
                 away = error
                 if not error.answered:
                     break
+                self._defer(kept, error.detail)
+            except FleetError:
+                raise
+            except Exception:  # noqa: BLE001 - one event that nobody foresaw must not hold up all others
+                _log.exception("unforeseen", sequence=kept.sequence)
+                self._defer(kept, "unforeseen")
+            if self.clock().since_boot_s > until_s:
+                break
         return ready, away
+
+    def _defer(self, kept: Kept, why: str) -> None:
+        """Leave an event alone for a while, and send others."""
+        for_s = self._deferred.defer(kept.sequence, self.clock().since_boot_s)
+        _log.warning("event_deferred", sequence=kept.sequence, for_s=for_s, why=why)
 
     def _ask(self, door: Door, bodies: Sequence[bytes]) -> list[Fate]:
         try:
             return door.send(bodies)
         except DoorRefused as error:
-            return [error.fate] * len(bodies)
+            if not error.fate.condemns:
+                raise _misled(error) from error
+            # Said of all at once: each is asked for alone, for it may be the fault of one, or of their number.
+            return [error.fate] if len(bodies) == 1 else [fate for body in bodies for fate in self._ask(door, [body])]
 
     def _ready(self, door: Door, kept: Kept) -> tuple[Kept, str, bytes] | None:
         """Return an event with its picture's place and its bytes, None if it was dropped or put aside meanwhile."""
@@ -161,8 +194,14 @@ class Sender:
             url = kept.image_url or self._upload(door, kept)
             if url is None:
                 return None
-            return kept, url, kept.body or self._body(kept, url)
+            if kept.body and not is_sound(kept, self.sensor_id, kept.body):
+                _log.error("event_damaged", sequence=kept.sequence, why="what was sent for it before", hint="it is made again")
+                self.outbox.remake(kept)
+                return None
+            return kept, url, kept.body or body_of(kept, self.sensor_id, url, *self.outbox.when(kept.at))
         except DoorRefused as error:
+            if not error.fate.condemns:
+                raise _misled(error) from error
             self._refuse(kept, error.fate)
         except Permanent as error:
             self._refuse(kept, Fate(422, "invalid", error.detail))
@@ -176,30 +215,13 @@ class Sender:
         door.put(place, image)
         return place.image_url
 
-    def _body(self, kept: Kept, image_url: str) -> bytes:
-        at_s, known = self.outbox.when(kept.at)
-        marks: dict[str, object] = {} if known == MEASURED else {"clock": known}
-        if kept.near:
-            marks["near_duplicate"] = True
-        return encode_event(
-            ItemCaptured(
-                schema_version=SCHEMA_VERSION,
-                event_id=kept.event_id,
-                sensor_id=self.sensor_id,
-                image_url=image_url,
-                captured_at=as_datetime(at_s),
-                sequence=kept.sequence,
-                attributes=marks,
-            )
-        )
-
     def _refuse(self, kept: Kept, fate: Fate, body: bytes = b"") -> float:
         """Put an event aside, or have it made again: a refused time is no fault of it while the clock is not sure.
 
         Return for how many seconds to wait until more may be known of the time.
         """
         if fate.kind == _CLOCK and body:
-            otherwise = abs(_captured_s(body) - self.outbox.when(kept.at)[0]) > _OTHERWISE_S
+            otherwise = abs(captured_s(body) - self.outbox.when(kept.at)[0]) > _OTHERWISE_S
             sure = self.outbox.is_sure_of_time(self.clock().boot)
             if otherwise or not sure or kept.remade < _REMADE:
                 _log.warning("event_time_refused", event_id=str(kept.event_id), why=fate.detail, hint="it is made again")
@@ -252,11 +274,14 @@ class Sender:
         elif before:
             _log.info("sending_goes_on")
         try:
-            self.outbox.remember(trouble=trouble, **({"last_error": trouble} if trouble else {}))
+            last: dict[str, str | float] = (
+                {"last_error": trouble, "last_error_s": self.outbox.when(self.clock())[0]} if trouble else {}
+            )
+            self.outbox.remember(trouble=trouble, **last)
         except FleetError as error:
             _log.error("outbox_not_written", why=error.detail)
 
 
-def _captured_s(body: bytes) -> float:
-    """Return the time of capture that an event was sent with (Unix time)."""
-    return datetime.fromisoformat(json.loads(body)["captured_at"]).timestamp()
+def _misled(error: DoorRefused) -> DoorAway:
+    """Return what a refusal means that is no event's fault."""
+    return DoorAway(f"{error.detail}; is GATEWAY_URL right, to its last letter?", answered=False)

@@ -4,14 +4,14 @@ import os
 import shutil
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from contracts.errors import FleetError, SettingsInvalid
-from producer.edge.salvage import salvage
-from producer.edge.shelf_files import make_private
+from producer.edge.salvage import finish_mending, mend
+from producer.edge.shelf_files import make_private, readable_text
 
 PAGE_BYTES = 4096
 _WAL_BYTES = 2 * 2**20
@@ -76,20 +76,29 @@ class Shelf:
         self.salvaged = 0
         self._suspect, self._ballast = path.with_name(f"{path.name}.suspect"), path.with_name(f"{path.name}.ballast")
         try:
-            self.sql = _open(path, most_pages, look_closely=self._suspect.exists())
+            self.sql = self._open_or_mend(most_pages)
         except sqlite3.OperationalError as error:
-            raise SettingsInvalid(f"WASTE_STATE_DIR: {path} cannot be used: {error}") from None
-        except sqlite3.DatabaseError:
-            self.laid_aside = path.with_name(f"{path.name}.broken-{int(time.time())}")
-            for ending in ("-wal", "-shm", ""):
-                with suppress(FileNotFoundError):
-                    path.with_name(path.name + ending).rename(f"{self.laid_aside}{ending}")
-            self.sql = _open(path, most_pages)
-            self.salvaged = salvage(self.laid_aside, self.sql)
+            # On a full disk not even the log can be begun, and without it nothing could be sent that would make room.
+            if not self._give_ballast():
+                raise SettingsInvalid(f"WASTE_STATE_DIR: {path} cannot be used: {error}") from None
+            try:
+                self.sql = self._open_or_mend(most_pages)
+            except sqlite3.OperationalError as again:
+                raise SettingsInvalid(f"WASTE_STATE_DIR: {path} cannot be used: {again}") from None
         status = path.stat()
         self._file = status.st_dev, status.st_ino
         self._suspect.unlink(missing_ok=True)
         self.take_ballast()
+
+    def _open_or_mend(self, most_pages: int) -> sqlite3.Connection:
+        finish_mending(self.path)
+        try:
+            return _open(self.path, most_pages, look_closely=self._suspect.exists())
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            self.laid_aside, self.salvaged = mend(self.path, partial(_open, most_pages=most_pages))
+            return _open(self.path, most_pages)
 
     def must_be_in_place(self) -> None:
         """Raise ShelfBroken if the file is not where it was: what went into one that was deleted would be gone with the program."""
@@ -123,12 +132,17 @@ class Shelf:
 
     def press(self) -> bool:
         """Give back the room that was held back and shorten the log into it; return whether there was some."""
+        if not self._give_ballast():
+            return False
+        with self.lock, suppress(sqlite3.Error):
+            self.sql.execute("PRAGMA wal_checkpoint(RESTART)")
+        return True
+
+    def _give_ballast(self) -> bool:
         try:
             self._ballast.unlink()
         except OSError:
             return False
-        with self.lock, suppress(sqlite3.Error):
-            self.sql.execute("PRAGMA wal_checkpoint(RESTART)")
         return True
 
     def free_bytes(self) -> int:
@@ -162,7 +176,9 @@ class Shelf:
             yield
         except sqlite3.OperationalError as error:
             # On a full disk some file systems fail the write itself, and SQLite then speaks of I/O.
-            full = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL or error.sqlite_errorcode == sqlite3.SQLITE_IOERR_WRITE
+            # Errors of the library for Python itself have no code.
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+            full = code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_WRITE
             raise (ShelfFull if full else ShelfBroken)(str(error)) from error
         except sqlite3.DatabaseError as error:
             with suppress(OSError):
@@ -178,6 +194,7 @@ class Shelf:
 def _open(path: Path, most_pages: int, *, look_closely: bool = False) -> sqlite3.Connection:
     make_private(path)
     sql = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
+    sql.text_factory = readable_text
     try:
         sql.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         sql.execute("PRAGMA journal_mode = WAL")
@@ -185,6 +202,8 @@ def _open(path: Path, most_pages: int, *, look_closely: bool = False) -> sqlite3
         sql.execute("PRAGMA synchronous = FULL")
         sql.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         sql.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+        # Some builds overwrite what is deleted: on a full disk that would need as much room in the log as is won.
+        sql.execute("PRAGMA secure_delete = OFF")
         if most_pages:
             sql.execute(f"PRAGMA max_page_count = {most_pages}")
         sql.executescript(_SCHEMA)

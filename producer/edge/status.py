@@ -32,7 +32,7 @@ def gather(sql: sqlite3.Connection, now: Moment) -> dict[str, object]:
     oldest = sql.execute(
         "SELECT boot, since_boot_s, wall_s FROM captures WHERE state = 'waiting' ORDER BY sequence LIMIT 1"
     ).fetchone()
-    contact_s = facts.get("last_contact_s")
+    contact_s, error_s = facts.get("last_contact_s"), facts.get("last_error_s")
     return {
         "sensor_id": facts.get("sensor_id"),
         "next_sequence": facts.get("next_sequence", 0),
@@ -45,6 +45,7 @@ def gather(sql: sqlite3.Connection, now: Moment) -> dict[str, object]:
         "clock_offset_s": round(now_s - now.wall_s, 3) if anchors else None,
         "trouble": facts.get("trouble") or None,
         "last_error": facts.get("last_error"),
+        "last_error_ago_s": None if error_s is None else round(max(0.0, now_s - error_s), 1),
         "gaps": gaps(sql),
     } | _counted(counts)
 
@@ -108,6 +109,7 @@ def as_text(status: Mapping[str, Any]) -> str:
     offset_s, answers = status["clock_offset_s"], status["answers"]
     clock = "never compared with the service's" if offset_s is None else f"{_off(offset_s)}; events carry the service's time"
     agreed = f", {answers['agreed']} of {answers['compared']} as the fleet" if answers["compared"] else ""
+    began = "" if status["last_error_ago_s"] is None else f" (began {_ago(status['last_error_ago_s'])})"
     oldest = "" if status["oldest_s"] is None else f", the oldest of {_ago(status['oldest_s'])}"
     rows = {
         "program": "runs" if status["running"] else "does not run",
@@ -116,7 +118,7 @@ def as_text(status: Mapping[str, Any]) -> str:
         "sent": f"{status['sent']} of {status['captured']}",
         "last contact": _ago(status["last_contact_s"]),
         "trouble": status["trouble"] or "none",
-        "last trouble": status["last_error"] or "none",
+        "last trouble": (status["last_error"] or "none") + began,
         "refused": _reasons(status["refused"]),
         "dropped": _reasons(status["dropped"]),
         "numbers missing": status["gaps"] or "none",

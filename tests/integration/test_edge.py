@@ -237,3 +237,24 @@ def test_an_outbox_that_is_deleted_ends_the_program_and_the_next_start_takes_wha
     assert [path.name for path in one.waiting()] == ["p000002.jpg"]
     one.start()
     wait_for(lambda: one.status()["waiting"] == 1 and not one.waiting())
+
+
+def test_a_wrong_path_in_the_gateways_address_costs_no_picture_and_is_told(gateway, bin_of):
+    one = bin_of(GATEWAY_URL=f"{gateway.url}/api").start()
+    for number in range(5):
+        one.throw(number)
+    wait_for(lambda: one.log.exists() and "is GATEWAY_URL right" in one.log.read_text(), 20)
+    wait_for(lambda: one.status()["waiting"] == 5)
+    assert one.status()["aside"] == []
+    assert "is GATEWAY_URL right" in one.ask("status").stdout
+    check = one.ask("check")
+    assert check.returncode == 1
+    assert "Is GATEWAY_URL right, to its last letter?" in check.stdout
+    one.stop()
+    one.environment["GATEWAY_URL"] = gateway.url
+    one.start()
+    wait_for(lambda: gateway.edge.depth().total == 5, 20, one.log.read_text)
+    wait_for(lambda: one.status()["sent"] == 5)
+    told = one.ask("status").stdout
+    assert "trouble          none" in told
+    assert "s ago)" in told, "and when the last one was"

@@ -98,3 +98,21 @@ def test_a_full_disk_costs_the_least_worthy_events_and_nothing_else_though_the_p
     assert len(events) == status["sent"] == thrown - sum(status["dropped"].values())
     assert len({event["sequence"] for event in events}) == len(events)
     assert all(fetched(stack, event["image_url"]) for event in events)
+
+
+@pytest.mark.timeout(120)
+def test_a_disk_that_fills_while_the_bin_is_off_does_not_keep_it_from_sending(gateway, small_disk, one):
+    one.start()
+    for number in range(20):
+        (one.folder / f"p{number:04}.jpg").write_bytes(photograph())
+    wait_for(lambda: one.status()["captured"] == 20, 30, one.log.read_text)
+    assert one.stop() == 0
+    fill(small_disk)
+    assert os.statvfs(small_disk).f_bavail == 0
+    one.environment["GATEWAY_URL"] = gateway.url
+    one.start()
+    wait_for(lambda: gateway.edge.depth().total == 20, 60, one.log.read_text)
+    wait_for(lambda: one.status()["waiting"] == 0, 20, one.log.read_text)
+    (small_disk / "log-of-somebody-else").unlink()
+    (one.folder / "new.jpg").write_bytes(photograph())
+    wait_for(lambda: one.status()["sent"] == 21, 20, one.log.read_text)

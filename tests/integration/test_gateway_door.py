@@ -1,5 +1,7 @@
 """The gateway as a bin sees it: what its answers mean, and what answers that are none of its."""
 
+import json
+import socket
 import ssl
 import threading
 import time
@@ -212,3 +214,66 @@ def test_a_bin_whose_clock_was_never_set_can_still_ask_for_the_time(served, cert
     elsewhere = served(503, problem("away", 503), tls=certified(1, 30, "elsewhere.example"))
     with pytest.raises(DoorAway, match="certificate is not believed"):
         door(elsewhere).contact(0, {})
+
+
+@pytest.fixture
+def dripping():
+    """Return a function that serves bytes, and then more of them without an end."""
+    servers = []
+
+    def serve(first, more, every_s):
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+
+        def drip():
+            with suppress(OSError):
+                connection, _ = server.accept()
+                connection.recv(65_536)
+                connection.sendall(first)
+                while True:
+                    time.sleep(every_s)
+                    connection.sendall(more)
+
+        threading.Thread(target=drip, daemon=True).start()
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+    yield serve
+    for server in servers:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "more", "every_s"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"x", 0.2),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n", b"x", 0.2),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", 0.001),
+    ],
+)
+@pytest.mark.timeout(20)
+def test_an_answer_that_never_ends_is_ended_though_something_comes_all_the_time(dripping, first, more, every_s):
+    slow = GatewayDoor(dripping(first, more, every_s), SPEAKER, lambda at_s, error_s: None, SlowLine(2, 2, 3))
+    began = time.monotonic()
+    with pytest.raises(DoorAway, match="took over 3 s"):
+        slow.send([b"{}"])
+    assert time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("url", "http://[::1/x"),
+        ("url", "file:///etc/passwd"),
+        ("url", ""),
+        ("url", f"http://{'a' * 80}.x/"),
+        ("image_url", ""),
+        ("image_url", "s3://" + "x" * 4000),
+        ("headers", {"a": "b\r\nc: d"}),
+    ],
+)
+def test_a_place_that_is_none_is_no_end_of_the_sending(served, name, value):
+    here = served(200, b"{}")
+    found = {"image_url": "s3://b/k", "url": f"{here}/k", "headers": {}, "expires_at": "2026-05-01T12:00:00Z"} | {name: value}
+    one = door(served(200, json.dumps(found).encode(), [("date", "Fri, 01 May 2026 12:00:00 GMT")]))
+    with pytest.raises(DoorAway):
+        one.put(one.place(EVENT, "image/jpeg", 3), b"abc")

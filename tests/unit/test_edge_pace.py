@@ -163,5 +163,46 @@ def test_a_thread_that_ends_by_itself_ends_the_program(tmp_path):
     assert program._failed.reason == "thread_ended"
 
 
+def test_a_sender_that_hangs_on_what_nothing_bounds_ends_the_program(tmp_path, monkeypatch):
+    one = Parts(tmp_path)
+    program = running.Running(one.sender)
+    hanging = threading.Event()
+    monkeypatch.setattr(Sender, "step", lambda _: hanging.wait(20) and 0.0)
+    thread = program._thread("send", program._send)
+    thread.start()
+    one.clock.true_s += 5000
+    program._look_after_the_sender()
+    assert not program._ending.is_set(), "a pause may last an hour"
+    one.clock.true_s += 1000
+    program._look_after_the_sender()
+    assert program._ending.is_set()
+    assert program._failed.reason == "thread_ended"
+    hanging.set()
+    thread.join(5)
+
+
+def test_a_camera_that_hangs_and_is_asked_again_and_again_keeps_neither_the_folder_nor_systemd_waiting(tmp_path, monkeypatch):
+    one = Parts(tmp_path)
+    done = []
+    program = running.Running(one.sender, one.folder, camera=object())
+
+    def shoot(_):
+        done.append("shot")
+        program.trigger()
+        program.trigger()
+        if len(done) > 30:
+            program.end()
+        return 0.0
+
+    monkeypatch.setattr(running.Running, "_shoot", shoot)
+    monkeypatch.setattr(running.Running, "_take_once", lambda _: done.append("folder") or 0.0)
+    monkeypatch.setattr(running, "tell_systemd", done.append)
+    program.trigger()
+    program._take()
+    shots = [number for number, what in enumerate(done) if what == "shot"]
+    assert all({"folder", "WATCHDOG=1"} <= set(done[one:other]) for one, other in pairwise(shots))
+    assert program._shots <= 5
+
+
 def unbelieving():
     raise DoorUnbelieving("generation 1 of sensor bin-7")

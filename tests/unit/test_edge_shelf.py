@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from producer.edge import salvage
 from producer.edge.running import lock
 from producer.edge.shelf import ShelfBroken
 from producer.edge.status import gather, read_status
@@ -91,3 +92,46 @@ def test_what_is_lost_of_a_damaged_outbox_is_counted_and_its_numbers_are_noted(t
     assert "damaged" in status["gaps"]
     assert after.capture().sequence == 40
     after.close()
+
+
+@pytest.mark.parametrize("at", ["salvage", "rename"])
+def test_who_is_killed_while_a_damaged_outbox_is_mended_mends_it_at_the_next_start(tmp_path, monkeypatch, at):
+    one = Parts(tmp_path)
+    for number in range(40):
+        one.capture(image=a_blob(number))
+    one.close()
+    path = tmp_path / "edge.sqlite"
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 8192 * 4096
+    data[middle : middle + 4 * 4096] = os.urandom(4 * 4096)
+    path.write_bytes(data)
+    (tmp_path / "edge.sqlite.suspect").touch()
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        if at == "salvage":
+            patch.setattr(salvage, "_note_lost", killed)
+        else:
+            rename = type(path).rename
+            patch.setattr(type(path), "rename", lambda self, to: rename(self, to) if self.suffix != ".sqlite" else killed())
+        with pytest.raises(Killed):
+            Parts(tmp_path)
+    after = Parts(tmp_path)
+    assert after.count("waiting") >= 25
+    assert after.count("waiting") + after.counts()["dropped_damaged"] == 40
+    assert after.capture().sequence == 40
+    assert not list(tmp_path.glob("edge.sqlite.mend*"))
+    after.close()
+
+
+def test_of_outboxes_that_were_laid_aside_the_newest_alone_stays(tmp_path):
+    (tmp_path / "edge.sqlite.broken-1000").write_bytes(b"x")
+    (tmp_path / "edge.sqlite").write_bytes(b"this is no database" * 1000)
+    one = Parts(tmp_path)
+    assert list(tmp_path.glob("*.broken-*")) == [one.shelf.laid_aside]
+    one.close()
