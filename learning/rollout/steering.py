@@ -48,7 +48,7 @@ class Steering:
 
     def _judge(self, model: Model) -> bool:
         trial = self.look(model)
-        evidence = asdict(trial)
+        evidence = {name: value for name, value in asdict(trial).items() if value == value}  # noqa: PLR0124 - JSON has no nan
         if trial.verdict is Verdict.PROMOTE:
             return self._move(model, _NEXT[model.state], trial.why, evidence)
         if trial.verdict is Verdict.WITHDRAW:
