@@ -34,7 +34,7 @@ class CameraWatch:
         standing = {one.subject: one for one in self.alerts.standing(SENSOR_FAULTY)}
         found = judge(self.history.lately(since, until), self.history.usual(since, REACH_DAYS), frozenset(standing))
         for change in found.changes:
-            self._ticket(change, standing.get(change.sensor_id), since, many=found.many)
+            self._ticket(change, standing.get(change.sensor_id), since, found)
         self._fleet(found)
         return found
 
@@ -44,8 +44,8 @@ class CameraWatch:
         self._closed(closed)
         return closed is not None
 
-    def _ticket(self, change: Change, standing: Alert | None, since: datetime, *, many: bool) -> None:
-        if standing is None and (change.fault is None or many):
+    def _ticket(self, change: Change, standing: Alert | None, since: datetime, found: Round) -> None:
+        if standing is None and (change.fault is None or found.many):
             return
         said = evidence(change)
         if change.fault:
@@ -53,7 +53,7 @@ class CameraWatch:
             self._opened(
                 self.alerts.fire(SENSOR_FAULTY, change.sensor_id, said | {"since": began or since.isoformat(timespec="seconds")})
             )
-        elif change.calm:
+        elif change.calm and not found.drifts:
             self._closed(self.alerts.resolve(SENSOR_FAULTY, change.sensor_id, said))
 
     def _fleet(self, found: Round) -> None:

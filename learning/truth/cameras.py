@@ -24,8 +24,10 @@ FEW_SENSORS = 5
 """Of fewer sensors there is no fleet to compare with."""
 MANY_SENSORS, MANY_SHARE = 3, 0.2
 """So many that change at once are no matter of their cameras."""
-DIRTY, DARK, BLACK, MOVED = -0.25, -0.4, -0.9, 5.0
-"""Logarithms of ratios: of sharpness, and of brightness; and how far the edge is from where it was."""
+DIRTY, DARK, BLACK, MOVED = -0.25, -0.4, -1.5, 4.0
+"""Logarithms of ratios: of sharpness, and of brightness; and how far the edge is from what it was."""
+_OF_DIRT, _OF_DARKNESS = 27.0, 8.5
+"""How far dirt moves the edge for each unit of sharpness that it takes, and darkness at most: what is farther was moved."""
 _FLEET_SHARPNESS, _FLEET_BRIGHTNESS, _FLEET_BRIM = 0.2, 0.4, 5.0
 SPREADS = 5.0
 _CALM = 0.6
@@ -60,11 +62,11 @@ class Change:
         dim, blunt, far = self.spreads
         if self.brightness <= BLACK and dim <= -SPREADS:
             return CameraFault.BIN_DARK  # of what is nearly black neither sharpness nor edge tells anything
-        if self.sharpness <= DIRTY and blunt <= -SPREADS:
+        if self.sharpness <= DIRTY and blunt <= -SPREADS and self.brim < _OF_DIRT * -self.sharpness:
             return CameraFault.LENS_DIRTY
-        if self.brim >= MOVED and far >= SPREADS:
-            return CameraFault.CAMERA_MOVED
-        return CameraFault.BIN_DARK if self.brightness <= DARK and dim <= -SPREADS else None
+        if self.brightness <= DARK and dim <= -SPREADS and self.brim < _OF_DARKNESS:
+            return CameraFault.BIN_DARK
+        return CameraFault.CAMERA_MOVED if self.brim >= MOVED and far >= SPREADS else None
 
     @property
     def calm(self) -> bool:
@@ -128,7 +130,7 @@ def judge(lately: Sequence[SensorDay], usual: Sequence[SensorDay], ticketed: Abs
     common = np.median(moved[healthy], axis=0) if len(healthy) >= FEW_SENSORS else np.zeros(moved.shape[1])
     own = moved - common
     past = [days[one.sensor_id] for one in now]
-    changes = [_change(*one) for one in zip(now, past, before, history, own, strict=True)]
+    changes = [_change(*one, common) for one in zip(now, past, before, history, own, strict=True)]
     return Round(changes, ticketed, float(common[_LIGHT]), float(common[_SHARP]), _length(common[_EDGE]))
 
 
@@ -144,13 +146,15 @@ def _vector(day: SensorDay) -> Vector:
     return np.array([math.log(max(day.brightness, _TINY)), math.log(max(day.sharpness, _TINY)), *day.brim])
 
 
-def _change(now: SensorDay, days: Sequence[SensorDay], before: Vector, history: Vector, own: Vector) -> Change:
-    light, sharp = (max(_spread(history[:, column]), _FLOORS[column]) for column in (_LIGHT, _SHARP))
+def _change(now: SensorDay, days: Sequence[SensorDay], before: Vector, history: Vector, own: Vector, common: Vector) -> Change:
+    spreads_of = [max(_spread(history[:, column]), _FLOORS[column]) for column in (_LIGHT, _SHARP)]
     distances = np.array([_length(day[_EDGE]) for day in history - before])
-    far = _length(own[_EDGE])
+    # What befalls all befalls them unequally: so much of a sensor's own change is none of its own.
+    light, sharp = (math.copysign(max(0.0, abs(own[one]) - abs(common[one])), own[one]) for one in (_LIGHT, _SHARP))
+    far = max(0.0, _length(own[_EDGE]) - _length(common[_EDGE]))
     beyond = (far - float(np.median(distances))) / max(_spread(distances), _FLOORS[2])
-    spreads = (float(own[_LIGHT]) / light, float(own[_SHARP]) / sharp, beyond)
-    return Change(now.sensor_id, now, _usual(days), len(days), float(own[_LIGHT]), float(own[_SHARP]), far, spreads)
+    spreads = (light / spreads_of[_LIGHT], sharp / spreads_of[_SHARP], beyond)
+    return Change(now.sensor_id, now, _usual(days), len(days), light, sharp, far, spreads)
 
 
 def _usual(days: Sequence[SensorDay]) -> SensorDay:
