@@ -183,7 +183,7 @@ def simulate(bins: int, pictures: int, a_day_: int, days: int, seed: int, *, pro
     fleet = {}
     for condition in FLEET_WIDE:
         seen = look(dict.fromkeys(range(bins), condition))
-        fleet[condition] = (seen.drifts, 0 if seen.many else len(seen.fresh))
+        fleet[condition] = (seen.drifts, len(seen.opens))
     return Figures(named, tickets, bin_days, fleet)
 
 

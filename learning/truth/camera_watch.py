@@ -33,8 +33,10 @@ class CameraWatch:
         self.history.sum_up(until, REACH_DAYS)
         standing = {one.subject: one for one in self.alerts.standing(SENSOR_FAULTY)}
         found = judge(self.history.lately(since, until), self.history.usual(since, REACH_DAYS), frozenset(standing))
+        new = {one.sensor_id for one in found.opens}
         for change in found.changes:
-            self._ticket(change, standing.get(change.sensor_id), since, found)
+            if change.sensor_id in standing or change.sensor_id in new:
+                self._ticket(change, standing.get(change.sensor_id), since, drifts=found.drifts)
         self._fleet(found)
         return found
 
@@ -44,16 +46,14 @@ class CameraWatch:
         self._closed(closed)
         return closed is not None
 
-    def _ticket(self, change: Change, standing: Alert | None, since: datetime, found: Round) -> None:
-        if standing is None and (change.fault is None or found.many):
-            return
+    def _ticket(self, change: Change, standing: Alert | None, since: datetime, *, drifts: bool) -> None:
         said = evidence(change)
         if change.fault:
             began = standing.evidence.get("since") if standing else None
             self._opened(
                 self.alerts.fire(SENSOR_FAULTY, change.sensor_id, said | {"since": began or since.isoformat(timespec="seconds")})
             )
-        elif change.calm and not found.drifts:
+        elif change.calm and not drifts:
             self._closed(self.alerts.resolve(SENSOR_FAULTY, change.sensor_id, said))
 
     def _fleet(self, found: Round) -> None:

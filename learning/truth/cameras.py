@@ -26,7 +26,7 @@ MANY_SENSORS, MANY_SHARE = 3, 0.2
 """So many that change at once are no matter of their cameras."""
 DIRTY, DARK, BLACK, MOVED = -0.25, -0.4, -1.5, 4.0
 """Logarithms of ratios: of sharpness, and of brightness; and how far the edge is from what it was."""
-_OF_DIRT, _OF_DARKNESS = 27.0, 8.5
+_OF_DIRT, _OF_DARKNESS = 27.0, 6.0
 """How far dirt moves the edge for each unit of sharpness that it takes, and darkness at most: what is farther was moved."""
 _FLEET_SHARPNESS, _FLEET_BRIGHTNESS, _FLEET_BRIM = 0.2, 0.4, 5.0
 SPREADS = 5.0
@@ -100,6 +100,11 @@ class Round:
         """Whether so many have changed at once that it is no matter of single cameras."""
         judged = sum(one.sensor_id not in self.ticketed for one in self.changes)
         return len(self.fresh) >= max(MANY_SENSORS, MANY_SHARE * judged)
+
+    @property
+    def opens(self) -> list[Change]:
+        """Those that get a ticket: none while the fleet as a whole has changed, for it does so unequally."""
+        return [] if self.drifts else self.fresh
 
     @property
     def drifts(self) -> bool:
