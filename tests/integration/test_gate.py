@@ -34,8 +34,11 @@ def extract():
 def base(rendered, extract, tmp_path_factory):
     """What trains and calibrates, and a golden set of 60 of each category."""
     known = extract_features(read_manifests([rendered]), decode, extract).where(lambda s: s.split is not Split.TEST)
-    more = as_base(field_of(tmp_path_factory.mktemp("more"), extract, 0.0, 40, seed=6_000), Split.TRAIN)
-    return joined([known, more, as_base(field_of(tmp_path_factory.mktemp("golden"), extract, 0.0, 60, seed=7_000), Split.TEST)])
+    more = field_of(tmp_path_factory.mktemp("more"), extract, 0.0, 80, seed=6_000)
+    train, val = (as_base(more.of(split), kept) for split, kept in ((Split.TRAIN, Split.TRAIN), (Split.TEST, Split.VAL)))
+    return joined(
+        [known, train, val, as_base(field_of(tmp_path_factory.mktemp("golden"), extract, 0.0, 60, seed=7_000), Split.TEST)]
+    )
 
 
 def as_base(features, split):
