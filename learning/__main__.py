@@ -32,7 +32,17 @@ _COMMANDS: dict[str, tuple[ModuleType, str]] = {
 def main(argv: list[str] | None = None) -> int:
     """Run a command of the learning side; raises `SettingsInvalid` or another `FleetError` that says what is wrong."""
     options = _parser().parse_args(argv)
-    tools = Tools(
+    try:
+        return int(_COMMANDS[options.command][0].run(options, open_tools()))
+    except DatasetInvalid as error:
+        raise SettingsInvalid(str(error)) from None
+    except OSError as error:
+        raise SettingsInvalid(str(error)) from None
+
+
+def open_tools() -> Tools:
+    """Return what training needs of the outside."""
+    return Tools(
         preprocessing=Preprocessing(PREPROCESSING, decode, flatten_whole),
         open_classifier=lambda path: OnnxClassifier.load(path, _sha256(path)),
         open_features=_open_features,
@@ -40,12 +50,6 @@ def main(argv: list[str] | None = None) -> int:
         shipped=shipped_model()[0],
         git_revision=_git_revision,
     )
-    try:
-        return int(_COMMANDS[options.command][0].run(options, tools))
-    except DatasetInvalid as error:
-        raise SettingsInvalid(str(error)) from None
-    except OSError as error:
-        raise SettingsInvalid(str(error)) from None
 
 
 def _parser() -> argparse.ArgumentParser:

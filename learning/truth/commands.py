@@ -21,6 +21,7 @@ from learning.truth.accuracy import Accuracy, estimate
 from learning.truth.camera_watch import CameraWatch
 from learning.truth.files import read_rows
 from learning.truth.joining import Joining
+from learning.truth.looking import Looking
 from learning.truth.watch import AccuracyWatch
 from learning.truth.watching import PrefixWatch
 
@@ -89,13 +90,9 @@ def list_odd(options: argparse.Namespace, bench: Bench) -> int:
 
 def look(options: argparse.Namespace, bench: Bench) -> int:
     """Join, and see whether accuracy has fallen; ends with 3 while it has."""
-    joining = Joining(bench.joins)
-    while joining.take_one():
-        pass
-    bench.joins.contest()
-    cameras = bench.cameras.look()  # first, for what a sick camera sends says nothing of the model
-    found, shifts = bench.watch.look(), bench.watch.warn()
-    moved = {name: round(shift.index, 4) for name, shift in shifts.items() if shift.warns}
+    looked = Looking(bench.joins, bench.cameras, bench.watch).take()
+    cameras, found = looked.cameras, looked.accuracy
+    moved = {name: round(shift.index, 4) for name, shift in looked.shifts.items() if shift.warns}
     faulty = {one.subject: one.evidence.get("fault") for one in bench.alerts.standing(SENSOR_FAULTY)}
     said = {
         "shifted": moved,
