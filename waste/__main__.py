@@ -18,6 +18,7 @@ _COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "learn": ("learning.__main__", "main", "learning", "train, calibrate and evaluate models"),
     "truth": ("learning.truth.__main__", "main", "learning", "what really was in the bins, and how often the fleet is right"),
     "model": ("learning.rollout.__main__", "main", "learning", "which models there are, and which decide"),
+    "lake": ("learning.lake.__main__", "main", "lake", "labelled items as snapshots: made, listed, rebuilt"),
     "db": ("migrations.__main__", "main", "database", "the database's shape"),
     "demo": ("local.__main__", "main", "all", "the whole fleet on this machine"),
     "config": ("waste.config", "main", "all", "the settings in force, with secrets masked"),
