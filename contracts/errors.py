@@ -225,6 +225,18 @@ class ModelRefused(RequestRefused):
     reason = "model_refused"
 
 
+class SnapshotRefused(RequestRefused):
+    """This cannot be done with the snapshot."""
+
+    reason = "snapshot_refused"
+
+
+class SnapshotDamaged(FleetError):
+    """A snapshot's files are not what its manifest says."""
+
+    reason = "snapshot_damaged"
+
+
 class LoginRefused(FleetError):
     """The name or the password is not right."""
 

@@ -23,6 +23,7 @@ from learning.progress import bar
 
 ALIKE_FROM = 0.87
 _SIDE = 32
+THUMBNAIL_BYTES = 3 * _SIDE * _SIDE
 _QUIET = 64.0
 """What is added to a thumbnail's contrast, in grey levels of all its pixels together: an empty board is like no other one."""
 _SAVED_AGAIN = 150.0
@@ -43,11 +44,22 @@ class Pair:
 def thumbprints(samples: Sequence[Sample], decode: Decode) -> NDArray[np.float32]:
     """Return one row of unit length or less for each picture, float32 [n, 3072]; raises `DatasetInvalid` with the file's name."""
     with bar(samples, "thumbnails") as shown:
-        rows = [_thumbnail(sample, decode) for sample in shown]
-    if not rows:
-        return np.zeros((0, 3 * _SIDE * _SIDE), np.float32)
-    plain = _flattened(np.stack(rows)).reshape(len(rows), -1)
+        rows = [_read_thumbnail(sample, decode) for sample in shown]
+    return prints_of(np.stack(rows) if rows else np.zeros((0, THUMBNAIL_BYTES), np.uint8))
+
+
+def prints_of(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the thumbprints of thumbnails uint8 [n, 3072], as `thumbprints` does."""
+    if not len(thumbnails):
+        return np.zeros((0, THUMBNAIL_BYTES), np.float32)
+    pixels = thumbnails.astype(np.float32).reshape(len(thumbnails), _SIDE * _SIDE, 3)
+    plain = _flattened(pixels).reshape(len(thumbnails), -1)
     return np.asarray(plain / (np.linalg.norm(plain, axis=1, keepdims=True) + _QUIET), np.float32)
+
+
+def thumbnail_of(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a decoded picture uint8 [224, 224, 3] as the thumbnail uint8 [3072] that its thumbprint is made of."""
+    return np.asarray(Image.fromarray(picture).resize((_SIDE, _SIDE), Image.Resampling.BOX), np.uint8).reshape(-1)
 
 
 def near_duplicates(samples: Sequence[Sample], prints: NDArray[np.float32], digests: Sequence[str] | None = None) -> list[Pair]:
@@ -146,13 +158,11 @@ def _exact_copies(digests: Iterable[str]) -> Iterator[tuple[int, int]]:
         before.append(index)
 
 
-def _thumbnail(sample: Sample, decode: Decode) -> NDArray[np.float32]:
+def _read_thumbnail(sample: Sample, decode: Decode) -> NDArray[np.uint8]:
     try:
-        picture = decode(sample.path.read_bytes())
+        return thumbnail_of(decode(sample.path.read_bytes()))
     except (OSError, FleetError) as error:
         raise DatasetInvalid(f"{sample.path}: {error}") from error
-    small = Image.fromarray(picture).resize((_SIDE, _SIDE), Image.Resampling.BOX)
-    return np.asarray(small, np.float32).reshape(_SIDE * _SIDE, 3)
 
 
 def _flattened(pixels: NDArray[np.float32]) -> NDArray[np.float64]:

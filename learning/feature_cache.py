@@ -38,7 +38,7 @@ class FeatureCache:
     def open(cls, folder: Path, backbone: onnx.ModelProto, preprocessing: str) -> Self:
         """Open the cache of `backbone` in `folder`, which is made if need be; raises OSError or sqlite3.Error."""
         folder.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256(backbone.SerializeToString(deterministic=True) + preprocessing.encode() + _FORMAT).hexdigest()
+        digest = hashlib.sha256(_bytes_of(backbone) + preprocessing.encode() + _FORMAT).hexdigest()
         path = folder / f"{digest[:32]}.sqlite"
         connection = sqlite3.connect(path, timeout=30)
         try:
@@ -89,6 +89,15 @@ class FeatureCache:
     def _give_up(self, error: sqlite3.Error) -> None:
         self._usable = False
         sys.stderr.write(f"waste learn: {self._path}: {error}; going on without this cache, which may be deleted\n")
+
+
+def digest_of(backbone: onnx.ModelProto) -> str:
+    """Return the SHA-256 (hex) of a backbone's graph: models whose heads alone differ have the same one."""
+    return hashlib.sha256(_bytes_of(backbone)).hexdigest()
+
+
+def _bytes_of(backbone: onnx.ModelProto) -> bytes:
+    return bytes(backbone.SerializeToString(deterministic=True))
 
 
 def _whole(picture: bytes, kept: object) -> NDArray[np.float32] | None:

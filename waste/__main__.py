@@ -18,6 +18,7 @@ _COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "learn": ("learning.__main__", "main", "learning", "train, calibrate and evaluate models"),
     "truth": ("learning.truth.__main__", "main", "learning", "what really was in the bins, and how often the fleet is right"),
     "model": ("learning.rollout.__main__", "main", "learning", "which models there are, and which decide"),
+    "lake": ("learning.lake.__main__", "main", "lake", "labelled items as snapshots: made, listed, rebuilt"),
     "retrain": ("learning.retrain.__main__", "main", "lake", "trainings: ask for one, see how far it is, cancel it"),
     "slow": ("learning.slow.__main__", "main", "lake", "the slow loop: accuracy, trainings and rollouts, by themselves"),
     "db": ("migrations.__main__", "main", "database", "the database's shape"),

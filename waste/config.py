@@ -19,6 +19,7 @@ _ROLES = {
     "dlq": ("dlq_review.__main__", "ServeSettings"),
     "truth": ("learning.truth.__main__", "TruthSettings"),
     "model": ("learning.rollout.__main__", "ModelSettings"),
+    "lake": ("learning.lake.__main__", "LakeSettings"),
     "slow": ("learning.slow.__main__", "SlowSettings"),
     "db": ("migrations.__main__", "MigrationSettings"),
 }
