@@ -4,10 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := -q --disable-pip-version-check
 
-.PHONY: demo test faults bench check format lock clean
+.PHONY: demo story test faults bench check format lock clean
 
 demo: $(VENV)/.all
 	$(BIN)/waste demo $(ARGS)
+
+# Drift, alert, training, trial and roll-back on this machine; about four minutes.
+story: $(VENV)/.all
+	$(BIN)/waste story $(ARGS)
 
 test: $(VENV)/.dev .venv-sqs/.done
 	$(BIN)/python -m pytest $(ARGS)

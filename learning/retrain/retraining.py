@@ -8,7 +8,7 @@ from contracts.errors import FleetError, Infrastructure
 from contracts.facts import TrainingEnded
 from contracts.models import Registry
 from contracts.ports import Telemetry
-from contracts.trainings import Training, TrainingEnd, Trainings, TrainingState
+from contracts.trainings import BY_ALERT, Training, TrainingEnd, Trainings, TrainingState
 from learning.datasets import DatasetInvalid
 from learning.report import plain
 from learning.retrain.fitting import Retrained
@@ -84,7 +84,7 @@ class Retraining:
         lesson = self.workshop.gather(told)
         told("fit", 0.6)
         made = self.workshop.fit(lesson, version, told)
-        report = report_of(made, lesson)
+        report = report_of(made, lesson, answers_shift=training.because == BY_ALERT)
         if not made.gate.passed:
             return TrainingEnd(TrainingState.REFUSED, "; ".join(made.gate.reasons), report, lesson.snapshot_id)
         told("register", 0.95)
@@ -97,16 +97,20 @@ def version_of(training: Training) -> str:
     return f"auto-{training.asked_at:%Y%m%d-%H%M}-{training.training_id.hex[:6]}"
 
 
-def report_of(made: Retrained, lesson: Lesson) -> dict[str, Any]:
-    """Return what is kept of an examination, as the registry's metrics have it: see `learning.rollout.steering`."""
+def report_of(made: Retrained, lesson: Lesson, *, answers_shift: bool) -> dict[str, Any]:
+    """Return what is kept of an examination, as the registry's metrics have it: see `learning.rollout.steering`.
+
+    Of a model that answers a shift no agreement is expected: the examination's pictures are of before the shift, too, and where
+    the champion is wrong now it shall be contradicted.
+    """
     figures = made.gate.figures
     told: dict[str, Any] = plain(asdict(figures)) if figures else {}
     splits = [sample.split.value for sample in lesson.features.samples]
     return {
         "gate": {"passed": made.gate.passed},
         "reasons": list(made.gate.reasons),
-        "agreement": told.get("agreement"),
-        "to_people": told.get("to_people"),
+        "agreement": None if answers_shift else told.get("agreement"),
+        "to_people": None if answers_shift else told.get("to_people"),
         "figures": told,
         "pictures": {split: splits.count(split) for split in sorted(set(splits))},
         "left_out": lesson.left_out,

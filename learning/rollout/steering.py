@@ -39,6 +39,10 @@ class Steering:
         candidates = [] if on_trial else [one for one in models if one.state is ModelState.CANDIDATE and _passed(one)]
         return bool(candidates) and self._move(candidates[0], ModelState.SHADOW, "it passed the gate", {})
 
+    def busy(self) -> bool:
+        """Return whether a model is on trial, or about to be."""
+        return any(one.state in _NEXT or (one.state is ModelState.CANDIDATE and _passed(one)) for one in self.registry.models())
+
     def look(self, model: Model) -> Trial:
         """Return how the trial of a model stands."""
         expected = Expected(_number(model.metrics.get(AGREEMENT)), _number(model.metrics.get(TO_PEOPLE)))
@@ -48,13 +52,17 @@ class Steering:
     def _judge(self, model: Model) -> bool:
         trial = self.look(model)
         evidence = asdict(trial)
-        if trial.verdict is Verdict.PROMOTE:
+        if trial.verdict is Verdict.PROMOTE and self._is_free(_NEXT[model.state]):
             return self._move(model, _NEXT[model.state], trial.why, evidence)
         if trial.verdict is Verdict.WITHDRAW:
             return self._move(model, ModelState.RETIRED, trial.why, evidence)
         if self.clock() - self._since(model) > LONGEST:
             return self._move(model, ModelState.RETIRED, f"undecided after {LONGEST.days} days", evidence)
         return False
+
+    def _is_free(self, target: ModelState) -> bool:
+        # What people have put on trial meanwhile is judged first, and not replaced.
+        return target is ModelState.CHAMPION or all(one.state is not target for one in self.registry.models())
 
     def _since(self, model: Model) -> datetime:
         moves = self.registry.moves(model.file.version, 20)

@@ -25,7 +25,9 @@ from adapters.settings import QueueSettings
 from adapters.telemetry import FleetTelemetry
 from adapters.webhook import Webhook
 from contracts.categories import CATEGORIES
+from contracts.ports import Clock
 from learning.retrain.__main__ import RetrainSettings, open_retraining
+from learning.retrain.trigger import Rhythm
 from learning.rollout.steering import Steering
 from learning.slow.jobs import SlowLoop
 from learning.truth.__main__ import TruthSettings
@@ -50,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     health = Health()
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
     with open_pool(settings.database_url.get_secret_value(), name="waste-slow", max_size=6) as pool:
-        loop = open_loop(settings, pool)
+        loop = open_loop(settings, pool, _now)
         jobs = {
             "look-at-accuracy": Job(settings.look_every_s, loop.look),
             "ask-for-training": Job(min(60.0, settings.look_every_s), loop.ask),
@@ -63,14 +65,14 @@ def main(argv: list[str] | None = None) -> int:
             stop_serving()
 
 
-def open_loop(settings: SlowSettings, pool: Pool) -> SlowLoop:
-    """Return the jobs."""
+def open_loop(settings: SlowSettings, pool: Pool, clock: Clock, rhythm: Rhythm | None = None) -> SlowLoop:
+    """Return the jobs; what they see of the field is judged by `clock`, what people and programs do by the ledger's."""
     telemetry, alerts, registry = FleetTelemetry(), PostgresAlerts(pool), PostgresRegistry(pool)
     url = settings.alert_webhook_url
     messenger = Webhook(url.get_secret_value() if url else None)
     decisions = PostgresAccuracy(pool, CATEGORIES)
-    watch = AccuracyWatch(decisions, alerts, messenger, _now, telemetry, baseline=settings.accuracy_baseline)
-    cameras = CameraWatch(PostgresPictures(pool), alerts, _now, telemetry)
+    watch = AccuracyWatch(decisions, alerts, messenger, clock, telemetry, baseline=settings.accuracy_baseline)
+    cameras = CameraWatch(PostgresPictures(pool), alerts, clock, telemetry)
     return SlowLoop(
         looking=Looking(PostgresTruth(pool), cameras, watch),
         alerts=alerts,
@@ -79,7 +81,7 @@ def open_loop(settings: SlowSettings, pool: Pool) -> SlowLoop:
         registry=registry,
         steering=Steering(registry, PostgresTrials(pool), _now, telemetry),
         clock=_now,
-        every=timedelta(days=settings.retrain_every_days) if settings.retrain_every_days else None,
+        rhythm=rhythm or Rhythm(timedelta(days=settings.retrain_every_days) if settings.retrain_every_days else None),
     )
 
 

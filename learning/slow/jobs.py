@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from contracts.alerts import ACCURACY_FELL, Alerts
 from contracts.models import Registry
 from contracts.ports import Clock
 from contracts.trainings import Trainings
 from learning.retrain.retraining import Retraining
-from learning.retrain.trigger import due
+from learning.retrain.trigger import Rhythm, due
 from learning.rollout.steering import Steering
 from learning.truth.looking import Looking
 
@@ -19,7 +18,7 @@ _LAST = 20
 
 @dataclass(frozen=True, slots=True)
 class SlowLoop:
-    """The jobs of the slow loop; `every` is the schedule of trainings without an alert, None for none."""
+    """The jobs of the slow loop; `rhythm` says how often trainings may be asked for, by `clock`, which is the ledger's."""
 
     looking: Looking
     alerts: Alerts
@@ -28,7 +27,7 @@ class SlowLoop:
     registry: Registry
     steering: Steering
     clock: Clock
-    every: timedelta | None
+    rhythm: Rhythm
 
     def look(self) -> None:
         """Join labels, look at cameras and accuracy, and tell people."""
@@ -38,7 +37,8 @@ class SlowLoop:
         """Ask for a training if one is due; returns whether it did."""
         if self.registry.pinned_by():
             return False
-        why = due(self.alerts.standing(ACCURACY_FELL), self.trainings.recent(_LAST), self.clock(), self.every)
+        alerts, trainings = self.alerts.standing(ACCURACY_FELL), self.trainings.recent(_LAST)
+        why = due(alerts, trainings, self.clock(), self.rhythm, on_trial=self.steering.busy())
         return why is not None and self.trainings.ask(_BY, *why) is not None
 
     def train(self) -> None:

@@ -138,6 +138,16 @@ def test_one_trial_at_a_time(fleet):
     assert not fleet.steering.take_one()
 
 
+def test_a_shadow_waits_while_people_try_another_canary(fleet):
+    fleet.add("new")
+    fleet.steering.take_one()
+    fleet.add("hand", passed=False)
+    Moves(fleet.registry, "ada").move("hand", CANARY, "try")
+    fleet.scored(220, "old", "new", mine="glass", other="glass")
+    assert not fleet.steering.take_one()
+    assert fleet.states() == {"old": "champion", "new": "shadow", "hand": "canary"}
+
+
 def test_the_outcome_is_that_of_the_model_that_decided(fleet):
     fleet.scored(1, "old", "new", mine="glass", other="plastic", actual="glass")
     (found,) = fleet.trials.counts("new", datetime.now(UTC) - timedelta(hours=1))

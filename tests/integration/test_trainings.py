@@ -19,7 +19,7 @@ from contracts.trainings import BY_ALERT, BY_SCHEDULE, Training, TrainingState
 from learning.datasets import DatasetInvalid
 from learning.retrain.gate import Gate
 from learning.retrain.retraining import Retraining, version_of
-from learning.retrain.trigger import due
+from learning.retrain.trigger import Rhythm, due
 
 STATES = TrainingState
 
@@ -186,14 +186,14 @@ def ended(state, ago):
     ],
 )
 def test_when_a_training_is_due(alerts, trainings, every, found):
-    assert due(alerts, trainings, NOW, every) == found
+    assert due(alerts, trainings, NOW, Rhythm(every), on_trial=False) == found
+    assert due(alerts, trainings, NOW, Rhythm(every), on_trial=True) is None
 
 
-def test_an_alert_that_still_stands_asks_again_after_a_day_if_refused_and_after_two_weeks_if_not():
+def test_an_alert_that_still_stands_asks_again_after_a_day():
     old = Alert(uuid4(), ACCURACY_FELL, "", NOW - timedelta(days=30))
-    assert due([old], [ended(STATES.REFUSED, timedelta(hours=25))], NOW, None) == (BY_ALERT, old.alert_id)
-    assert due([old], [ended(STATES.REGISTERED, timedelta(days=13))], NOW, None) is None
-    assert due([old], [ended(STATES.REGISTERED, timedelta(days=15))], NOW, None) == (BY_ALERT, old.alert_id)
+    for hours, found in ((23, None), (25, (BY_ALERT, old.alert_id))):
+        assert due([old], [ended(STATES.REFUSED, timedelta(hours=hours))], NOW, Rhythm(None), on_trial=False) == found
 
 
 def test_the_alert_that_asked_is_kept_with_the_training(trainings, plant):

@@ -1,0 +1,97 @@
+"""What happens when, and what must have come true at the end of each chapter."""
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from contracts.alerts import ACCURACY_FELL
+from contracts.models import ModelState
+from learning.rollout.moves import Moves
+from local.story.plot import Plot
+from models import shipped_model
+from producer.pictures import rendered
+
+Add = Callable[[onnx.ModelProto, str], str]
+"""Adds a model to the registry in somebody's name and returns its version."""
+_PATIENCE_DAYS = 10
+NEARLY = 0.1
+"""So far under the accuracy of before counts as back: two looks of a category are harder than one."""
+_BAD = "bad-1"
+
+
+class StoryFailed(Exception):
+    """A chapter did not come true."""
+
+
+def tell(plot: Plot, moves: Moves, add: Add, calm: int, drift: float) -> None:
+    """Tell the whole story; raises StoryFailed at the first chapter that does not come true."""
+    before = _calm_days(plot, calm)
+    _new_packaging(plot, drift)
+    _better_again(plot, drift, before - NEARLY)
+    _a_bad_model(plot, moves, add, drift)
+    _rolled_back(plot, moves, add, drift)
+
+
+def _calm_days(plot: Plot, days: int) -> float:
+    plot.registry.set_shares(canary=0.5, shadow=1.0)  # a small city: so that a trial takes days and not weeks
+    rows = [plot.day(rendered(plot.number, 0.0)) for _ in range(days)]
+    if plot.loop.alerts.standing(ACCURACY_FELL):
+        raise StoryFailed("the alert fired without a reason")
+    return sum(row.right for row in rows) / len(rows)
+
+
+def _new_packaging(plot: Plot, drift: float) -> None:
+    plot.timeline.happened(plot.number + 1, f"packaging changes: {drift:.0%} of what is thrown away looks new")
+    for _ in range(_PATIENCE_DAYS):
+        plot.day(rendered(1000 + plot.number, drift))
+        if plot.loop.alerts.standing(ACCURACY_FELL):
+            return
+    raise StoryFailed(f"the alert did not fire within {_PATIENCE_DAYS} days")
+
+
+def _better_again(plot: Plot, drift: float, enough: float) -> None:
+    for _ in range(_PATIENCE_DAYS):
+        decided_by = plot.registry.plan().champion
+        row = plot.day(rendered(1000 + plot.number, drift))
+        if decided_by and row.right >= enough:
+            plot.timeline.happened(plot.number, f"accuracy is back: {row.right:.1%}")
+            return
+    raise StoryFailed(f"accuracy was not back at {enough:.1%} within {_PATIENCE_DAYS} days")
+
+
+def _a_bad_model(plot: Plot, moves: Moves, add: Add, drift: float) -> None:
+    version = add(_confused(_BAD), moves.who)
+    moves.move(version, ModelState.CANARY, "pushed past the gate")
+    plot.timeline.happened(plot.number, f"a bad model is pushed past the gate, as canary: {version}")
+    for _ in range(_PATIENCE_DAYS):
+        plot.day(rendered(1000 + plot.number, drift))
+        if plot.state_of(version) is ModelState.RETIRED:
+            return
+    raise StoryFailed(f"the bad canary was not withdrawn within {_PATIENCE_DAYS} days")
+
+
+def _rolled_back(plot: Plot, moves: Moves, add: Add, drift: float) -> None:
+    version = add(_confused("bad-2"), moves.who)
+    good = plot.registry.plan().champion
+    moves.move(version, ModelState.CHAMPION, "a mistake")
+    plot.timeline.happened(plot.number, f"{version} is made champion by mistake, and taken back by one command")
+    plot.await_workers()
+    gone, back = moves.roll_back("accuracy fell at once")
+    plot.await_workers()
+    if gone != version or good is None or back != good.version:
+        raise StoryFailed(f"the roll-back went from {gone} to {back}")
+    plot.day(rendered(1000 + plot.number, drift))
+
+
+def _confused(version: str) -> onnx.ModelProto:
+    """Return the shipped model with its categories in another order: sure of itself, and wrong."""
+    model = onnx.load(shipped_model()[0])
+    for constant in model.graph.initializer:
+        if constant.name in {"head.weights", "head.bias"}:
+            rolled = np.roll(numpy_helper.to_array(constant), 1, axis=0)
+            constant.CopyFrom(numpy_helper.from_array(rolled, constant.name))
+    for entry in model.metadata_props:
+        entry.value = version if entry.key == "version" else entry.value
+    return model
