@@ -21,7 +21,9 @@ class Plant:
         self.joining = Joining(self.truth)
 
     def decided(self, *seconds, sensor="bin-7", day=NOON):
-        events = [an_event(sensor_id=sensor, captured_at=day + timedelta(seconds=at)) for at in seconds]
+        return self.decided_these([an_event(sensor_id=sensor, captured_at=day + timedelta(seconds=at)) for at in seconds])
+
+    def decided_these(self, events):
         PostgresIntakeLedger(self.pools["intake"]).accept([accepted(event) for event in events], [])
         PostgresWorkerLedger(self.pools["worker"]).record([an_outcome(event) for event in events], events[0].event_id)
         return events
