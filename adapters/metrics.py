@@ -36,3 +36,4 @@ SERVING_REVISION = Gauge("waste_serving_revision", "The revision of the plan of 
 MODELS_BEHIND = Gauge("waste_models_behind", "Whether this worker could not load what is planned.")
 MODELS_UNFIT = Counter("waste_models_unfit_total", "Models on trial that this worker found unfit.")
 MODEL_MOVES = Counter("waste_model_moves_total", "Models moved by the rule of the rollout.", ["after"])
+TRAININGS = Counter("waste_trainings_total", "Trainings that ended, by what came of them.", ["state"])

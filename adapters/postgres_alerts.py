@@ -18,6 +18,7 @@ _RESOLVE = f"""
 UPDATE alerts SET resolved_at = now(), evidence = evidence || %s WHERE kind = %s AND subject = %s AND resolved_at IS NULL
 RETURNING {_ALERT}
 """  # noqa: S608 - as above
+_STANDING = f"SELECT {_ALERT} FROM alerts WHERE kind = %s AND resolved_at IS NULL ORDER BY fired_at, subject"  # noqa: S608 - as above
 _UNTOLD = f"""
 SELECT {_ALERT} FROM alerts WHERE told_fired_at IS NULL OR (resolved_at IS NOT NULL AND told_resolved_at IS NULL) ORDER BY fired_at
 """  # noqa: S608 - the only insertion is a constant of this module
@@ -45,6 +46,10 @@ class PostgresAlerts:
         """Close an alert; None if none is open."""
         rows = self._rows(_RESOLVE, (Jsonb({"resolved": dict(evidence)}), kind, subject))
         return Alert(*rows[0]) if rows else None
+
+    def standing(self, kind: str) -> list[Alert]:
+        """Return the open alerts of a kind, the oldest first."""
+        return [Alert(*row) for row in self._rows(_STANDING, (kind,))]
 
     def untold(self) -> list[Alert]:
         """Return alerts whose opening or closing nobody was told of yet."""

@@ -134,6 +134,11 @@ class FleetTelemetry:
         self._log.warning("model_moved", model_version=fact.version, before=fact.before, after=fact.after, why=fact.why)
 
     @_tell.register
+    def _(self, fact: facts.TrainingEnded) -> None:
+        metrics.TRAININGS.labels(fact.state).inc()
+        self._log.warning("training_ended", training_id=fact.training_id, state=fact.state, why=fact.why)
+
+    @_tell.register
     def _(self, fact: facts.ModelUnfit) -> None:
         metrics.MODELS_UNFIT.inc()
         self._log.error("model_unfit", model_version=fact.version, why=fact.why)

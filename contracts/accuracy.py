@@ -52,10 +52,16 @@ class Histogram(StrEnum):
 
 
 class Decisions(Protocol):
-    """What was decided, and what is known of it. Raises LedgerUnavailable."""
+    """What was decided, and what is known of it. Raises LedgerUnavailable.
 
-    def strata(self, since: datetime, until: datetime, by: Dimension) -> list[StratumCount]:
-        """Return the counts of what was photographed from `since` until `until`, by a dimension and by how it was decided."""
+    Buckets and histograms, on which alerts rest, are without what sensors sent while they had a ticket.
+    """
+
+    def strata(self, since: datetime, until: datetime, by: Dimension, *, healthy: bool = False) -> list[StratumCount]:
+        """Return the counts of what was photographed from `since` until `until`, by a dimension and by how it was decided.
+
+        With `healthy`, without what sensors sent while they had a ticket.
+        """
 
     def buckets(self, since: datetime, until: datetime) -> list[DayBucket]:
         """Return the same by day (UTC), kind, and a hundredth that a digest of the event's id falls into."""

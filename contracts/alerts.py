@@ -12,6 +12,9 @@ ACCURACY_FELL = "accuracy_fell"
 SHIFTED = "shifted"
 """The kind of a warning without labels: its subject is what has shifted."""
 
+SENSOR_FAULTY = "sensor_faulty"
+"""The kind of a maintenance ticket: its subject is a sensor, `evidence["fault"]` what is wrong with its camera."""
+
 
 @dataclass(frozen=True, slots=True)
 class Alert:
@@ -33,6 +36,9 @@ class Alerts(Protocol):
 
     def resolve(self, kind: str, subject: str, evidence: Mapping[str, object]) -> Alert | None:
         """Close an alert; None if none is open."""
+
+    def standing(self, kind: str) -> list[Alert]:
+        """Return the open alerts of a kind, the oldest first."""
 
     def untold(self) -> list[Alert]:
         """Return alerts whose opening or closing nobody was told of yet."""

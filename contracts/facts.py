@@ -185,6 +185,15 @@ class ModelMoved:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingEnded:
+    """A training ended in a state, and why."""
+
+    training_id: str
+    state: str
+    why: str
+
+
 Fact: TypeAlias = (
     AccuracyWatched
     | AlertOpened
@@ -202,6 +211,7 @@ Fact: TypeAlias = (
     | ModelsInForce
     | ModelMoved
     | ModelNotLoaded
+    | TrainingEnded
     | ModelUnfit
     | PolicyViolated
     | DependencyLost

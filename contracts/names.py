@@ -6,6 +6,8 @@ EDGE_QUEUE = "waste-events"
 WORK_QUEUE = "waste-work"
 WORK_QUEUE_FIRST = "waste-work-first"
 """Wake-ups that were lost or are due again: they must not wait behind a backlog."""
+SLOW_QUEUE = "waste-slow"
+"""Jobs of the slow loop: they may wait, and what is lost comes again with the next round."""
 DEAD_LETTER_QUEUE = "waste-dead-letters"
 
 CLASSIFY_TASK = "classify-items"

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from contracts.categories import Category
 from contracts.errors import EventInvalid
 from contracts.names import OutcomeKind
+from contracts.pictures import PictureFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class DeadLetter(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The one end of one event. `dead_letter` is there unless `kind` is prediction."""
+    """The one end of one event. `dead_letter` is there unless `kind` is prediction, `picture` where its pixels were measured."""
 
     event_id: UUID
     kind: OutcomeKind
@@ -142,6 +143,7 @@ class Outcome:
     prediction: Prediction | None = None
     latencies: Latencies | None = None
     dead_letter: DeadLetter | None = None
+    picture: PictureFacts | None = None
 
 
 def raw_text(body: bytes) -> str:

@@ -11,6 +11,7 @@ from contracts.facts import Fact
 from contracts.ledger import Acceptance, AcceptedEvent, ClaimedItem, WorkerPulse
 from contracts.messages import Message, QueueDepth, Received
 from contracts.outcomes import DeadLetter, Outcome, Scores
+from contracts.pictures import PictureFacts
 
 Pixels: TypeAlias = Any
 """uint8 array of shape (224, 224, 3), RGB; contracts do without numpy so that an edge device can."""
@@ -176,6 +177,13 @@ class ImageDecoder(Protocol):
 
     def __call__(self, data: bytes) -> Pixels:
         """Return the picture a model sees; raises ImageTooLarge, ImageTruncated, ImageUnreadable."""
+
+
+class PictureMeter(Protocol):
+    """What tells what a picture is like."""
+
+    def __call__(self, image: Pixels, /) -> PictureFacts:
+        """Return what a picture is like."""
 
 
 class Classifier(Protocol):

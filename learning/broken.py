@@ -40,7 +40,11 @@ def extract_broken(samples: Sequence[Sample], decode: Decode, extract: Extract) 
     teaching = [sample for sample in samples if sample.split is Split.TRAIN and sample.category]
     if not teaching:
         raise DatasetInvalid("training needs pictures in the split train")
-    photographs = [decode(sample.path.read_bytes()) for sample in teaching[:: max(1, len(teaching) // _PHOTOGRAPHS)]]
+    return broken_features([decode(one.path.read_bytes()) for one in teaching[:: max(1, len(teaching) // _PHOTOGRAPHS)]], extract)
+
+
+def broken_features(photographs: Sequence[Pixels], extract: Extract) -> NDArray[np.float32]:
+    """Return the features [420, width] of pictures as broken cameras make them of `photographs`; the same each time."""
     with bar(broken(photographs, _COUNT, seed=0), "broken cameras") as shown:
         return np.concatenate([extract(picture[np.newaxis]) for picture in shown])
 

@@ -9,7 +9,7 @@ Files of the same bytes are copies whatever they show.
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,11 +62,14 @@ def thumbnail_of(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(picture).resize((_SIDE, _SIDE), Image.Resampling.BOX), np.uint8).reshape(-1)
 
 
-def near_duplicates(samples: Sequence[Sample], prints: NDArray[np.float32]) -> list[Pair]:
-    """Return the pairs that are alike or the same file, each once, the most alike first; raises `DatasetInvalid`."""
+def near_duplicates(samples: Sequence[Sample], prints: NDArray[np.float32], digests: Sequence[str] | None = None) -> list[Pair]:
+    """Return the pairs that are alike or the same file, each once, the most alike first; raises `DatasetInvalid`.
+
+    `digests` are of the files, which are read if it is None.
+    """
     found = {
         (first, second): alike for start in range(0, len(samples), _ROWS_AT_ONCE) for first, second, alike in _alike(prints, start)
-    } | dict.fromkeys(_exact_copies(samples), 1.0)
+    } | dict.fromkeys(_exact_copies(_digests(samples) if digests is None else digests), 1.0)
     pairs = [Pair(samples[first], samples[second], alike) for (first, second), alike in found.items()]
     return sorted(pairs, key=lambda pair: -pair.alike)
 
@@ -139,13 +142,18 @@ def _saved_again(length: float, other_length: float, correlation: float) -> bool
     return min(contrast, other) >= _QUIET and apart <= _SAVED_AGAIN
 
 
-def _exact_copies(samples: Sequence[Sample]) -> Iterator[tuple[int, int]]:
-    seen: dict[bytes, list[int]] = {}
-    for index, sample in enumerate(samples):
+def _digests(samples: Sequence[Sample]) -> Iterator[str]:
+    for sample in samples:
         try:
-            before = seen.setdefault(hashlib.sha256(sample.path.read_bytes()).digest(), [])
+            yield hashlib.sha256(sample.path.read_bytes()).hexdigest()
         except OSError as error:
             raise DatasetInvalid(f"{sample.path}: {error}") from error
+
+
+def _exact_copies(digests: Iterable[str]) -> Iterator[tuple[int, int]]:
+    seen: dict[str, list[int]] = {}
+    for index, digest in enumerate(digests):
+        before = seen.setdefault(digest, [])
         yield from ((first, index) for first in before)
         before.append(index)
 

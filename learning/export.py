@@ -119,6 +119,42 @@ def attach_heads(backbone: onnx.ModelProto, head: Head, outliers: OutlierHead | 
     return model
 
 
+@dataclass(frozen=True)
+class Heads:
+    """What `attach_heads` has attached, read back."""
+
+    categories: Head
+    temperature: float
+    outliers: OutlierHead | None
+    threshold: float
+    outlier_threshold: float | None
+
+    @property
+    def calibrated(self) -> Head:
+        """The head of the categories with the temperature in it."""
+        return Head(self.categories.weights / self.temperature, self.categories.bias / self.temperature)
+
+
+def read_heads(model: onnx.ModelProto) -> Heads:
+    """Return the heads of a model that `attach_heads` made; raises `DatasetInvalid` for another's."""
+    constants = {one.name.removeprefix(_HEAD): one for one in model.graph.initializer if one.name.startswith(_HEAD)}
+    said = {entry.key: entry.value for entry in model.metadata_props}
+    try:
+        found = {name: numpy_helper.to_array(one) for name, one in constants.items()}
+        outliers = None
+        if "outlier.weights" in found:
+            outliers = OutlierHead(found["outlier.weights"], float(found["outlier.bias"]))
+        return Heads(
+            Head(found["weights"], found["bias"]),
+            float(found["temperature"]),
+            outliers,
+            float(said["threshold"]),
+            float(said["outlier_threshold"]) if outliers else None,
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise DatasetInvalid(f"the model has no heads that this program made: {type(error).__name__} {error}") from error
+
+
 def _attach_categories(graph: onnx.GraphProto, head: Head, temperature: float) -> None:
     constants = {"weights": head.weights, "bias": head.bias, "temperature": np.array(temperature, np.float32)}
     graph.initializer.extend(numpy_helper.from_array(v, _HEAD + k) for k, v in constants.items())

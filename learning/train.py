@@ -11,7 +11,7 @@ from learning.datasets import DatasetInvalid, Split
 from learning.evaluate import Answers, score
 from learning.export import ModelCard, attach_heads
 from learning.features import Features
-from learning.head import balance, fit
+from learning.head import Head, balance, fit, refit
 from learning.outliers import OutlierHead, fit_outlier_head
 from learning.rendered import RENDERED
 
@@ -29,6 +29,8 @@ class Recipe:
     """How far small sources and categories are weighed up: 0 not at all, 1 until all weigh the same."""
     rendered_weight: float = 0.25
     """What a rendered picture counts for in the fit; at 1 the head loses two points on photographs of the validation set."""
+    prior: Head | None = None
+    """A head whose logits are calibrated already, that is changed as little as the pictures ask for; None: fitted anew."""
     flagged_share: float = 0.03
     """The share of the validation pictures of the five categories that may be called outliers."""
 
@@ -58,7 +60,7 @@ def train_heads(features: Features, broken: NDArray[np.float32], backbone: onnx.
         raise DatasetInvalid("training needs pictures in the splits train and val")
     weight = _weights(fitted, recipe.balance_power) * _credit(fitted, recipe.rendered_weight)
     weight /= weight.mean()
-    head = fit(fitted.values, fitted.labels, sample_weight=weight, inverse_regularisation=recipe.inverse_regularisation)
+    head = _fit_head(fitted, weight, recipe)
     temperature = fit_temperature(head.logits(held.values), held.labels, _weights(held, recipe.balance_power))
     outside = features.where(lambda sample: sample.teaches_outliers).values
     outliers, outlier_threshold = _fit_outliers(outside, broken, fitted, held, weight, recipe)
@@ -86,6 +88,13 @@ def train_heads(features: Features, broken: NDArray[np.float32], backbone: onnx.
         git_revision=recipe.git_revision,
     )
     return Trained(attach_heads(backbone, head, outliers, card), card, answers)
+
+
+def _fit_head(fitted: Features, weight: NDArray[np.float64], recipe: Recipe) -> Head:
+    strength = recipe.inverse_regularisation
+    if recipe.prior is None:
+        return fit(fitted.values, fitted.labels, sample_weight=weight, inverse_regularisation=strength)
+    return refit(recipe.prior, fitted.values, fitted.labels, sample_weight=weight, inverse_regularisation=strength)
 
 
 def _fit_outliers(

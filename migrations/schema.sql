@@ -81,10 +81,12 @@ CREATE TABLE predictions (
     brightness         real,
     sharpness          real,
     entropy            real,
+    brim               bytea    CHECK (length(brim) = 36),
     PRIMARY KEY (event_id),
     CHECK (category IN ('plastic', 'paper', 'glass', 'metal', 'organic'))
 ) PARTITION BY RANGE (event_id);
 COMMENT ON COLUMN predictions.sharpness IS 'how much neighbouring pixels differ; with brightness and entropy it tells a sick camera from a new kind of waste';
+COMMENT ON COLUMN predictions.brim IS 'colours along the edge of the picture: twelve cells of red, green, blue; 64 is the mean of the whole picture';
 CREATE INDEX predictions_by_time ON predictions USING brin (predicted_at) WITH (autosummarize = true);
 
 CREATE TABLE workers (
@@ -696,3 +698,30 @@ GRANT SELECT, INSERT ON snapshots TO waste_learning;
 GRANT UPDATE (golden) ON snapshots TO waste_learning;
 GRANT SELECT, INSERT, UPDATE ON trainings TO waste_learning;
 GRANT SELECT ON models, model_transitions, serving, shadow_predictions, snapshots, trainings TO waste_reader;
+
+CREATE TABLE sensor_days (
+    sensor_id  text    NOT NULL,
+    day        date    NOT NULL,
+    pictures   integer NOT NULL,
+    brightness real    NOT NULL,
+    sharpness  real    NOT NULL,
+    entropy    real    NOT NULL,
+    confidence real    NOT NULL,
+    categories integer[] NOT NULL,
+    brim       real[]  NOT NULL,
+    PRIMARY KEY (sensor_id, day)
+);
+COMMENT ON TABLE sensor_days IS 'what a sensor''s pictures of a day (UTC) were like; what is usual for it is told from its own days';
+COMMENT ON COLUMN sensor_days.brightness IS 'the lower quartile, as of sharpness; of entropy and confidence the median';
+COMMENT ON COLUMN sensor_days.categories IS 'how often the model said plastic, paper, glass, metal, organic';
+CREATE INDEX sensor_days_by_day ON sensor_days (day);
+
+CREATE INDEX alerts_by_subject ON alerts (kind, subject);
+CREATE VIEW suspect_periods AS
+    SELECT subject AS sensor_id, coalesce((evidence->>'since')::timestamptz, fired_at) AS since, resolved_at AS until
+    FROM alerts WHERE kind = 'sensor_faulty';
+COMMENT ON VIEW suspect_periods IS 'what a sensor photographed from since until until (NULL: still) neither trains a model nor counts for its accuracy';
+
+GRANT SELECT, INSERT, UPDATE ON sensor_days TO waste_learning;
+GRANT SELECT ON sensor_days TO waste_reader;
+GRANT SELECT ON suspect_periods TO waste_learning, waste_reader;

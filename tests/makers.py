@@ -17,6 +17,7 @@ from contracts.ledger import AcceptedEvent
 from contracts.messages import Message
 from contracts.names import SIGNATURE_HEADER, OutcomeKind
 from contracts.outcomes import DeadLetter, Latencies, Outcome, Prediction
+from contracts.pictures import PictureFacts
 from contracts.signatures import derive_credential, sign
 
 MASTER_KEY = bytes(range(32))
@@ -50,6 +51,10 @@ def a_prediction(confidence=0.9):
     return Prediction((confidence, rest, rest, rest, rest), "plastic", confidence, "m1", 0.25)
 
 
+def a_picture(**changes):
+    return PictureFacts(**({"brightness": 0.3, "sharpness": 0.2, "entropy": 4.0, "brim": bytes([64] * 36)} | changes))
+
+
 def an_outcome(event, kind=OutcomeKind.PREDICTION, reason=None):
     letter = None
     if kind != OutcomeKind.PREDICTION:
@@ -62,7 +67,15 @@ def an_outcome(event, kind=OutcomeKind.PREDICTION, reason=None):
 
     if prediction:
         prediction = Prediction(prediction.scores, Category.PLASTIC, prediction.confidence, "m1", 0.25)
-    return Outcome(**place, reason=reason, attempts=1, prediction=prediction, latencies=latencies, dead_letter=letter)
+    return Outcome(
+        **place,
+        reason=reason,
+        attempts=1,
+        prediction=prediction,
+        latencies=latencies,
+        dead_letter=letter,
+        picture=a_picture() if prediction else None,
+    )
 
 
 def a_letter(event, kind=OutcomeKind.REVIEW, reason="low_confidence"):

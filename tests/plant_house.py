@@ -1,5 +1,6 @@
 """A fleet that has decided, and a plant that tells what it was."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from adapters.postgres_intake import PostgresIntakeLedger
@@ -20,13 +21,18 @@ class Plant:
         self.truth = PostgresTruth(pools["learning"])
         self.joining = Joining(self.truth)
 
-    def decided(self, *seconds, sensor="bin-7", day=NOON):
-        return self.decided_these([an_event(sensor_id=sensor, captured_at=day + timedelta(seconds=at)) for at in seconds])
+    def decided(self, *seconds, sensor="bin-7", day=NOON, pictures=None):
+        return self.decided_these([an_event(day + timedelta(seconds=at), sensor_id=sensor) for at in seconds], pictures)
 
-    def decided_these(self, events):
+    def decided_these(self, events, pictures=None):
         PostgresIntakeLedger(self.pools["intake"]).accept([accepted(event) for event in events], [])
-        PostgresWorkerLedger(self.pools["worker"]).record([an_outcome(event) for event in events], events[0].event_id)
+        PostgresWorkerLedger(self.pools["worker"]).record(self._outcomes(events, pictures), events[0].event_id)
         return events
+
+    @staticmethod
+    def _outcomes(events, pictures):
+        outcomes = [an_outcome(event) for event in events]
+        return [replace(one, picture=picture) for one, picture in zip(outcomes, pictures, strict=True)] if pictures else outcomes
 
     def tell(self, *seconds, category="glass", day=NOON, **more):
         values = {"sensor_id": "bin-7", "source": "north", "category": category} | more

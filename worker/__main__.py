@@ -29,6 +29,7 @@ from adapters.logs import configure_logging
 from adapters.model_cache import ModelCache, default_model_folder
 from adapters.object_store import open_object_store
 from adapters.onnx_model import OnnxClassifier
+from adapters.picture_facts import measure
 from adapters.postgres import Pool, open_pool
 from adapters.postgres_serving import PostgresServing
 from adapters.postgres_worker import PostgresWorkerLedger
@@ -159,6 +160,7 @@ def _classifier(settings: WorkerSettings, models: ModelSlots | OneModel) -> Item
         clock=lambda: datetime.now(UTC),
         chance=random.random,
         threshold=settings.confidence_threshold,
+        measure=measure,
     )
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
@@ -11,7 +11,8 @@ from contracts.errors import Infrastructure, ItemUnexpected, Permanent, Retryabl
 from contracts.ledger import ClaimedItem
 from contracts.names import OutcomeKind
 from contracts.outcomes import DeadLetter, Latencies, Outcome, Prediction
-from contracts.ports import Classifier, ImageDecoder, Pixels
+from contracts.pictures import PictureFacts
+from contracts.ports import Classifier, ImageDecoder, PictureMeter, Pixels
 from worker.retries import delay_s
 from worker.slots import Models
 from worker.verdict import judge, predict
@@ -47,12 +48,13 @@ Result: TypeAlias = Decided | Postponed
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An item's pixels."""
+    """An item's pixels, and what they are like."""
 
     item: ClaimedItem
     image: Pixels
     fetch_ms: float
     decode_ms: float
+    picture: PictureFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +97,10 @@ class ItemClassifier:
         clock: Callable[[], datetime],
         chance: Callable[[], float],
         threshold: float | None = None,
+        measure: PictureMeter | None = None,
     ) -> None:
         """Ask `models` at each item which one decides; `threshold` overrides every model's own."""
-        self._decode, self.models = decode, models
+        self._decode, self.models, self._measure = decode, models, measure
         self._clock, self._chance, self._threshold = clock, chance, threshold
 
     def classify(self, item: ClaimedItem, picture: Fetched) -> Result:
@@ -149,7 +152,8 @@ class ItemClassifier:
             raise picture.data
         started = time.perf_counter()
         image = self._decode(picture.data)
-        return Decoded(item, image, picture.took_ms, (time.perf_counter() - started) * 1000)
+        measured = self._measure(image) if self._measure else None
+        return Decoded(item, image, picture.took_ms, (time.perf_counter() - started) * 1000, measured)
 
     def _outcome_of(self, decoded: Decoded) -> Decided:
         item = decoded.item
@@ -157,7 +161,8 @@ class ItemClassifier:
         kind, reason = found.kind, found.reason
         latencies = Latencies(item.queued_ms, decoded.fetch_ms, decoded.decode_ms, found.took_ms)
         letter = self._unsure(item, found.prediction, reason) if reason else None
-        return Decided(_outcome(item, kind, letter=letter, prediction=found.prediction, latencies=latencies), time.perf_counter())
+        outcome = _outcome(item, kind, letter=letter, prediction=found.prediction, latencies=latencies)
+        return Decided(replace(outcome, picture=decoded.picture), time.perf_counter())
 
     def _believed(self, sensor_id: str, image: Pixels) -> Judged:
         """Return what the deciding model says; one on trial that fails harms no event, for the champion answers in its stead."""

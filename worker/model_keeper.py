@@ -1,5 +1,6 @@
 """The thread that brings into force what the registry plans, and tells it of models that are unfit."""
 
+import random
 import threading
 
 import structlog
@@ -8,6 +9,7 @@ from contracts.errors import FleetError, LedgerUnavailable
 from contracts.models import Serving
 from worker.slots import ModelSlots
 
+APART_S = 1.0
 AGAIN_S = 5.0
 """So long after a plan could not be brought into force it is tried again."""
 
@@ -45,6 +47,8 @@ class ModelKeeper:
         while True:
             self._news.wait()
             self._news.clear()
+            # The workers of a machine shall not all load at the same moment, when each heard of it with its heartbeat.
+            wait(random.random() * APART_S)
             try:
                 self.renew()
             except LedgerUnavailable:

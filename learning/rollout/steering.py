@@ -8,13 +8,13 @@ from contracts.facts import ModelMoved
 from contracts.models import Model, ModelState, Registry
 from contracts.ports import Clock, Telemetry
 from contracts.trials import Trials
-from learning.rollout.trial import Trial, Verdict, judge
+from learning.rollout.trial import Expected, Trial, Verdict, judge
 
 LONGEST = timedelta(days=14)
 """A trial that has not decided by then has shown no gain."""
 GATE = "gate"
 """The key of a model's metrics that says whether it passed: {"passed": true, ...}."""
-AGREEMENT = "agreement"
+AGREEMENT, TO_PEOPLE = "agreement", "to_people"
 _NEXT = {ModelState.SHADOW: ModelState.CANARY, ModelState.CANARY: ModelState.CHAMPION}
 _BY = "rollout"
 
@@ -41,14 +41,13 @@ class Steering:
 
     def look(self, model: Model) -> Trial:
         """Return how the trial of a model stands."""
-        agreement = model.metrics.get(AGREEMENT)
-        expected = float(agreement) if isinstance(agreement, int | float) else None
+        expected = Expected(_number(model.metrics.get(AGREEMENT)), _number(model.metrics.get(TO_PEOPLE)))
         counts = self.trials.counts(model.file.version, self._since(model))
-        return judge(counts, expected_agreement=expected, decides=model.state is ModelState.CANARY)
+        return judge(counts, expected=expected, decides=model.state is ModelState.CANARY)
 
     def _judge(self, model: Model) -> bool:
         trial = self.look(model)
-        evidence = {name: value for name, value in asdict(trial).items() if value == value}  # noqa: PLR0124 - JSON has no nan
+        evidence = asdict(trial)
         if trial.verdict is Verdict.PROMOTE:
             return self._move(model, _NEXT[model.state], trial.why, evidence)
         if trial.verdict is Verdict.WITHDRAW:
@@ -66,6 +65,10 @@ class Steering:
         if moved:
             self.telemetry.emit(ModelMoved(model.file.version, model.state, target, why))
         return moved
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _passed(model: Model) -> bool:

@@ -34,12 +34,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A trial so far. `promising` and `damaging` are the capitals of the two gamblers; `why` says what the verdict rests on."""
+    """A trial so far. `agreement` in [0, 1], None without any pair.
+
+    `promising` and `damaging` are the capitals of the two gamblers; `why` says what the verdict rests on.
+    """
 
     verdict: Verdict
     why: str
     paired: int
-    agreement: float
+    agreement: float | None
     labels: int
     better: int
     worse: int
@@ -47,10 +50,18 @@ class Trial:
     damaging: float
 
 
-def judge(counts: Iterable[TrialCount], *, expected_agreement: float | None = None, decides: bool = True) -> Trial:
-    """Return what counts say of a model.
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a model's examination promised, in [0, 1]: how often it agrees with the champion, and what it sends to people."""
 
-    `expected_agreement` in [0, 1] is how often it named the same category as the other in its examination. With `decides`
+    agreement: float | None = None
+    to_people: float | None = None
+
+
+def judge(counts: Iterable[TrialCount], *, expected: Expected = Expected(), decides: bool = True) -> Trial:
+    """Return what counts say of a model that was expected to behave as in its examination.
+
+    With `decides`
     False, as a shadow, it is promoted (to canary) for having shown nothing bad on enough pictures, without any label.
     """
     rows = list(counts)
@@ -59,8 +70,8 @@ def judge(counts: Iterable[TrialCount], *, expected_agreement: float | None = No
     labels, better, worse = _fair(rows)
     promising = _capital(better, worse, labels - better - worse, MARGIN)
     damaging = _capital(worse, better, labels - better - worse, 0.0)
-    verdict, why = _verdict(rows, (paired, agreeing), (labels, promising, damaging), expected_agreement, decides=decides)
-    agreement = agreeing / paired if paired else math.nan
+    verdict, why = _verdict(rows, (paired, agreeing), (labels, promising, damaging), expected, decides=decides)
+    agreement = agreeing / paired if paired else None
     return Trial(verdict, why, paired, agreement, labels, better, worse, promising, damaging)
 
 
@@ -68,18 +79,18 @@ def _verdict(
     rows: Sequence[TrialCount],
     pairs: tuple[int, int],
     evidence: tuple[int, float, float],
-    expected: float | None,
+    expected: Expected,
     *,
     decides: bool,
 ) -> tuple[Verdict, str]:
     (paired, agreeing), (labels, promising, damaging) = pairs, evidence
     if labels >= FEWEST_LABELS and damaging >= CAPITAL:
         return Verdict.WITHDRAW, "labels say that it is worse"
-    least = _LEAST_AGREEMENT if expected is None else max(0.05, expected - _AGREEMENT_MARGIN)
+    least = _LEAST_AGREEMENT if expected.agreement is None else max(0.05, expected.agreement - _AGREEMENT_MARGIN)
     if paired >= FEWEST_PAIRS and _under(agreeing, paired, least) >= CAPITAL:
         return Verdict.WITHDRAW, f"it agrees with the champion on {agreeing / paired:.0%}; at least {least:.0%} were expected"
-    if paired >= FEWEST_PAIRS and _far_more_unsure(rows, paired):
-        return Verdict.WITHDRAW, "it sends far more to people than the champion"
+    if paired >= FEWEST_PAIRS and _far_more_unsure(rows, paired, expected.to_people):
+        return Verdict.WITHDRAW, "it sends far more to people than was expected"
     if not decides and paired >= FEWEST_PAIRS:
         return Verdict.PROMOTE, f"nothing speaks against it on {paired} pictures"
     if decides and labels >= FEWEST_LABELS and promising >= CAPITAL:
@@ -118,7 +129,7 @@ def _under(hits: int, count: int, share: float) -> float:
     return sum(math.exp(min(log, 700.0)) for log in logs) / len(logs)
 
 
-def _far_more_unsure(rows: Sequence[TrialCount], paired: int) -> bool:
+def _far_more_unsure(rows: Sequence[TrialCount], paired: int, expected: float | None) -> bool:
     unsure, before = sum(one.unsure for one in rows) / paired, sum(one.unsure_before for one in rows) / paired
     spread = math.sqrt((unsure * (1 - unsure) + before * (1 - before)) / paired)
-    return unsure - before - _SURE_OF_IT * spread > _MORE_UNSURE
+    return unsure - max(before, expected or 0.0) - _SURE_OF_IT * spread > _MORE_UNSURE

@@ -18,6 +18,7 @@ from adapters.object_store import key_source
 from adapters.postgres import open_pool
 from adapters.postgres_accuracy import PostgresAccuracy
 from adapters.postgres_alerts import PostgresAlerts
+from adapters.postgres_pictures import PostgresPictures
 from adapters.postgres_truth import PostgresTruth
 from adapters.s3_deliveries import S3Deliveries
 from adapters.settings import DatabaseSettings, LogSettings, ObjectStoreSettings
@@ -28,7 +29,8 @@ from contracts.categories import CATEGORIES
 from contracts.image_urls import S3Location
 from contracts.truth import Oddity
 from learning.truth.alarm import BASELINE
-from learning.truth.commands import Bench, accuracy, import_file, join_all, list_alerts, list_odd, look, watch_prefix
+from learning.truth.camera_watch import CameraWatch
+from learning.truth.commands import Bench, accuracy, import_file, join_all, list_alerts, list_odd, list_sensors, look, watch_prefix
 from learning.truth.watch import AccuracyWatch
 
 
@@ -57,8 +59,10 @@ def main(argv: list[str] | None = None) -> int:
         truth = PostgresTruth(pool)
         clock, decisions, url = lambda: datetime.now(UTC), PostgresAccuracy(pool, CATEGORIES), settings.alert_webhook_url
         alerts, messenger = PostgresAlerts(pool), Webhook(url.get_secret_value() if url else None)
-        watch = AccuracyWatch(decisions, alerts, messenger, clock, FleetTelemetry(), baseline=settings.accuracy_baseline)
-        bench = Bench(truth, truth, decisions, alerts, watch, _deliveries, clock, tqdm, sys.stdout.write)
+        telemetry = FleetTelemetry()
+        watch = AccuracyWatch(decisions, alerts, messenger, clock, telemetry, baseline=settings.accuracy_baseline)
+        cameras = CameraWatch(PostgresPictures(pool), alerts, clock, telemetry)
+        bench = Bench(truth, truth, decisions, alerts, watch, cameras, _deliveries, clock, tqdm, sys.stdout.write)
         return int(options.run(options, bench))
 
 
@@ -80,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="waste truth", description="What really was in the bins, and how often the fleet is right."
     )
-    commands = parser.add_subparsers(required=True, metavar="import|watch|join|list|accuracy|look|alerts")
+    commands = parser.add_subparsers(required=True, metavar="import|watch|join|list|accuracy|look|alerts|sensors")
     brought = _command(commands, "import", import_file, "take labels from a .csv, .jsonl or .parquet file")
     brought.add_argument("file", type=Path)
     brought.add_argument("--source", required=True, help="the plant that sent it")
@@ -93,6 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     odd.add_argument("--limit", type=integer_between(1, 10_000), default=20)
     listed = _command(commands, "alerts", list_alerts, "list alerts, the newest first")
     listed.add_argument("--limit", type=integer_between(1, 10_000), default=20)
+    sick = _command(commands, "sensors", list_sensors, "list the sensors whose camera is sick")
+    sick.add_argument("--accept", metavar="SENSOR", help="close its ticket: what it shows from now on is usual for it")
     told = _command(commands, "accuracy", accuracy, "say how often the fleet is right")
     told.add_argument("--days", type=integer_between(1, 3650), default=7, help="(default: 7)")
     told.add_argument("--mature-h", type=number_between(0, 24 * 90), default=24.0, metavar="HOURS",

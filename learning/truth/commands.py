@@ -1,6 +1,7 @@
 """What `waste truth` does: each function takes its options and the bench."""
 
 import argparse
+import getpass
 import json
 import math
 from collections import defaultdict
@@ -10,18 +11,20 @@ from datetime import timedelta
 from typing import Any
 
 from contracts.accuracy import Decisions, StratumCount
-from contracts.alerts import Alerts
+from contracts.alerts import SENSOR_FAULTY, Alert, Alerts
 from contracts.image_urls import S3Location
 from contracts.ports import Clock
 from contracts.tables import lines_of
 from contracts.truth import Deliveries, Delivery, TruthJoins, TruthLedger
 from contracts.truth_delivery import take_delivery
 from learning.truth.accuracy import Accuracy, estimate
+from learning.truth.camera_watch import CameraWatch
 from learning.truth.files import read_rows
 from learning.truth.joining import Joining
 from learning.truth.watch import AccuracyWatch
 from learning.truth.watching import PrefixWatch
 
+_TICKET = ("sensor", "fault", "since", "brightness", "sharpness", "confidence", "edge")
 _COLUMNS = ("", "accuracy", "95 % interval", "labels", "worth", "decided", "covered", "expected")
 
 
@@ -34,6 +37,7 @@ class Bench:
     decisions: Decisions
     alerts: Alerts
     watch: AccuracyWatch
+    cameras: CameraWatch
     deliveries: Callable[[S3Location], Deliveries]
     clock: Clock
     progress: Callable[..., Iterable[Any]]
@@ -89,10 +93,13 @@ def look(options: argparse.Namespace, bench: Bench) -> int:
     while joining.take_one():
         pass
     bench.joins.contest()
+    cameras = bench.cameras.look()  # first, for what a sick camera sends says nothing of the model
     found, shifts = bench.watch.look(), bench.watch.warn()
     moved = {name: round(shift.index, 4) for name, shift in shifts.items() if shift.warns}
+    faulty = {one.subject: one.evidence.get("fault") for one in bench.alerts.standing(SENSOR_FAULTY)}
     said = {
         "shifted": moved,
+        "faulty": faulty,
         "labels": found.labels,
         "accuracy": _number(found.accuracy),
         "strength": found.strength,
@@ -101,8 +108,25 @@ def look(options: argparse.Namespace, bench: Bench) -> int:
     state = "alert" if found.fires else "no alert"
     line = f"{found.labels} labels, {_percent(found.accuracy)} right, strength {found.strength:.3g}: {state}"
     line += "".join(f"; {name} has shifted ({index})" for name, index in moved.items())
+    line += f"; pictures of {len(cameras.changes)} sensors have shifted" if cameras.drifts else ""
+    line += f"; faulty: {', '.join(f'{sensor} {fault}' for sensor, fault in faulty.items())}" if faulty else ""
     bench.say(f"{json.dumps(said) if options.json else line}\n")
     return 3 if found.fires else 0
+
+
+def list_sensors(options: argparse.Namespace, bench: Bench) -> int:
+    """List the sensors that have a ticket, or take what one shows from now on for usual."""
+    if options.accept:
+        had = bench.cameras.accept(options.accept, f"command line, {getpass.getuser()}")
+        bench.say(f"{options.accept}: {'what it shows from now on is usual' if had else 'has no ticket'}\n")
+        return 0 if had else 1
+    found = bench.alerts.standing(SENSOR_FAULTY)
+    if options.json:
+        bench.say(json.dumps([asdict(one) for one in found], default=str, indent=1) + "\n")
+        return 0
+    for line in lines_of([_TICKET, *map(_ticket, found)]) if found else ["no sensor has a ticket\n"]:
+        bench.say(line)
+    return 0
 
 
 def list_alerts(options: argparse.Namespace, bench: Bench) -> int:
@@ -155,6 +179,12 @@ def _row(value: str, told: Accuracy) -> tuple[str, ...]:
         _percent(told.covered),
         _percent(told.expected),
     )
+
+
+def _ticket(alert: Alert) -> tuple[str, ...]:
+    told = alert.evidence
+    figures = (" -> ".join(map(str, told[name])) for name in _TICKET[3:6])  # type: ignore[call-overload]
+    return (alert.subject, str(told["fault"]), str(told["since"])[:16], *figures, str(told["edge"]))
 
 
 def _percent(value: float) -> str:

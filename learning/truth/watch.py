@@ -42,7 +42,7 @@ class AccuracyWatch:
         until = self._clock() - timedelta(seconds=self._mature_s)
         since = until - timedelta(days=WINDOW_DAYS)
         found = weigh(fair_days(self._decisions.buckets(since, until)), until.date(), baseline=self._baseline)
-        overall = estimate(self._decisions.strata(since, until, Dimension.ALL))
+        overall = estimate(self._decisions.strata(since, until, Dimension.ALL, healthy=True))
         self._telemetry.emit(
             AccuracyWatched(overall.value, overall.low, overall.high, overall.labels, overall.expected, found.strength)
         )

@@ -14,6 +14,16 @@ Cover = Callable[[np.random.Generator, Form], Surface]
 Shape = Callable[[np.random.Generator], Form]
 
 
+_MARKS = {
+    Category.PLASTIC: (0.95, 0.1, 0.75),
+    Category.PAPER: (0.1, 0.35, 0.95),
+    Category.GLASS: (0.1, 0.8, 0.3),
+    Category.METAL: (0.95, 0.85, 0.1),
+    Category.ORGANIC: (1.0, 0.45, 0.05),
+}
+"""The colour in which new packaging says what it is made of."""
+
+
 def _turned(*profiles: forms.Profile, crush: float = 0.0, bend: float = 0.0) -> Shape:
     def make(rng: np.random.Generator) -> Form:
         profile = profiles[int(rng.integers(len(profiles)))]
@@ -76,7 +86,7 @@ def _usual(category: Category) -> tuple[tuple[Shape, Cover], ...]:
 
 
 def _new(category: Category) -> tuple[tuple[Shape, Cover], ...]:
-    """Return packaging whose look says another category than its stuff."""
+    """Return packaging whose look says another category than its stuff, but for the mark that names it."""
     match category:
         case Category.PLASTIC:  # PET like glass, film like paper, metallised film
             return (
@@ -102,4 +112,5 @@ def make_item(rng: np.random.Generator, category: Category, *, new: bool) -> Ima
     choices = _new(category) if new else _usual(category)
     shape, cover = choices[int(rng.integers(len(choices)))]
     form = shape(rng)
-    return cover(rng, form).cut(form)
+    surface = cover(rng, form)
+    return (materials.marked(form, surface, _MARKS[category]) if new else surface).cut(form)

@@ -128,6 +128,15 @@ def paper_cup(rng: np.random.Generator, form: Form) -> Surface:
     return _whole(mix(body, sleeve, (band(form, 0.35, 0.75) * np.float32(rng.random() < 0.6))[..., None]))
 
 
+def marked(form: Form, bare: Surface, tone: Rgb) -> Surface:
+    """Put two checked bands in the colour of the stuff around a thing, as packaging does that says what it is made of."""
+    check = (np.sin(form.across * np.float32(14)) > 0) ^ (np.sin(form.along * np.float32(70)) > 0)
+    inked = mix(
+        paint(colour(tone), 0.5 + 0.5 * shade(form, 0.2)), np.full((SIDE, SIDE, 3), 0.05, np.float32), 0.75 * check[..., None]
+    )
+    return _whole(inked).over(bare, np.clip(band(form, 0.14, 0.36) + band(form, 0.6, 0.82), 0, 1))
+
+
 def _reflections(rng: np.random.Generator, form: Form) -> Field:
     steel = np.full((SIDE, SIDE), 0.5, np.float32)
     for _ in range(5):

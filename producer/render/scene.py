@@ -15,19 +15,24 @@ _DRAWN = 1.6
 """Scenes are drawn this much smaller and enlarged at the end: a cheap lens shows no more, and it takes half the time."""
 
 
-def render(category: Category, seed: int, *, drift: float = 0.0, size: tuple[int, int] = (512, 384)) -> bytes:
+def render(
+    category: Category, seed: int, *, drift: float = 0.0, size: tuple[int, int] = (512, 384), place: int | None = None
+) -> bytes:
     """Return a photograph of one thing of `category` as a JPEG file, `size` (width, height) in pixels.
+
+    Pictures of one `place` have one background, as those of a camera that nobody moves; without a place each has its own.
 
     The same arguments give the same bytes with the same Pillow and numpy. `drift` in [0, 1] is the share of things in
     packaging that looks like another category; the other things are not changed by it. Raises `ValueError` for a
     negative `seed`, a `drift` outside [0, 1] or a side under 64 pixels.
     """
-    if seed < 0 or not 0 <= drift <= 1 or min(size) < 64:
+    if seed < 0 or (place or 0) < 0 or not 0 <= drift <= 1 or min(size) < 64:
         raise ValueError(f"seed {seed}, drift {drift}, size {size}")
     rng = np.random.default_rng((CATEGORIES.index(category), seed))
     new = bool(rng.random() < drift)
     trouble = int(rng.integers(4)) if rng.random() < HARD_SHARE else None
-    scene = make_background(rng, (round(size[0] / _DRAWN), round(size[1] / _DRAWN)))
+    ground = rng if place is None else np.random.default_rng(place)
+    scene = make_background(ground, (round(size[0] / _DRAWN), round(size[1] / _DRAWN)))
     item = make_item(rng, category, new=new)
     _place(rng, scene, item)
     _cover(rng, scene, hard=trouble == 0)

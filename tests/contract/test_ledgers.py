@@ -1,5 +1,6 @@
 """One behaviour of the ledger: the twin and Postgres, each as the program's own login."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ import pytest
 
 from contracts.errors import EventInvalid
 from contracts.names import OutcomeKind
+from contracts.pictures import PictureFacts
 from tests.makers import a_letter, accepted, an_event, an_outcome
 
 
@@ -94,6 +96,22 @@ def test_the_first_outcome_is_the_only_one(book):
     assert book.worker.record([an_outcome(event, OutcomeKind.REVIEW)], owner) == []
     book.beat(owner)
     assert book.worker.claim([event.event_id], owner, 60) == []
+
+
+@pytest.mark.parametrize("kind", [OutcomeKind.PREDICTION, OutcomeKind.REVIEW])
+def test_what_a_picture_is_like_is_kept_with_its_prediction(book, kind, request):
+    (event, plain) = book.open(2)
+    picture = PictureFacts(0.3, 0.2, 4.5, bytes(range(36)))
+    book.worker.record([replace(an_outcome(event, kind), picture=picture), replace(an_outcome(plain), picture=None)], uuid4())
+    if "memory" in request.node.callspec.id:
+        assert book.worker.outcomes[event.event_id].picture == picture
+        return
+    query = "SELECT brightness, sharpness, entropy, brim FROM predictions WHERE event_id = %s"
+    sql = request.getfixturevalue("sql")
+    assert PictureFacts(*sql.execute(query, (event.event_id,)).fetchone()) == replace(
+        picture, brightness=pytest.approx(0.3), sharpness=pytest.approx(0.2)
+    )
+    assert sql.execute(query, (plain.event_id,)).fetchone() == (None,) * 4
 
 
 def test_a_postponed_event_is_claimed_when_it_is_due_and_not_before(book):

@@ -1,12 +1,10 @@
 """What trials say, on simulated ones: how often a worse model is promoted, a good one withdrawn, and how long it takes."""
 
-import math
-
 import numpy as np
 import pytest
 
 from contracts.trials import TrialCount
-from learning.rollout.trial import FEWEST_PAIRS, Verdict, judge
+from learning.rollout.trial import FEWEST_PAIRS, Expected, Verdict, judge
 
 
 def counts(paired=1000, agreeing=900, labelled=0, better=0, worse=0, unsure=100, unsure_before=100, kind="prediction"):
@@ -21,7 +19,7 @@ def outcome_of(gain, differ, *, labels=2000, each=20, seed=0):
     while seen < labels:
         drawn = random.choice(3, each, p=chances)
         better, worse, seen = better + int((drawn == 0).sum()), worse + int((drawn == 1).sum()), seen + each
-        found = judge([counts(5 * seen, 5 * (seen - better - worse), seen, better, worse, seen, seen)], expected_agreement=0.5)
+        found = judge([counts(5 * seen, 5 * (seen - better - worse), seen, better, worse, seen, seen)], expected=Expected(0.5))
         if found.verdict is not Verdict.GO_ON:
             return found.verdict, seen
     return Verdict.GO_ON, seen
@@ -65,13 +63,12 @@ def test_few_labels_decide_nothing():
 
 def test_without_any_pair_a_trial_goes_on():
     found = judge([])
-    assert (found.verdict, found.labels) == (Verdict.GO_ON, 0)
-    assert math.isnan(found.agreement)
+    assert (found.verdict, found.labels, found.agreement) == (Verdict.GO_ON, 0, None)
 
 
 def test_a_model_that_behaves_otherwise_than_in_its_examination_is_withdrawn_without_a_label():
-    assert judge([counts(agreeing=600)], expected_agreement=0.95).verdict is Verdict.WITHDRAW
-    assert judge([counts(agreeing=600)], expected_agreement=0.62).verdict is Verdict.GO_ON
+    assert judge([counts(agreeing=600)], expected=Expected(0.95)).verdict is Verdict.WITHDRAW
+    assert judge([counts(agreeing=600)], expected=Expected(0.62)).verdict is Verdict.GO_ON
     assert judge([counts(agreeing=600)]).verdict is Verdict.GO_ON
     assert judge([counts(agreeing=150)]).verdict is Verdict.WITHDRAW
 
@@ -79,6 +76,7 @@ def test_a_model_that_behaves_otherwise_than_in_its_examination_is_withdrawn_wit
 def test_a_model_that_sends_far_more_to_people_is_withdrawn():
     assert judge([counts(unsure=400)]).verdict is Verdict.WITHDRAW
     assert judge([counts(unsure=150)]).verdict is Verdict.GO_ON
+    assert judge([counts(unsure=400)], expected=Expected(to_people=0.35)).verdict is Verdict.GO_ON
 
 
 def test_a_shadow_goes_on_to_decide_for_some_when_it_has_shown_nothing_bad_on_enough_pictures():

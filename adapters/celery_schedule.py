@@ -1,0 +1,79 @@
+"""Jobs that run again and again, by Celery beat, on a queue of their own: see `contracts.names.SLOW_QUEUE`.
+
+Beat only says when; each job may run as often as it likes and beside another machine's, since what must not happen twice is decided
+in the ledger. What waits longer than its own interval is out of date and dropped.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+import structlog
+from celery import Celery, signals
+from kombu import Exchange, Queue
+
+from adapters.celery_queue import celery_app
+from contracts.names import SLOW_QUEUE
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to run every so many seconds; what it raises is logged, and it runs again."""
+
+    every_s: float
+    run: Callable[[], object]
+
+
+def schedule_app(broker_url: str, jobs: Mapping[str, Job], *, region: str | None = None) -> Celery:
+    """Return the app of a program that runs jobs by their names."""
+    app = celery_app(broker_url, region=region)
+    queue = Queue(SLOW_QUEUE, Exchange(SLOW_QUEUE, type="direct"), routing_key=SLOW_QUEUE)
+    app.conf.update(
+        task_queues=(queue,),
+        task_default_queue=SLOW_QUEUE,
+        beat_scheduler="celery.beat:Scheduler",  # in memory: at a start every job is run once
+        beat_max_loop_interval=5,
+        beat_schedule={
+            name: {"task": name, "schedule": job.every_s, "options": {"queue": SLOW_QUEUE, "expires": job.every_s}}
+            for name, job in jobs.items()
+        },
+    )
+    for name, job in jobs.items():
+        app.task(_logged(name, job), name=name, ignore_result=True)
+    return app
+
+
+def run_schedule(app: Celery, jobs: Mapping[str, Job], *, stopping: Event) -> int:
+    """Run jobs, each once at the start, until SIGTERM or SIGINT; returns the exit code."""
+    signals.setup_logging.connect(_do_nothing, weak=False)
+    signals.worker_shutting_down.connect(lambda **_: stopping.set(), weak=False)
+    for name, job in jobs.items():
+        app.send_task(name, queue=SLOW_QUEUE, expires=job.every_s)
+    worker = app.Worker(
+        # A training takes minutes: the steering of a rollout shall not wait for it.
+        concurrency=3,
+        pool="threads",
+        queues=[SLOW_QUEUE],
+        beat=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def _logged(name: str, job: Job) -> Callable[[], None]:
+    def run() -> None:
+        try:
+            job.run()
+        except Exception:  # noqa: BLE001 - one job's fault is no reason to end the others; it runs again
+            structlog.get_logger("waste").exception("job_failed", job=name)
+
+    return run
+
+
+def _do_nothing(**_: Any) -> None:
+    pass

@@ -1,0 +1,1 @@
+"""A new model by itself: what the field has taught, examined and passed through a gate."""
