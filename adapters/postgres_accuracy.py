@@ -20,7 +20,7 @@ FROM events e JOIN predictions p USING (event_id) JOIN outcomes o USING (event_i
 WHERE e.captured_at >= %(since)s AND e.captured_at < %(until)s {{sensors}}
 """  # noqa: S608 - the only insertions are constants of this module
 # What a sick camera sent says nothing of the model.
-_HEALTHY = """
+HEALTHY = """
 AND NOT EXISTS (SELECT FROM suspect_periods s
     WHERE s.sensor_id = e.sensor_id AND e.captured_at >= s.since AND (s.until IS NULL OR e.captured_at < s.until))
 """
@@ -63,16 +63,16 @@ class PostgresAccuracy:
 
     def strata(self, since: datetime, until: datetime, by: Dimension, *, healthy: bool = False) -> list[StratumCount]:
         """Return the counts of what was photographed from `since` until `until`, by a dimension and by how it was decided."""
-        query = _STRATA.format(of=_OF[by], decided=_DECIDED.format(sensors=_HEALTHY if healthy else ""))
+        query = _STRATA.format(of=_OF[by], decided=_DECIDED.format(sensors=HEALTHY if healthy else ""))
         return [StratumCount(*row) for row in self._rows(query, since, until)]
 
     def buckets(self, since: datetime, until: datetime) -> list[DayBucket]:
         """Return the same by day (UTC), kind, and a hundredth that a digest of the event's id falls into."""
-        return [DayBucket(*row) for row in self._rows(_BUCKETS.format(decided=_DECIDED.format(sensors=_HEALTHY)), since, until)]
+        return [DayBucket(*row) for row in self._rows(_BUCKETS.format(decided=_DECIDED.format(sensors=HEALTHY)), since, until)]
 
     def histogram(self, since: datetime, until: datetime, of: Histogram) -> dict[str, int]:
         """Return how many decisions of what was photographed from `since` until `until` fall into each bin."""
-        return dict(self._rows(_HISTOGRAM.format(bin=_BIN[of], sensors=_HEALTHY), since, until))
+        return dict(self._rows(_HISTOGRAM.format(bin=_BIN[of], sensors=HEALTHY), since, until))
 
     def _rows(self, query: str, since: datetime, until: datetime) -> list[Any]:
         with connected(self._pool) as connection:

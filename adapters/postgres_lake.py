@@ -8,18 +8,13 @@ from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from adapters.postgres import Pool, connected
-from adapters.postgres_accuracy import ACTUAL, ACTUAL_TABLES
+from adapters.postgres_accuracy import ACTUAL, ACTUAL_TABLES, HEALTHY
 from contracts.categories import Category
 from contracts.errors import SnapshotRefused
 from contracts.lake import PEOPLE, LabelledEvent, LabelsAsOf, Snapshot, SnapshotKind
 from contracts.names import OutcomeKind
 
 _ROWS_AT_ONCE = 5000
-
-# Items of cameras that were sick teach nothing. ONE CONDITION TO ADD HERE, once there is a view suspect_periods:
-#   NOT EXISTS (SELECT FROM suspect_periods s WHERE s.sensor_id = e.sensor_id
-#       AND e.captured_at >= s.since AND e.captured_at < coalesce(s.until, 'infinity'))
-_TRUSTED = "true"
 
 # Begins with what has labels, which is little, and not with all events. No name of a plant has a +; one that is called as people
 # are, or as such a one is written, is told from them.
@@ -40,7 +35,7 @@ SELECT e.event_id, e.sensor_id, coalesce(v.site, ''), e.captured_at, e.image_url
 FROM known JOIN events e USING (event_id) JOIN predictions p USING (event_id) JOIN outcomes o USING (event_id)
 {ACTUAL_TABLES}
 LEFT JOIN told USING (event_id) LEFT JOIN devices v ON v.sensor_id = e.sensor_id
-WHERE {ACTUAL} IS NOT NULL AND {_TRUSTED}
+WHERE {ACTUAL} IS NOT NULL {HEALTHY}
     AND (%(since)s::timestamptz IS NULL OR e.captured_at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR e.captured_at < %(until)s)
 ORDER BY (e.captured_at AT TIME ZONE 'UTC')::date, coalesce(told.source, %(people)s), e.event_id

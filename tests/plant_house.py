@@ -22,7 +22,9 @@ class Plant:
         self.joining = Joining(self.truth)
 
     def decided(self, *seconds, sensor="bin-7", day=NOON, pictures=None):
-        events = [an_event(day + timedelta(seconds=at), sensor_id=sensor) for at in seconds]
+        return self.decided_these([an_event(day + timedelta(seconds=at), sensor_id=sensor) for at in seconds], pictures)
+
+    def decided_these(self, events, pictures=None):
         PostgresIntakeLedger(self.pools["intake"]).accept([accepted(event) for event in events], [])
         PostgresWorkerLedger(self.pools["worker"]).record(self._outcomes(events, pictures), events[0].event_id)
         return events

@@ -15,13 +15,14 @@ from contracts.errors import FleetError, Infrastructure, ObjectMissing, Snapshot
 from contracts.lake import Snapshot, SnapshotKind
 from contracts.limits import MAX_IMAGE_BYTES
 from contracts.ports import ImageSource, KeptObjects
-from learning.datasets import FIELDS, MANIFEST, NONE_OF_THE_FIVE, PART, Split
+from learning.datasets import FIELDS, MANIFEST, NONE_OF_THE_FIVE, PART
 from learning.files import write_whole
 from learning.lake.items import Item
 from learning.lake.layout import MANIFEST_FILE, LakeFile, files_of, picture_key, snapshot_key
 from learning.lake.parquet import read_items
 from learning.lake.reading import check_schema, sample_of, verified
 from learning.progress import bar
+from learning.retrain.apart import split_of
 
 _PICTURES = "pictures"
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
@@ -112,18 +113,9 @@ def _file_of(item: Item) -> str:
 
 def _row(item: Item, snapshot: Snapshot) -> list[str]:
     sample = sample_of(item, snapshot)
-    split = sample.split if snapshot.kind is SnapshotKind.BASE else split_by_group(sample.source, sample.group)
+    split = sample.split if snapshot.kind is SnapshotKind.BASE else split_of(sample)
     category = sample.category.value if sample.category else NONE_OF_THE_FIVE
     return [_file_of(item), sample.source, category, split.value, sample.group, sample.part.value if sample.part else ""]
-
-
-def split_by_group(source: str, group: str) -> Split:
-    """Return the split of a group by its digest, so that it is the same each time: 60 % train, 15 % val, 25 % test."""
-    digest = hashlib.sha256(f"{source}\n{group}".encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
-    if place < 0.6:
-        return Split.TRAIN
-    return Split.VAL if place < 0.75 else Split.TEST
 
 
 def _write_rows(rows: list[list[str]], path: Path) -> None:

@@ -16,11 +16,12 @@ TEACHING, CALIBRATING = 0.6, 0.15
 
 def set_apart(field: Features) -> Features:
     """Return the field's pictures with a split each, by a digest of its group: the same group has the same in every training."""
-    samples = tuple(replace(sample, split=_split_of(sample)) for sample in field.samples)
+    samples = tuple(replace(sample, split=split_of(sample)) for sample in field.samples)
     return Features(samples, field.values, field.labels, field.digests)
 
 
-def _split_of(sample: Sample) -> Split:
+def split_of(sample: Sample) -> Split:
+    """Return the split of a sample's group."""
     digest = hashlib.sha256(f"{sample.source}\n{sample.group}".encode()).digest()
     place = int.from_bytes(digest[:8], "big") / 2**64
     if place < TEACHING:

@@ -6,6 +6,7 @@ from adapters.postgres import open_pool
 from learning.__main__ import main
 from local.database import ensure_logins
 from tests.gateway_house import GatewayHouse
+from tests.lake_house import LakeHouse
 from tests.plant_house import Plant
 
 
@@ -39,3 +40,11 @@ def plant(stack, database_url, sql, tmp_path):
     yield Plant(pools, sql)
     for pool in pools.values():
         pool.close()
+
+
+@pytest.fixture
+def lake(plant, stack, database_url, tmp_path, monkeypatch):
+    """Labelled events with pictures, and the lake made of them; with a cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    url = ensure_logins(stack.postgres, tmp_path, database_url.rpartition("/")[2])["learning"]
+    return LakeHouse(plant, stack, url, tmp_path)
