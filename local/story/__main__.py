@@ -21,11 +21,15 @@ from adapters.environment import read_settings
 from adapters.logs import configure_logging
 from adapters.object_store import open_object_store
 from adapters.postgres import Pool, open_pool
+from adapters.postgres_lake import PostgresSnapshots
 from adapters.postgres_registry import PostgresRegistry
 from adapters.postgres_truth import PostgresTruth
 from adapters.queues import open_message_queue
 from adapters.settings import QueueSettings
 from contracts.names import EDGE_QUEUE
+from learning.datasets import Split
+from learning.lake.__main__ import open_maker
+from learning.rendered import write_rendered
 from learning.retrain.trigger import Rhythm
 from learning.rollout.__main__ import read_facts
 from learning.rollout.moves import Moves
@@ -37,9 +41,12 @@ from local.story.chapters import StoryFailed, tell
 from local.story.city import Calendar, City
 from local.story.plot import Plot, first_day
 from local.story.timeline import Timeline
+from producer.render import render
 from producer.uplink import Uplink
 
 _LONGEST = 24
+_KNOWN = 220
+"""Pictures of each category; of a hundred that examine, one is a point."""
 _BY = "ada"
 
 
@@ -78,6 +85,7 @@ def _run(options: argparse.Namespace, fleet: LocalFleet) -> int:
     timeline = Timeline(_say)
     with open_pool(fleet.database_urls["learning"], name="waste-story", max_size=6) as pool:
         plot = _plot(options, fleet, settings, pool, timeline)
+        _keep_what_is_known(settings, pool)
         registrar = Registrar(plot.registry, open_object_store(settings), read_facts)
         try:
             tell(plot, Moves(plot.registry, _BY), lambda model, who: _add(registrar, model, who), options.calm, options.drift)
@@ -85,6 +93,13 @@ def _run(options: argparse.Namespace, fleet: LocalFleet) -> int:
             report = timeline.write(options.out)
     _say(f"\n{time.monotonic() - began:.0f} s; the report is {report}\n")
     return 0
+
+
+def _keep_what_is_known(settings: SlowSettings, pool: Pool) -> None:
+    """Put pictures in the packaging of before into the lake: what every model to come is taught and examined with, too."""
+    with tempfile.TemporaryDirectory(prefix="waste-known-") as folder, open_maker(settings, pool) as maker:
+        write_rendered(Path(folder), render, _KNOWN, {Split.TRAIN: 0.44, Split.VAL: 0.11, Split.TEST: 0.45})
+        PostgresSnapshots(pool).make_golden(maker.of_folder(Path(folder), "known").snapshot_id)
 
 
 def _plot(options: argparse.Namespace, fleet: LocalFleet, settings: SlowSettings, pool: Pool, timeline: Timeline) -> Plot:
