@@ -7,14 +7,13 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.postgres_lake import PostgresSnapshots
-
 from adapters.arguments import integer_between
 from adapters.environment import read_settings
 from adapters.logs import configure_logging
 from adapters.model_cache import ModelCache, default_model_folder
 from adapters.object_store import open_object_store
 from adapters.postgres import Pool, open_pool
+from adapters.postgres_lake import PostgresSnapshots
 from adapters.postgres_registry import PostgresRegistry
 from adapters.postgres_trainings import PostgresTrainings
 from adapters.telemetry import FleetTelemetry

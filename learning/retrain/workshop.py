@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
-from contracts.lake import SnapshotKind, Snapshots
 
 from contracts.categories import CATEGORIES
+from contracts.lake import SnapshotKind, Snapshots
 from contracts.models import ModelFile
 from contracts.ports import Classifier, Clock, KeptObjects
 from learning.broken import broken_features

@@ -96,7 +96,7 @@ def size_of(folder: Path):
 
 
 @pytest.mark.parametrize(
-    "command", ["send", "edge", "simulate", "intake", "device", "worker", "dlq", "learn", "db", "demo", "config"]
+    "command", ["send", "edge", "simulate", "intake", "device", "worker", "dlq", "learn", "lake", "db", "demo", "config"]
 )
 def test_every_command_explains_itself(command):
     done = subprocess.run(
