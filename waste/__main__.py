@@ -23,7 +23,7 @@ _COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "slow": ("learning.slow.__main__", "main", "lake", "the slow loop: accuracy, trainings and rollouts, by themselves"),
     "db": ("migrations.__main__", "main", "database", "the database's shape"),
     "demo": ("local.__main__", "main", "all", "the whole fleet on this machine"),
-    "story": ("local.story.__main__", "main", "all", "the slow loop in minutes: drift, alert, training, trial, roll-back"),
+    "story": ("story.__main__", "main", "all", "the slow loop in minutes: drift, alert, training, trial, roll-back"),
     "config": ("waste.config", "main", "all", "the settings in force, with secrets masked"),
 }
 

@@ -9,9 +9,9 @@ from onnx import numpy_helper
 from contracts.alerts import ACCURACY_FELL
 from contracts.models import ModelState
 from learning.rollout.moves import Moves
-from local.story.plot import Plot
 from models import shipped_model
 from producer.pictures import rendered
+from story.plot import Plot
 
 Add = Callable[[onnx.ModelProto, str], str]
 """Adds a model to the registry in somebody's name and returns its version."""

@@ -9,10 +9,10 @@ from adapters.postgres import Pool, connected
 from contracts.alerts import ACCURACY_FELL
 from contracts.models import ModelState, Registry
 from learning.slow.jobs import SlowLoop
-from local.story.city import Calendar, City
-from local.story.timeline import DayRow, Timeline
 from producer.pictures import Picture
 from producer.uplink import Sent
+from story.city import Calendar, City
+from story.timeline import DayRow, Timeline
 
 MATURE = timedelta(hours=24)
 _PATIENCE_S = 120.0

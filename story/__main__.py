@@ -37,12 +37,12 @@ from learning.rollout.registering import Registrar
 from learning.slow.__main__ import SlowSettings, open_loop
 from local.fleet import FleetFailed, LocalFleet
 from local.service import ServiceFailed
-from local.story.chapters import StoryFailed, tell
-from local.story.city import Calendar, City
-from local.story.plot import Plot, first_day
-from local.story.timeline import Timeline
 from producer.render import render
 from producer.uplink import Uplink
+from story.chapters import StoryFailed, tell
+from story.city import Calendar, City
+from story.plot import Plot, first_day
+from story.timeline import Timeline
 
 _LONGEST = 24
 _KNOWN = 220
@@ -98,7 +98,7 @@ def _run(options: argparse.Namespace, fleet: LocalFleet) -> int:
 def _keep_what_is_known(settings: SlowSettings, pool: Pool) -> None:
     """Put pictures in the packaging of before into the lake: what every model to come is taught and examined with, too."""
     with tempfile.TemporaryDirectory(prefix="waste-known-") as folder, open_maker(settings, pool) as maker:
-        write_rendered(Path(folder), render, _KNOWN, {Split.TRAIN: 0.44, Split.VAL: 0.11, Split.TEST: 0.45})
+        write_rendered(Path(folder), render, _KNOWN, {Split.TRAIN: 0.43, Split.VAL: 0.11, Split.TEST: 0.46})
         PostgresSnapshots(pool).make_golden(maker.of_folder(Path(folder), "known").snapshot_id)
 
 
