@@ -4,6 +4,7 @@ Beat only says when; each job may run as often as it likes and beside another ma
 in the ledger. What waits longer than its own interval is out of date and dropped.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event
@@ -46,7 +47,7 @@ def schedule_app(broker_url: str, jobs: Mapping[str, Job], *, region: str | None
 
 def run_schedule(app: Celery, jobs: Mapping[str, Job], *, stopping: Event) -> int:
     """Run jobs, each once at the start, until SIGTERM or SIGINT; returns the exit code."""
-    signals.setup_logging.connect(_do_nothing, weak=False)
+    signals.setup_logging.connect(_quiet_beat, weak=False)
     signals.worker_shutting_down.connect(lambda **_: stopping.set(), weak=False)
     for name, job in jobs.items():
         app.send_task(name, queue=SLOW_QUEUE, expires=job.every_s)
@@ -75,5 +76,6 @@ def _logged(name: str, job: Job) -> Callable[[], None]:
     return run
 
 
-def _do_nothing(**_: Any) -> None:
-    pass
+def _quiet_beat(**_: Any) -> None:
+    # Each job says what it did; that it is due once more is no news.
+    logging.getLogger("celery.beat").setLevel(logging.WARNING)

@@ -17,7 +17,8 @@ from kombu.transport.virtual import QoS as VirtualQoS
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from adapters.celery_messages import checked_wake_up
+from adapters.celery_messages import checked_job, checked_wake_up
+from contracts.names import SLOW_QUEUE
 
 _TRIES = 3
 
@@ -91,11 +92,11 @@ class RepairedTransport(redis.Transport):  # type: ignore[misc]
 
     def _deliver(self, message: Any, queue: str) -> None:
         try:
-            wake_up = checked_wake_up(message)
+            checked = checked_job(message) if queue == SLOW_QUEUE else checked_wake_up(message)
         except ValueError as error:
             _drop(error)
         else:
-            super()._deliver(wake_up, queue)
+            super()._deliver(checked, queue)
 
 
 def _drop(error: Exception) -> None:

@@ -1,0 +1,84 @@
+"""`waste slow` as it runs in production: Celery beat and its worker, against the real queue and ledger."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+import redis
+
+from contracts.names import SLOW_QUEUE
+from local.database import ensure_logins
+from tests.conftest import wait_for
+from tests.plant_house import Plant
+
+
+@pytest.fixture
+def environment(stack, database_url, redis_url, tmp_path):
+    urls, at = ensure_logins(stack.postgres, tmp_path, database_url.rpartition("/")[2]), stack.addresses
+    return {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": urls["learning"],
+        "QUEUE_URL": redis_url,
+        "S3_ENDPOINT_URL": at.s3_endpoint,
+        "S3_BUCKET": at.s3_bucket,
+        "AWS_ACCESS_KEY_ID": at.s3_access_key,
+        "AWS_SECRET_ACCESS_KEY": at.s3_secret_key,
+        "LOOK_EVERY_S": "1",
+        "RETRAIN_EVERY_DAYS": "0",
+        "MODEL_CACHE": str(tmp_path / "models"),
+    }
+
+
+@contextmanager
+def slow_loop(environment, log):
+    with log.open("wb") as file:
+        process = subprocess.Popen([sys.executable, "-m", "waste", "slow"], env=environment, stdout=file, stderr=file)
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+                raise
+
+
+def test_labels_are_joined_again_and_again_and_a_signal_ends_it(plant, environment, tmp_path, redis_url):
+    junk = ["no JSON", '{"a": 1}', '{"properties": {}, "headers": {}, "body": ""}']
+    redis.Redis.from_url(redis_url).lpush(SLOW_QUEUE, *junk)
+    with slow_loop(environment, tmp_path / "log") as process:
+        for number in range(2):  # not only at the start: by beat, too
+            plant.decided(100 + number * 100)
+            plant.tell(101 + number * 100)
+            wait_for(
+                lambda: plant.sql.execute("SELECT count(*) FROM ground_truth WHERE match IS NULL").fetchone()[0] == 0,
+                30,
+                (tmp_path / "log").read_text,
+            )
+    assert process.returncode == 0
+    text = (tmp_path / "log").read_text()
+    assert "Traceback" not in text
+    assert text.count("work_queue_item_dropped") == len(junk)
+    assert '"accuracy_watched"' in text
+    assert redis.Redis.from_url(redis_url).llen(SLOW_QUEUE) <= 8
+
+
+def test_two_of_them_beside_each_other_do_no_harm(plant, environment, tmp_path):
+    plant.decided(*range(100, 2000, 100))
+    plant.tell(*range(101, 2001, 100))
+    with slow_loop(environment, tmp_path / "a"), slow_loop(environment, tmp_path / "b"):
+        wait_for(lambda: plant.sql.execute("SELECT count(*) FROM ground_truth WHERE match = 'matched'").fetchone()[0] == 19, 30)
+    assert "Traceback" not in (tmp_path / "a").read_text() + (tmp_path / "b").read_text()
+    assert Plant(plant.pools, plant.sql).join() == plant.join()
+
+
+def test_a_training_that_was_asked_for_runs_and_says_why_it_gave_nothing(plant, environment, tmp_path):
+    plant.sql.execute("INSERT INTO trainings (asked_by, because) VALUES ('ada', 'hand')")
+    with slow_loop(environment, tmp_path / "log"):
+        wait_for(lambda: plant.sql.execute("SELECT state FROM trainings").fetchone()[0] == "failed", 60)
+    assert "no item" in plant.sql.execute("SELECT report->>'error' FROM trainings").fetchone()[0].lower()
