@@ -1,6 +1,6 @@
 """Whether a new model may be tried at all: better on what is recent by more than chance, and nowhere much worse. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,6 +40,8 @@ class Examination:
 
     recent: Compared
     golden: Mapping[str, Compared]
+    occurring: tuple[str, ...]
+    """The categories that the field shows: of each the golden set has to have enough."""
     calibration_error: float
     champion_calibration_error: float
     to_people: float
@@ -72,6 +74,7 @@ def examine(candidate: Answers, champion: Answers, recent: NDArray[np.bool_], sl
     return Examination(
         recent=_compared(candidate, champion, recent),
         golden={name: found for name, found in by_category.items() if found.pictures},
+        occurring=tuple(category.value for index, category in enumerate(CATEGORIES) if (labels[recent] == index).any()),
         calibration_error=expected_calibration_error(candidate.confidence, candidate.correct),
         champion_calibration_error=expected_calibration_error(champion.confidence, champion.correct),
         to_people=float(1 - candidate.decided[known].mean()),
@@ -91,7 +94,9 @@ def _compared(candidate: Answers, champion: Answers, rows: NDArray[np.bool_]) ->
 
 def judge(found: Examination) -> Gate:
     """Return whether a candidate passes."""
-    reasons = tuple(reason for reason in (*_on_recent(found.recent), *_on_golden(found.golden), *_bounds(found)) if reason)
+    reasons = tuple(
+        reason for reason in (*_on_recent(found.recent), *_on_golden(found.golden, found.occurring), *_bounds(found)) if reason
+    )
     return Gate(not reasons, reasons, found)
 
 
@@ -106,8 +111,8 @@ def _on_recent(recent: Compared) -> list[str]:
     return [f"recent: not better by more than chance ({gained}, {recent.better} better and {recent.worse} worse, p {chance:.2f})"]
 
 
-def _on_golden(golden: Mapping[str, Compared]) -> list[str]:
-    few = [name for name in CATEGORIES if name not in golden or golden[name].pictures < FEWEST_GOLDEN]
+def _on_golden(golden: Mapping[str, Compared], occurring: Sequence[str]) -> list[str]:
+    few = [name for name in occurring if name not in golden or golden[name].pictures < FEWEST_GOLDEN]
     if few:
         return [f"golden: fewer than {FEWEST_GOLDEN} pictures of {', '.join(few)}"]
     return [

@@ -151,7 +151,7 @@ def test_heads_read_back_say_what_the_model_says(extract, calm):
 
 
 GOLDEN = dict.fromkeys(CATEGORIES, Compared(50, 0.96, 0.97, 0, 1))
-GOOD = Examination(Compared(100, 0.9, 0.7, 25, 5), GOLDEN, 0.03, 0.04, 0.1, 0.1, 0.75, 1.0, finite=True)
+GOOD = Examination(Compared(100, 0.9, 0.7, 25, 5), GOLDEN, tuple(CATEGORIES), 0.03, 0.04, 0.1, 0.1, 0.75, 1.0, finite=True)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +161,7 @@ GOOD = Examination(Compared(100, 0.9, 0.7, 25, 5), GOLDEN, 0.03, 0.04, 0.1, 0.1,
         ({"recent": Compared(100, 0.8, 0.79, 11, 10)}, "not better by more than chance"),
         ({"golden": {**GOLDEN, "glass": Compared(50, 0.90, 0.94, 0, 2)}}, "golden, glass"),
         ({"golden": {**GOLDEN, "glass": Compared(49, 0.97, 0.94, 1, 0)}}, "fewer than 50 pictures of glass"),
+        ({"golden": {"paper": GOLDEN["paper"]}, "occurring": ("paper", "glass")}, "fewer than 50 pictures of glass"),
         ({"calibration_error": 0.06}, "calibration"),
         ({"slower": 1.3}, "speed"),
         ({"to_people": 0.55}, "people"),
@@ -176,3 +177,7 @@ def test_each_bound_alone_closes_the_gate(change, said):
 
 def test_calibration_may_be_as_bad_as_the_champions():
     assert judge(replace(GOOD, calibration_error=0.09, champion_calibration_error=0.09)).passed
+
+
+def test_a_category_that_the_field_does_not_show_needs_no_golden_pictures():
+    assert judge(replace(GOOD, golden={"paper": GOLDEN["paper"]}, occurring=("paper",))).passed

