@@ -38,11 +38,10 @@ class City:
     thrown: int
     seed: int = 1
     _devices: list[Device] = field(default_factory=list)
-    _moment: datetime | None = None
 
     def day(self, begins: datetime, pictures: Iterator[Picture]) -> list[Sent]:
         """Have a day's pictures taken at their hours and sent; returns what the queue has accepted."""
-        self._devices = self._devices or make_fleet(self.bins, self.master_key, lambda: self._moment or begins)
+        self._devices = self._devices or make_fleet(self.bins, self.master_key, lambda: begins)
         chance = random.Random(f"{self.seed} {begins}")
         # Evenly over the day and the bins, so that no two of one bin are within the tolerance of the join.
         moments = [begins + timedelta(seconds=86_400 * (number + chance.random()) / self.thrown) for number in range(self.thrown)]

@@ -1,7 +1,7 @@
 """What a training is done with: the lake, the champion's own backbone, and the registry."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +20,7 @@ from learning.broken import broken_features
 from learning.datasets import DatasetInvalid, Split, read_manifests
 from learning.duplicates import thumbprints
 from learning.export import read_backbone, read_heads
-from learning.features import Features, extract_features
+from learning.features import extract_features
 from learning.graph import SIDE_PX
 from learning.lake.making import SnapshotMaker
 from learning.lake.reading import LakeItems, read_snapshot
@@ -119,17 +119,7 @@ def _part(items: LakeItems, *, examines: bool) -> Part:
     if examines:
         return Part(features, prints)
     kept = np.array([sample.split is not Split.TEST for sample in features.samples], bool)
-    rows = np.flatnonzero(kept)
-    samples: Sequence[int] = rows.tolist()
-    return Part(
-        Features(
-            tuple(features.samples[i] for i in samples),
-            features.values[rows],
-            features.labels[rows],
-            tuple(features.digests[i] for i in samples),
-        ),
-        prints[rows],
-    )
+    return Part(features.where(lambda sample: sample.split is not Split.TEST), prints[kept])
 
 
 def _times(ours: Classifier, theirs: Classifier) -> float:
