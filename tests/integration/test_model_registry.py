@@ -9,19 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from adapters.model_cache import ModelCache
 from adapters.postgres import open_pool
 from adapters.postgres_registry import PostgresRegistry
 from adapters.postgres_serving import PostgresServing
-from adapters.s3_objects import S3Objects
-from adapters.sigv4 import AwsKeys
 from contracts.categories import Category
-from contracts.errors import ModelRefused, ModelUnusable, ObjectMissing
+from contracts.errors import ModelRefused
 from contracts.models import ModelFile, ModelState, NewModel, SecondOpinion
 from contracts.names import OutcomeKind
 from learning.rollout.moves import Moves
 from local.database import ensure_logins
-from models import shipped_model
 from tests.changed_models import changed
 from tests.makers import an_event
 
@@ -48,12 +44,6 @@ def serving(urls):
 @pytest.fixture
 def moves(registry):
     return Moves(registry, "ada")
-
-
-def objects_of(stack):
-    addresses = stack.addresses
-    keys = AwsKeys(addresses.s3_access_key, addresses.s3_secret_key)
-    return S3Objects(lambda: keys, endpoint_url=addresses.s3_endpoint, region=addresses.s3_region, bucket=addresses.s3_bucket)
 
 
 def a_model(version, sha256=None):
@@ -187,48 +177,6 @@ def test_second_opinions_are_kept_once(serving, sql):
     serving.keep_opinions([opinion])
     serving.keep_opinions([opinion])
     assert sql.execute("SELECT model_version, category, kind FROM shadow_predictions").fetchall() == [("b", "glass", "prediction")]
-
-
-class TestCache:
-    @pytest.fixture
-    def objects(self, stack):
-        return objects_of(stack)
-
-    @pytest.fixture
-    def file(self, objects):
-        path, sha256 = shipped_model()
-        objects.put("models/x.onnx", path.read_bytes(), "application/octet-stream")
-        return ModelFile("x", sha256, "models/x.onnx")
-
-    def test_what_was_fetched_once_needs_no_store(self, objects, file, tmp_path):
-        cache = ModelCache(tmp_path / "cache", objects)
-        path = cache.path_of(file)
-        assert path.read_bytes() == shipped_model()[0].read_bytes()
-        assert ModelCache(tmp_path / "cache", None).path_of(file) == path
-
-    def test_a_damaged_file_is_fetched_again(self, objects, file, tmp_path):
-        cache = ModelCache(tmp_path, objects)
-        cache.path_of(file).write_bytes(b"half")
-        assert cache.path_of(file).stat().st_size > 1000
-
-    def test_another_file_than_the_registry_says_is_refused(self, objects, file, tmp_path):
-        objects.put("models/x.onnx", b"something else", "application/octet-stream")
-        with pytest.raises(ModelUnusable, match="the registry says"):
-            ModelCache(tmp_path, objects).path_of(file)
-        assert not list(tmp_path.glob("*.onnx"))
-
-    def test_a_file_that_is_missing_or_too_large_is_said_so(self, objects, tmp_path):
-        with pytest.raises(ObjectMissing):
-            ModelCache(tmp_path, objects).path_of(ModelFile("y", "0" * 64, "models/y.onnx"))
-        objects.put("models/z", b"12345", "application/octet-stream")
-        assert objects.get("models/z", 5) == b"12345"
-        with pytest.raises(ObjectMissing, match="larger than 4"):
-            objects.get("models/z", 4)
-
-    def test_a_disk_that_takes_nothing_is_said_so(self, objects, file, tmp_path):
-        (tmp_path / "file").write_text("")
-        with pytest.raises(ModelUnusable, match="file"):
-            ModelCache(tmp_path / "file" / "cache", objects).path_of(file)
 
 
 @pytest.fixture
