@@ -22,7 +22,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
+from adapters.feature_sketch import sketch
 from adapters.images import PREPROCESSING, SIDE_PX, Picture
 from adapters.onnx_bytes import names_other_files
 from contracts.categories import CATEGORIES
@@ -46,9 +47,9 @@ from contracts.outcomes import Scores
 SUM_TOLERANCE = 1e-3
 LONGEST_VERSION = 100
 _QUOTED = 200
-_SHAPES = [(1, len(CATEGORIES)), (1,)]
-"""Of one picture's probabilities and outlier score."""
 _IMAGE, _PROBABILITIES, _OUTLIER_SCORE, _FEATURES = "image", "probabilities", "outlier_score", "features"
+_SHAPES = {_PROBABILITIES: (1, len(CATEGORIES)), _OUTLIER_SCORE: (1,)}
+"""Of one picture."""
 _KEYS = ("labels", "version", "threshold", "preprocessing", "calibration", "data_fingerprint", "git_revision")
 _RUNTIME_ERRORS = (  # ONNX Runtime's errors share no base class but Exception
     runtime_errors.EPFail,
@@ -110,7 +111,8 @@ class OnnxClassifier:
     def __init__(self, session: onnxruntime.InferenceSession, facts: ModelFacts, path: Path) -> None:
         """`session` is open on the file at `path`, which has been checked to be what `facts` say; see `load`."""
         self._session, self._path = session, path
-        self._outputs = [_PROBABILITIES] if facts.outlier_threshold is None else [_PROBABILITIES, _OUTLIER_SCORE]
+        made = {output.name for output in session.get_outputs()}
+        self._outputs = [name for name in (_PROBABILITIES, _OUTLIER_SCORE, _FEATURES) if name in made]
         self.facts = facts
 
     @classmethod
@@ -155,12 +157,12 @@ class OnnxClassifier:
         0.001, and `ModelUnusable` if the runtime fails.
         """
         with _naming(self._path):
-            outputs = _run(self._session, self._outputs, image[np.newaxis])
+            outputs = dict(zip(self._outputs, _run(self._session, self._outputs, image[np.newaxis]), strict=True))
         # Not only at the start: what a file declares binds it as little as what it made of another picture.
-        if (shapes := [output.shape for output in outputs]) != _SHAPES[: len(outputs)]:
-            raise PredictionInvalid(f"{' and '.join(self._outputs)} of shape {shapes}, not {_SHAPES[: len(outputs)]}")
-        found = [output[0].tolist() for output in outputs]
-        scores = Scores(found[0], found[1] if len(found) > 1 else None)
+        for name, wanted in _SHAPES.items():
+            if name in outputs and outputs[name].shape != wanted:
+                raise PredictionInvalid(f"{name} of shape {outputs[name].shape}, not {wanted}")
+        scores = _scores(outputs)
         outlier_scores = [] if scores.outlier_score is None else [scores.outlier_score]
         if not all(math.isfinite(p) and 0.0 <= p <= 1.0 for p in [*scores.probabilities, *outlier_scores]):
             raise PredictionInvalid(f"{scores}")
@@ -173,6 +175,12 @@ class OnnxClassifier:
             self.classify(np.full((SIDE_PX, SIDE_PX, 3), 127, np.uint8))
         except PredictionInvalid as error:
             raise ModelUnusable(f"{self._path}: first run: {error}") from error
+
+
+def _scores(outputs: Mapping[str, NDArray[np.float32]]) -> Scores:
+    outlier_score = outputs[_OUTLIER_SCORE][0].item() if _OUTLIER_SCORE in outputs else None
+    seen = sketch(outputs[_FEATURES].ravel()) if _FEATURES in outputs else None
+    return Scores(outputs[_PROBABILITIES][0].tolist(), outlier_score, seen)
 
 
 @contextmanager
@@ -232,6 +240,8 @@ def _check_output(session: onnxruntime.InferenceSession) -> None:
         raise ModelUnusable(f"outputs {found}, not {_PROBABILITIES} {wanted}")
     if _OUTLIER_SCORE in found and found[_OUTLIER_SCORE] != ("tensor(float)", []):
         raise ModelUnusable(f"output {_OUTLIER_SCORE} {found[_OUTLIER_SCORE]}, not a number a picture")
+    if _FEATURES in found and (found[_FEATURES][0] != "tensor(float)" or len(found[_FEATURES][1]) != 1):
+        raise ModelUnusable(f"output {_FEATURES} {found[_FEATURES]}, not a vector a picture")
 
 
 def _read_facts(session: onnxruntime.InferenceSession, threshold: float | None) -> ModelFacts:

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from adapters.postgres import Pool, connected
-from contracts.accuracy import DayBucket, Dimension, Histogram, StratumCount
+from contracts.accuracy import DayBucket, Dimension, Embeddings, Histogram, StratumCount
+from contracts.pictures import SKETCH_BYTES
 
 # What an event really was: what all plants that tell of it agree on, else what people settled on. Where plants disagree,
 # nobody knows.
@@ -31,6 +32,7 @@ _OF = {
     Dimension.SENSOR: "d.sensor_id",
     Dimension.SITE: "coalesce((SELECT v.site FROM devices v WHERE v.sensor_id = d.sensor_id), '')",
     Dimension.MODEL: "d.model_version",
+    Dimension.DAY: "to_char(d.captured_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
 }
 _STRATA = """
 SELECT {of} AS value, kind, count(*)::int, sum(confidence)::float8, count(actual)::int,
@@ -54,6 +56,18 @@ WHERE e.captured_at >= %(since)s AND e.captured_at < %(until)s {sensors} GROUP B
 """
 
 
+def _along(function: str) -> str:
+    """Return the SQL for an array of a function of each byte of the sketches."""
+    return f"ARRAY[{', '.join(f'{function}(get_byte(p.sketch, {number}))::float8' for number in range(SKETCH_BYTES))}]"
+
+
+_EMBEDDINGS = f"""
+SELECT p.model_version, count(*)::int, {_along("avg")}, {_along("stddev_pop")}
+FROM events e JOIN predictions p USING (event_id)
+WHERE e.captured_at >= %(since)s AND e.captured_at < %(until)s AND p.sketch IS NOT NULL {HEALTHY} GROUP BY 1
+"""  # noqa: S608 - the only insertions are constants of this module
+
+
 class PostgresAccuracy:
     """Implements `contracts.accuracy.Decisions`."""
 
@@ -69,6 +83,10 @@ class PostgresAccuracy:
     def buckets(self, since: datetime, until: datetime) -> list[DayBucket]:
         """Return the same by day (UTC), kind, and a hundredth that a digest of the event's id falls into."""
         return [DayBucket(*row) for row in self._rows(_BUCKETS.format(decided=_DECIDED.format(sensors=HEALTHY)), since, until)]
+
+    def embeddings(self, since: datetime, until: datetime) -> dict[str, Embeddings]:
+        """Return by version of the model what it saw in what was photographed from `since` until `until`."""
+        return {version: Embeddings(*told) for version, *told in self._rows(_EMBEDDINGS, since, until)}
 
     def histogram(self, since: datetime, until: datetime, of: Histogram) -> dict[str, int]:
         """Return how many decisions of what was photographed from `since` until `until` fall into each bin."""

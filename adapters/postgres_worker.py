@@ -43,10 +43,10 @@ _RECORD = f"""
 WITH input AS (
     SELECT * FROM unnest(
         %s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::smallint[], %s::jsonb[], %s::text[],
-        %s::text[], %s::real[], {", ".join(["%s::real[]"] * 14)}, %s::bytea[]
+        %s::text[], %s::real[], {", ".join(["%s::real[]"] * 14)}, %s::bytea[], %s::bytea[]
     ) AS i (event_id, kind, sensor_id, captured_at, reason, detail, attempts, dead_letter, model_version, category, confidence,
             {", ".join(CATEGORIES)}, queued_ms, fetch_ms, decode_ms, inference_ms, record_ms, outlier_score,
-            brightness, sharpness, entropy, brim)
+            brightness, sharpness, entropy, brim, sketch)
 ), written AS (
     INSERT INTO outcomes (event_id, kind, sensor_id, captured_at, reason, detail, attempts, dead_letter)
     SELECT event_id, kind, sensor_id, captured_at, reason, detail, attempts, dead_letter FROM input ORDER BY event_id
@@ -55,10 +55,10 @@ WITH input AS (
 ), scored AS (
     INSERT INTO predictions (event_id, model_version, category, confidence, {", ".join(CATEGORIES)},
         queued_ms, fetch_ms, decode_ms, inference_ms, record_ms, outlier_score, processing_time_ms,
-        brightness, sharpness, entropy, brim)
+        brightness, sharpness, entropy, brim, sketch)
     SELECT event_id, model_version, category, confidence, {", ".join(CATEGORIES)},
         queued_ms, fetch_ms, decode_ms, inference_ms, record_ms, outlier_score, fetch_ms + decode_ms + inference_ms,
-        brightness, sharpness, entropy, brim
+        brightness, sharpness, entropy, brim, sketch
     FROM input JOIN written USING (event_id) WHERE model_version IS NOT NULL
 ), closed AS (
     UPDATE events e SET open = false, lease_owner = NULL, lease_until = NULL WHERE event_id = ANY(%s) AND {_STILL_OPEN}
@@ -155,9 +155,9 @@ def _row(outcome: Outcome) -> tuple[object, ...]:
         Jsonb(letter.model_dump(mode="json", exclude_none=True)) if letter else None,
     )
     if prediction is None or latencies is None:
-        return (*head, *([None] * (3 + len(CATEGORIES) + 10)))
+        return (*head, *([None] * (3 + len(CATEGORIES) + 11)))
     stages = (latencies.queued_ms, latencies.fetch_ms, latencies.decode_ms, latencies.inference_ms, latencies.record_ms)
     guess = (prediction.model_version, prediction.category.value, prediction.confidence, *prediction.scores)
     picture = outcome.picture
     seen = (picture.brightness, picture.sharpness, picture.entropy, picture.brim) if picture else (None,) * 4
-    return (*head, *guess, *stages, prediction.outlier_score, *seen)
+    return (*head, *guess, *stages, prediction.outlier_score, *seen, prediction.sketch)

@@ -1,5 +1,6 @@
 """How much was decided, and how much of it is known to be right: counts, as the ledger has them. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -17,6 +18,8 @@ class Dimension(StrEnum):
     SENSOR = "sensor"
     SITE = "site"
     MODEL = "model"
+    DAY = "day"
+    """UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,19 @@ class Histogram(StrEnum):
     """By tenths, the last one by hundredths."""
 
 
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """What one model saw in a number of pictures: mean and spread (standard deviation) along each direction of the sketches."""
+
+    decided: int
+    means: Sequence[float]
+    spreads: Sequence[float]
+
+
 class Decisions(Protocol):
     """What was decided, and what is known of it. Raises LedgerUnavailable.
 
-    Buckets and histograms, on which alerts rest, are without what sensors sent while they had a ticket.
+    Buckets, histograms and embeddings, on which alerts rest, are without what sensors sent while they had a ticket.
     """
 
     def strata(self, since: datetime, until: datetime, by: Dimension, *, healthy: bool = False) -> list[StratumCount]:
@@ -65,6 +77,9 @@ class Decisions(Protocol):
 
     def buckets(self, since: datetime, until: datetime) -> list[DayBucket]:
         """Return the same by day (UTC), kind, and a hundredth that a digest of the event's id falls into."""
+
+    def embeddings(self, since: datetime, until: datetime) -> dict[str, Embeddings]:
+        """Return by version of the model what it saw in what was photographed from `since` until `until`."""
 
     def histogram(self, since: datetime, until: datetime, of: Histogram) -> dict[str, int]:
         """Return how many decisions of what was photographed from `since` until `until` fall into each bin."""

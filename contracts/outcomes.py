@@ -19,11 +19,13 @@ from contracts.pictures import PictureFacts
 class Scores:
     """What a model computes of an image: one probability a category, in the order of `CATEGORIES`.
 
-    `outlier_score` in [0, 1] rises with how little the picture looks like any of them; None if the model cannot tell.
+    `outlier_score` in [0, 1] rises with how little the picture looks like any of them; `sketch` is what the model sees in it, in
+    SKETCH_BYTES. None if the model cannot tell.
     """
 
     probabilities: Sequence[float]
     outlier_score: float | None = None
+    sketch: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Prediction:
     confidence: float
     model_version: str
     outlier_score: float | None = None
+    sketch: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

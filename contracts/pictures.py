@@ -9,6 +9,8 @@ from typing import Protocol
 BRIM_CELLS = 12
 """The cells along the edge of a picture that is divided into four by four."""
 BRIM_BYTES = BRIM_CELLS * 3
+SKETCH_BYTES = 16
+"""Of what a model sees in a picture; see `adapters.feature_sketch`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,11 +82,13 @@ CREATE TABLE predictions (
     sharpness          real,
     entropy            real,
     brim               bytea    CHECK (length(brim) = 36),
+    sketch             bytea    CHECK (length(sketch) = 16),
     PRIMARY KEY (event_id),
     CHECK (category IN ('plastic', 'paper', 'glass', 'metal', 'organic'))
 ) PARTITION BY RANGE (event_id);
 COMMENT ON COLUMN predictions.sharpness IS 'how much neighbouring pixels differ; with brightness and entropy it tells a sick camera from a new kind of waste';
 COMMENT ON COLUMN predictions.brim IS 'colours along the edge of the picture: twelve cells of red, green, blue; 64 is the mean of the whole picture';
+COMMENT ON COLUMN predictions.sketch IS 'what the model sees in the picture: its features along sixteen random directions, 128 is none and 32 are one';
 CREATE INDEX predictions_by_time ON predictions USING brin (predicted_at) WITH (autosummarize = true);
 
 CREATE TABLE workers (

@@ -26,10 +26,10 @@ from adapters.postgres_registry import PostgresRegistry
 from adapters.postgres_truth import PostgresTruth
 from adapters.queues import open_message_queue
 from adapters.settings import QueueSettings
+from contracts.models import ModelState
 from contracts.names import EDGE_QUEUE
-from learning.datasets import Split
+from learning.datasets import DatasetInvalid
 from learning.lake.__main__ import open_maker
-from learning.rendered import write_rendered
 from learning.retrain.trigger import Rhythm
 from learning.rollout.__main__ import read_facts
 from learning.rollout.moves import Moves
@@ -37,16 +37,14 @@ from learning.rollout.registering import Registrar
 from learning.slow.__main__ import SlowSettings, open_loop
 from local.fleet import FleetFailed, LocalFleet
 from local.service import ServiceFailed
-from producer.render import render
 from producer.uplink import Uplink
 from story.chapters import StoryFailed, tell
 from story.city import Calendar, City
 from story.plot import Plot, first_day
+from story.scenery import Photographs, Rendered, Scenery
 from story.timeline import Timeline
 
-_LONGEST = 24
-_KNOWN = 220
-"""Pictures of each category; of a hundred that examine, one is a point."""
+_LONGEST = 27
 _BY = "ada"
 
 
@@ -60,9 +58,10 @@ def main(argv: list[str] | None = None) -> int:
         fleet = LocalFleet(Path(folder), workers=2)
         try:
             console.print(f"starting Valkey, Postgres, SeaweedFS and the roles (log: {fleet.log_path}) ...")
+            scenery = _scenery(options)
             with fleet:
-                return _run(options, fleet)
-        except (FleetFailed, ServiceFailed, StoryFailed) as error:
+                return _run(options, scenery, fleet)
+        except (DatasetInvalid, FleetFailed, ServiceFailed, StoryFailed) as error:
             console.print(f"waste story: {error}", markup=False)
             return 1
         except KeyboardInterrupt:
@@ -72,33 +71,57 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="waste story", description="The slow loop by itself, from drift to roll-back.")
     parser.add_argument("--bins", type=integer_between(1, 1000), default=40)
-    parser.add_argument("--thrown", type=integer_between(100, 10_000), default=200, help="things thrown away a day (default: 200)")
+    parser.add_argument("--thrown", type=integer_between(20, 10_000), default=200, help="things thrown away a day (default: 200)")
     parser.add_argument("--drift", type=number_between(0.1, 1), default=0.6, help="share of things that look new (default: 0.6)")
     parser.add_argument("--calm", type=integer_between(1, 10), default=5, help="days before the packaging changes (default: 5)")
+    parser.add_argument(
+        "--photographs",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="a folder with a manifest.csv in place of the renderer; repeatable",
+    )
+    parser.add_argument("--before", type=_sources, default=(), metavar="SOURCE,...", help="with --photographs: those of before")
+    parser.add_argument("--after", type=_sources, default=(), metavar="SOURCE,...", help="with --photographs: those that follow")
+    parser.add_argument("--model", type=Path, metavar="FILE", help="the champion to begin with (default: the shipped model)")
+    parser.add_argument("--seed", type=integer_between(0, 2**32 - 1), default=1, help="the order of photographs (default: 1)")
     parser.add_argument("--out", type=Path, default=Path("story"), metavar="DIR", help="where the report goes (default: story)")
     return parser
 
 
-def _run(options: argparse.Namespace, fleet: LocalFleet) -> int:
+def _scenery(options: argparse.Namespace) -> Scenery:
+    if options.photographs is None:
+        return Rendered(options.drift)
+    return Photographs(options.photographs, options.before, options.after, options.seed)
+
+
+def _sources(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]
+
+
+def _run(options: argparse.Namespace, scenery: Scenery, fleet: LocalFleet) -> int:
     began = time.monotonic()
     settings = read_settings(SlowSettings, fleet.environment("learning"))
     timeline = Timeline(_say)
     with open_pool(fleet.database_urls["learning"], name="waste-story", max_size=6) as pool:
         plot = _plot(options, fleet, settings, pool, timeline)
-        _keep_what_is_known(settings, pool)
+        _keep_what_is_known(scenery, settings, pool)
         registrar = Registrar(plot.registry, open_object_store(settings), read_facts)
+        moves = Moves(plot.registry, _BY)
+        if options.model:
+            moves.move(registrar.add(options.model, _BY)[0].version, ModelState.CHAMPION, "the story begins")
         try:
-            tell(plot, Moves(plot.registry, _BY), lambda model, who: _add(registrar, model, who), options.calm, options.drift)
+            tell(plot, moves, lambda model, who: _add(registrar, model, who), options.calm, scenery)
         finally:
             report = timeline.write(options.out)
     _say(f"\n{time.monotonic() - began:.0f} s; the report is {report}\n")
     return 0
 
 
-def _keep_what_is_known(settings: SlowSettings, pool: Pool) -> None:
-    """Put pictures in the packaging of before into the lake: what every model to come is taught and examined with, too."""
+def _keep_what_is_known(scenery: Scenery, settings: SlowSettings, pool: Pool) -> None:
+    """Put pictures of before into the lake: what every model to come is taught and examined with, too."""
     with tempfile.TemporaryDirectory(prefix="waste-known-") as folder, open_maker(settings, pool) as maker:
-        write_rendered(Path(folder), render, _KNOWN, {Split.TRAIN: 0.43, Split.VAL: 0.11, Split.TEST: 0.46})
+        scenery.keep_known(Path(folder))
         PostgresSnapshots(pool).make_golden(maker.of_folder(Path(folder), "known").snapshot_id)
 
 

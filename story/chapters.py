@@ -10,14 +10,13 @@ from contracts.alerts import ACCURACY_FELL
 from contracts.models import ModelState
 from learning.rollout.moves import Moves
 from models import shipped_model
-from producer.pictures import rendered
 from story.plot import Plot
+from story.scenery import Scenery
 
 Add = Callable[[onnx.ModelProto, str], str]
 """Adds a model to the registry in somebody's name and returns its version."""
 _PATIENCE_DAYS = 10
-NEARLY = 0.1
-"""So far under the accuracy of before counts as back: two looks of a category are harder than one."""
+_LONGEST_TRIAL_DAYS = 14
 _BAD = "bad-1"
 
 
@@ -25,54 +24,58 @@ class StoryFailed(Exception):
     """A chapter did not come true."""
 
 
-def tell(plot: Plot, moves: Moves, add: Add, calm: int, drift: float) -> None:
+def tell(plot: Plot, moves: Moves, add: Add, calm: int, scenery: Scenery) -> None:
     """Tell the whole story; raises StoryFailed at the first chapter that does not come true."""
-    before = _calm_days(plot, calm)
-    _new_packaging(plot, drift)
-    _better_again(plot, drift, before - NEARLY)
-    _a_bad_model(plot, moves, add, drift)
-    _rolled_back(plot, moves, add, drift)
+    before = _calm_days(plot, calm, scenery)
+    fallen = _change(plot, scenery)
+    _better_again(plot, scenery, fallen + scenery.regained * (before - fallen))
+    _a_bad_model(plot, moves, add, scenery)
+    _rolled_back(plot, moves, add, scenery)
 
 
-def _calm_days(plot: Plot, days: int) -> float:
+def _calm_days(plot: Plot, days: int, scenery: Scenery) -> float:
     plot.registry.set_shares(canary=0.5, shadow=1.0)  # a small city: so that a trial takes days and not weeks
-    rows = [plot.day(rendered(plot.number, 0.0)) for _ in range(days)]
+    rows = [plot.day(scenery.calm(plot.number)) for _ in range(days)]
     if plot.loop.alerts.standing(ACCURACY_FELL):
         raise StoryFailed("the alert fired without a reason")
     return sum(row.right for row in rows) / len(rows)
 
 
-def _new_packaging(plot: Plot, drift: float) -> None:
-    plot.timeline.happened(plot.number + 1, f"packaging changes: {drift:.0%} of what is thrown away looks new")
+def _change(plot: Plot, scenery: Scenery) -> float:
+    plot.timeline.happened(plot.number + 1, scenery.change)
+    rows = []
     for _ in range(_PATIENCE_DAYS):
-        plot.day(rendered(1000 + plot.number, drift))
+        rows.append(plot.day(scenery.changed(plot.number)))
         if plot.loop.alerts.standing(ACCURACY_FELL):
-            return
+            return sum(row.right for row in rows) / len(rows)
     raise StoryFailed(f"the alert did not fire within {_PATIENCE_DAYS} days")
 
 
-def _better_again(plot: Plot, drift: float, enough: float) -> None:
-    for _ in range(_PATIENCE_DAYS):
-        decided_by = plot.registry.plan().champion
-        row = plot.day(rendered(1000 + plot.number, drift))
-        if decided_by and row.right >= enough:
+def _better_again(plot: Plot, scenery: Scenery, enough: float) -> None:
+    began_with = plot.registry.plan().champion
+    for _ in range(_LONGEST_TRIAL_DAYS):
+        plan = plot.registry.plan()
+        if plan.shadow or plan.canary:
+            scenery.taught()
+        row = plot.day(scenery.changed(plot.number))
+        if plan.champion != began_with and row.right >= enough:
             plot.timeline.happened(plot.number, f"accuracy is back: {row.right:.1%}")
             return
-    raise StoryFailed(f"accuracy was not back at {enough:.1%} within {_PATIENCE_DAYS} days")
+    raise StoryFailed(f"accuracy was not back at {enough:.1%} within {_LONGEST_TRIAL_DAYS} days")
 
 
-def _a_bad_model(plot: Plot, moves: Moves, add: Add, drift: float) -> None:
+def _a_bad_model(plot: Plot, moves: Moves, add: Add, scenery: Scenery) -> None:
     version = add(_confused(_BAD), moves.who)
     moves.move(version, ModelState.CANARY, "pushed past the gate")
     plot.timeline.happened(plot.number, f"a bad model is pushed past the gate, as canary: {version}")
     for _ in range(_PATIENCE_DAYS):
-        plot.day(rendered(1000 + plot.number, drift))
+        plot.day(scenery.changed(plot.number))
         if plot.state_of(version) is ModelState.RETIRED:
             return
     raise StoryFailed(f"the bad canary was not withdrawn within {_PATIENCE_DAYS} days")
 
 
-def _rolled_back(plot: Plot, moves: Moves, add: Add, drift: float) -> None:
+def _rolled_back(plot: Plot, moves: Moves, add: Add, scenery: Scenery) -> None:
     version = add(_confused("bad-2"), moves.who)
     good = plot.registry.plan().champion
     moves.move(version, ModelState.CHAMPION, "a mistake")
@@ -82,7 +85,7 @@ def _rolled_back(plot: Plot, moves: Moves, add: Add, drift: float) -> None:
     plot.await_workers()
     if gone != version or good is None or back != good.version:
         raise StoryFailed(f"the roll-back went from {gone} to {back}")
-    plot.day(rendered(1000 + plot.number, drift))
+    plot.day(scenery.changed(plot.number))
 
 
 def _confused(version: str) -> onnx.ModelProto:

@@ -42,7 +42,7 @@ class Timeline:
     def write(self, folder: Path) -> Path:
         """Write the report and, with the extra [plots], its plot; returns the report's path."""
         folder.mkdir(parents=True, exist_ok=True)
-        plot = _draw(self, folder / "accuracy.png")
+        plot = _draw(self, folder / "accuracy.png") if self.days else None
         lines = ["# From drift to roll-back", "", *([f"![accuracy by day]({plot.name})", ""] if plot else [])]
         lines += ["| day | decided | right | champion | canary decided | right |", "| --- | --- | --- | --- | --- | --- |"]
         lines += [

@@ -16,7 +16,7 @@ def predict(scores: Scores, model_version: str) -> Prediction:
     if outlier_score is not None and not _is_probability(outlier_score):
         raise PredictionInvalid(f"outlier score {outlier_score}")
     confidence, index = max((score, -i) for i, score in enumerate(probabilities))
-    return Prediction(probabilities, CATEGORIES[-index], confidence, model_version, outlier_score)
+    return Prediction(probabilities, CATEGORIES[-index], confidence, model_version, outlier_score, scores.sketch)
 
 
 def _is_probability(score: float) -> bool:

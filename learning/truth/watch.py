@@ -11,12 +11,12 @@ from contracts.ports import Clock, Telemetry
 from learning.truth.accuracy import estimate
 from learning.truth.alarm import BASELINE, WINDOW_DAYS, Evidence, weigh
 from learning.truth.sampling import fair_days
-from learning.truth.shift import FEWEST, Shift, compare
+from learning.truth.shift import Shift, compare, compare_embeddings
 
 MATURE_S = 86_400.0
 """Labels are awaited so long: of what was photographed later than this ago nothing is judged yet."""
-_CALM = 0.1
-"""Below it a shift is over; between this and a shift nothing changes."""
+EMBEDDINGS = "embeddings"
+"""The subject of a shift of what the model sees in the pictures."""
 
 
 class AccuracyWatch:
@@ -67,15 +67,15 @@ class AccuracyWatch:
         """Compare the last week with the four before it, which needs no labels; raises LedgerUnavailable."""
         until = self._clock()
         since, before = until - timedelta(days=WINDOW_DAYS), until - timedelta(days=WINDOW_DAYS * 5)
-        found = {}
-        for of in Histogram:
-            shift = compare(self._decisions.histogram(before, since, of), self._decisions.histogram(since, until, of))
-            found[of.value] = shift
+        looked = self._decisions
+        found = {of.value: compare(looked.histogram(before, since, of), looked.histogram(since, until, of)) for of in Histogram}
+        found[EMBEDDINGS] = compare_embeddings(looked.embeddings(before, since), looked.embeddings(since, until))
+        for of, shift in found.items():
             said = {"index": round(shift.index, 4), "most": shift.most, "decisions": shift.now, "decisions_before": shift.before}
             if shift.warns:
-                self._opened(self._alerts.fire(SHIFTED, of.value, said))
-            elif shift.index < _CALM and shift.now >= FEWEST:
-                self._closed(self._alerts.resolve(SHIFTED, of.value, said))
+                self._opened(self._alerts.fire(SHIFTED, of, said))
+            elif shift.calm:
+                self._closed(self._alerts.resolve(SHIFTED, of, said))
         self.tell()
         return found
 

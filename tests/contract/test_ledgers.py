@@ -114,6 +114,17 @@ def test_what_a_picture_is_like_is_kept_with_its_prediction(book, kind, request)
     assert sql.execute(query, (plain.event_id,)).fetchone() == (None,) * 4
 
 
+def test_what_a_model_sees_in_a_picture_is_kept_with_its_prediction(book, request):
+    (event,) = book.open()
+    outcome = an_outcome(event)
+    book.worker.record([replace(outcome, prediction=replace(outcome.prediction, sketch=bytes(range(16))))], uuid4())
+    if "memory" in request.node.callspec.id:
+        assert book.worker.outcomes[event.event_id].prediction.sketch == bytes(range(16))
+        return
+    row = request.getfixturevalue("sql").execute("SELECT sketch FROM predictions WHERE event_id = %s", (event.event_id,)).fetchone()
+    assert row == (bytes(range(16)),)
+
+
 def test_a_postponed_event_is_claimed_when_it_is_due_and_not_before(book):
     (event,) = book.open()
     owner = uuid4()

@@ -12,6 +12,7 @@ from adapters.postgres_accuracy import PostgresAccuracy
 from adapters.postgres_alerts import PostgresAlerts
 from adapters.telemetry import FleetTelemetry
 from adapters.webhook import Webhook
+from contracts.accuracy import Histogram
 from contracts.categories import CATEGORIES
 from learning.truth.watch import AccuracyWatch
 
@@ -127,7 +128,7 @@ def test_another_mix_is_warned_of_without_a_label_and_over_when_it_is_the_usual_
     assert not any(shift.warns for shift in watch.warn().values())
     sql.execute("UPDATE predictions SET category = 'glass', confidence = 0.55 FROM events e WHERE e.event_id = predictions.event_id "
                 "AND e.captured_at >= %s", (TODAY - timedelta(days=7),))  # fmt: skip
-    assert all(shift.warns for shift in watch.warn().values())
+    assert all(watch.warn()[of.value].warns for of in Histogram)
     watch.warn()
     assert sorted((one["kind"], one["subject"], one["state"]) for one in listener.heard) == [
         ("shifted", "category", "firing"),
@@ -136,3 +137,26 @@ def test_another_mix_is_warned_of_without_a_label_and_over_when_it_is_the_usual_
     sql.execute("UPDATE predictions SET category = 'plastic', confidence = 0.9")
     watch.warn()
     assert [one["state"] for one in listener.heard[2:]] == ["resolved", "resolved"]
+
+
+def test_pictures_that_the_model_sees_otherwise_are_warned_of_until_it_is_another_models_turn(plant, watch, listener, sql):
+    for number in range(1, 29, 4):
+        plant.decided(*range(0, 6000, 100), day=TODAY - timedelta(days=7 + number))
+    plant.decided(*range(0, 36_000, 100), day=TODAY - timedelta(days=2))
+    watch.clock.now = TODAY
+    sees = "UPDATE predictions SET sketch = decode(lpad(to_hex({} + (random() * 60)::int), 2, '0') || repeat('80', 15), 'hex') "
+    lately = "FROM events e WHERE e.event_id = predictions.event_id AND e.captured_at >= %s"
+    sql.execute(sees.format(100))
+    assert watch.warn()["embeddings"].calm
+    sql.execute(sees.format(150) + lately, (TODAY - timedelta(days=7),))
+    found = watch.warn()["embeddings"]
+    assert found.warns
+    assert (found.before, found.now) == (420, 360)
+    watch.warn()
+    assert [(one["subject"], one["state"]) for one in listener.heard] == [("embeddings", "firing")]
+    sql.execute("UPDATE predictions SET model_version = 'm2' " + lately, (TODAY - timedelta(days=7),))
+    watch.warn()
+    assert [one["state"] for one in listener.heard] == ["firing"]
+    sql.execute("UPDATE predictions SET model_version = 'm2'; " + sees.format(100))
+    watch.warn()
+    assert [one["state"] for one in listener.heard] == ["firing", "resolved"]

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 
+from adapters.feature_sketch import sketch
 from adapters.images import decode
 from adapters.onnx_model import OnnxClassifier, OnnxFeatures
 from contracts.categories import CATEGORIES
@@ -48,6 +49,15 @@ def test_the_shipped_model_knows_the_simulators_pictures_well_but_not_always(shi
     assert 0.85 <= right / 150 < 1
     assert 0.7 <= decided / 150 < 1
     assert right_decided / decided >= 0.93
+
+
+def test_what_the_shipped_model_sees_in_a_picture_is_the_sketch_of_its_features(shipped):
+    pictures = [decode(render(category, 30_000)) for category in CATEGORIES]
+    features = OnnxFeatures.load(shipped_model()[0]).extract(np.stack(pictures))
+    for picture, one in zip(pictures, features, strict=True):
+        found, wanted = (np.frombuffer(told, np.uint8).astype(int) for told in (shipped.classify(picture).sketch, sketch(one)))
+        assert np.abs(found - wanted).max() <= 1
+    assert len({shipped.classify(picture).sketch for picture in pictures}) == len(pictures)
 
 
 def test_the_shipped_model_sends_what_broken_cameras_make_to_people(shipped):
@@ -101,6 +111,17 @@ def without_probabilities(model):
     model.graph.output.extend(kept)
 
 
+def features_of_rank_three(model):
+    for node in model.graph.node:
+        node.output[:] = ["flat" if name == "features" else name for name in node.output]
+        node.input[:] = ["flat" if name == "features" else name for name in node.input]
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([2], np.int64), "features.axis"))
+    model.graph.node.append(onnx.helper.make_node("Unsqueeze", ["flat", "features.axis"], ["features"]))
+    del next(one for one in model.graph.output if one.name == "features").type.tensor_type.shape.dim[1:]
+    dimensions = next(one for one in model.graph.output if one.name == "features").type.tensor_type.shape.dim
+    dimensions.add().dim_value, dimensions.add().dim_value = 1280, 1
+
+
 def input_renamed(model):
     old = model.graph.input[0].name
     model.graph.input[0].name = "picture"
@@ -147,7 +168,7 @@ def hides_its_shape(name, count, *, rank=2):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (hides_its_shape("probabilities", 4), r"first run: .*shape \[\(1, 4\), \(1,\)\], not \[\(1, 5\), \(1,\)\]"),
+        (hides_its_shape("probabilities", 4), r"first run: .*probabilities of shape \(1, 4\), not \(1, 5\)"),
         (hides_its_shape("probabilities", 6), r"first run: .*\(1, 6\)"),
         (hides_its_shape("probabilities", 1), r"first run: .*\(1, 1\)"),
         (hides_its_shape("probabilities", 5, rank=4), r"\(1, 1, 1, 5\)"),
@@ -192,6 +213,7 @@ def test_a_text_that_is_not_utf_8_is_said(tmp_path, key):
         (metadata("version", ""), "no metadata version"),
         (metadata("calibration", "{}"), "temperature"),
         (without_probabilities, "probabilities"),
+        (features_of_rank_three, "features .*, not a vector a picture"),
         (input_renamed, "input"),
     ],
 )
