@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 from celery import Celery, signals
+from celery.beat import Scheduler
 from kombu import Exchange, Queue
 
 from adapters.celery_queue import celery_app
@@ -26,14 +27,16 @@ class Job:
     run: Callable[[], object]
 
 
-def schedule_app(broker_url: str, jobs: Mapping[str, Job], *, region: str | None = None) -> Celery:
-    """Return the app of a program that runs jobs by their names."""
+def schedule_app(
+    broker_url: str, jobs: Mapping[str, Job], *, region: str | None = None, tick: Callable[[], object] = lambda: None
+) -> Celery:
+    """Return the app of a program that runs jobs by their names; `tick` is called each time that it looks what is due."""
     app = celery_app(broker_url, region=region)
     queue = Queue(SLOW_QUEUE, Exchange(SLOW_QUEUE, type="direct"), routing_key=SLOW_QUEUE)
     app.conf.update(
         task_queues=(queue,),
         task_default_queue=SLOW_QUEUE,
-        beat_scheduler="celery.beat:Scheduler",  # in memory: at a start every job is run once
+        beat_scheduler=_ticking(tick),
         beat_max_loop_interval=5,
         beat_schedule={
             name: {"task": name, "schedule": job.every_s, "options": {"queue": SLOW_QUEUE, "expires": job.every_s}}
@@ -64,6 +67,17 @@ def run_schedule(app: Celery, jobs: Mapping[str, Job], *, stopping: Event) -> in
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def _ticking(tick: Callable[[], object]) -> type[Scheduler]:
+    """Return a scheduler in memory (at a start every job is run once) that says that it goes round, also without a broker."""
+
+    class TickingScheduler(Scheduler):  # type: ignore[misc]
+        def tick(self, *args: Any, **kwargs: Any) -> Any:
+            tick()
+            return super().tick(*args, **kwargs)
+
+    return TickingScheduler
 
 
 def _logged(name: str, job: Job) -> Callable[[], None]:

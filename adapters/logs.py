@@ -1,6 +1,7 @@
 """structlog: JSON for machines, columns for a terminal, and nothing in it that forges a line or opens a door."""
 
 import logging
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
@@ -40,6 +41,8 @@ def _clean_value(value: Any) -> Any:
         return {clean(str(key)): _clean_value(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
         return [_clean_value(member) for member in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no such numbers, and a reader would refuse the line
     return value
 
 

@@ -1,25 +1,15 @@
 """The fleet's database on this machine: made, migrated, and with a login for each program."""
 
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
 from local.files import secret_file
 from local.postgres import PostgresService
+from migrations.logins import LOGINS, ensure_login, login_of
 
 DATABASE = "waste"
-LOGINS: Mapping[str, str] = {
-    "intake": "waste_intake",
-    "gateway": "waste_gateway",
-    "learning": "waste_learning",
-    "worker": "waste_worker",
-    "review": "waste_review",
-    "reader": "waste_reader",
-}
-"""Program -> the role whose rights its login has."""
 
 
 def ensure_database(postgres: PostgresService, name: str = DATABASE) -> None:
@@ -35,18 +25,11 @@ def ensure_logins(postgres: PostgresService, secrets_dir: Path, name: str = DATA
     """
     urls = {}
     with psycopg.connect(postgres.url(name), autocommit=True) as connection:
-        for program, role in LOGINS.items():
+        for program in LOGINS:
             password = secret_file(secrets_dir / f"postgres-{program}")
-            _ensure_login(connection, f"{role}_login", role, password)
-            urls[program] = postgres.url(name, user=f"{role}_login", password=password)
+            ensure_login(connection, program, password)
+            urls[program] = postgres.url(name, user=login_of(program), password=password)
     return urls
-
-
-def _ensure_login(connection: psycopg.Connection[tuple[object, ...]], user: str, role: str, password: str) -> None:
-    if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (user,)).fetchone() is None:
-        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(user)))
-    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(password)))
-    connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(user)))
 
 
 def ensure_master_key(secrets_dir: Path) -> str:

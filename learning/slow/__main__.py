@@ -60,7 +60,9 @@ def main(argv: list[str] | None = None) -> int:
             "steer-rollout": Job(min(15.0, settings.look_every_s), loop.steer),
         }
         try:
-            return run_schedule(schedule_app(settings.work_url(), jobs, region=settings.aws_region), jobs, stopping=Event())
+            return run_schedule(
+                schedule_app(settings.work_url(), jobs, region=settings.aws_region, tick=health.tick), jobs, stopping=Event()
+            )
         finally:
             stop_serving()
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 import redis
 
+from adapters.celery_schedule import schedule_app
 from contracts.names import SLOW_QUEUE
 from local.database import ensure_logins
 from tests.conftest import wait_for
@@ -82,3 +83,12 @@ def test_a_training_that_was_asked_for_runs_and_says_why_it_gave_nothing(plant, 
     with slow_loop(environment, tmp_path / "log"):
         wait_for(lambda: plant.sql.execute("SELECT state FROM trainings").fetchone()[0] == "failed", 60)
     assert "no item" in plant.sql.execute("SELECT report->>'error' FROM trainings").fetchone()[0].lower()
+
+
+def test_it_says_that_it_goes_round_also_while_no_job_is_due():
+    rounds = []
+    app = schedule_app("memory://", {}, tick=lambda: rounds.append(1))
+    scheduler = app.conf.beat_scheduler(app=app)
+    scheduler.tick()
+    scheduler.tick()
+    assert len(rounds) == 2

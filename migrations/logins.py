@@ -1,0 +1,30 @@
+"""A login for each program, whose rights are those of one role that the migrations have made."""
+
+from collections.abc import Mapping
+
+import psycopg
+from psycopg import sql
+
+LOGINS: Mapping[str, str] = {
+    "intake": "waste_intake",
+    "gateway": "waste_gateway",
+    "learning": "waste_learning",
+    "worker": "waste_worker",
+    "review": "waste_review",
+    "reader": "waste_reader",
+}
+"""Program -> the role whose rights its login has."""
+
+
+def login_of(program: str) -> str:
+    """Return the user's name of a program's login."""
+    return f"{LOGINS[program]}_login"
+
+
+def ensure_login(connection: psycopg.Connection[tuple[object, ...]], program: str, password: str) -> None:
+    """Have a program's login exist with this password and the rights of its role alone."""
+    user, role = login_of(program), LOGINS[program]
+    if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (user,)).fetchone() is None:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(user)))
+    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(password)))
+    connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(user)))
