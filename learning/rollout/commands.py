@@ -71,6 +71,7 @@ def promote(options: argparse.Namespace, bench: Bench) -> int:
 
 def try_out(options: argparse.Namespace, bench: Bench) -> int:
     """Put a model on trial."""
+    bench.moves.may_move(options.version, options.role)  # or a slip would widen the trial that runs
     if options.share is not None:
         shares = {"canary": options.share} if options.role is ModelState.CANARY else {"shadow": options.share}
         bench.registry.set_shares(**shares)

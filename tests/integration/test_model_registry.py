@@ -234,6 +234,17 @@ def test_the_life_of_a_model_by_hand(model, registry, tmp_path):
     assert json.loads(model("list", "--json"))["pinned_by"] is None
 
 
+def test_a_trial_that_is_refused_leaves_the_share_of_the_one_that_runs(model, registry, moves, serving):
+    for version in ("a", "b"):
+        registry.add(a_model(version))
+    moves.move("a", CHAMPION, "")
+    moves.move("b", CANARY, "")
+    before = serving.plan()
+    for version in ("nothing", "a", "b"):
+        model("try", version, "--as", "canary", "--share", "0.5", code=1)
+    assert serving.plan() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "said", "code"),
     [
