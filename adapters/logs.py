@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
+from math import isfinite
 from typing import Any, TextIO
 
 import structlog
@@ -40,6 +41,8 @@ def _clean_value(value: Any) -> Any:
         return {clean(str(key)): _clean_value(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
         return [_clean_value(member) for member in value]
+    if isinstance(value, float) and not isfinite(value):
+        return None  # nan is no JSON: who collects the lines would lose this one
     return value
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from pyarrow import parquet
 
 from tests.plant_house import NOON
 
+NOW = datetime.now(UTC) - timedelta(minutes=5)
 HEAD = "sensor_id,observed_at,category,reference\n"
 
 
@@ -86,7 +88,40 @@ def test_json_lines_are_read_too_and_what_is_none_is_said(truth, tmp_path):
         assert said in truth("import", tmp_path / name, "--source", "north", code=1).stderr
     (tmp_path / "e.csv").write_bytes(HEAD.encode() + b"\xff\xfe\n")
     assert "not UTF-8" in truth("import", tmp_path / "e.csv", "--source", "north", code=1).stderr
-    assert "source" in truth("import", file, "--source", "no\nrth", code=1).stdout
+    assert "is not 1 to 100 letters" in truth("import", file, "--source", "no\nrth", code=2).stderr
+    # As a second plant's its labels would count twice beside those that came over HTTP.
+    assert "of the source 'north'" in truth("import", file, "--source", "plant:north", code=2).stderr
+
+
+def test_what_is_wrong_is_said_in_words_and_once_where_many_rows_have_it(truth, tmp_path):
+    file = tmp_path / "north.csv"
+    file.write_text(HEAD.replace("reference", "weight") + row(1, "glass", "3.5") * 150)
+    said = truth("import", file, "--source", "north", code=1)
+    assert said.stdout.splitlines()[1:] == [
+        (
+            "  lines 2 to 101, 100 times: weight: is no field of a label, which are "
+            "sensor_id, observed_at, category, source, event_id, batch, reference"
+        ),
+        "  and 50 more",
+    ]
+    assert said.stderr == ""  # no bar where nobody looks at it
+    file.write_text(HEAD + "bin-7,26.11.2026 22:38,glass,\n,2026-11-26T22:38:00,glass,\n")
+    told = truth("import", file, "--source", "north", code=1).stdout
+    assert "line 2: observed_at: '26.11.2026 22:38' is no time as 2026-05-01T12:00:00" in told
+    assert "line 3: sensor_id: is empty" in told
+    file.with_suffix(".jsonl").write_text(json.dumps({"sensor_id": "bin-7", "category": "glass"}))
+    assert "line 1: observed_at: is missing" in truth("import", file.with_suffix(".jsonl"), "--source", "north", code=1).stdout
+
+
+def test_who_sees_no_figures_yet_is_told_what_does_not_count_yet(truth, plant):
+    plant.decided(0, day=NOW)
+    said = truth("accuracy").stdout
+    assert re.fullmatch(r"nothing was decided then, from .* to .* UTC; of the last 24 hours .* \(--mature-h\)\n", said)
+    looked = truth("look")
+    assert "younger than 24 hours does not count yet" in looked.stdout
+    assert json.loads(looked.stderr, parse_constant=pytest.fail)["value"] is None
+    assert "(no label)" in truth("accuracy", "--mature-h", "0", "--by", "actual").stdout
+    assert "(no site)" in truth("accuracy", "--mature-h", "0", "--by", "site").stdout
 
 
 def test_a_look_joins_and_says_whether_accuracy_has_fallen(truth, plant, tmp_path):
