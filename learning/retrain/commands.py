@@ -27,7 +27,7 @@ def start(options: argparse.Namespace, bench: Bench) -> int:
         bench.say("a training waits or runs already: `waste retrain list`\n")
         return 1
     if not options.here:
-        bench.say(f"{asked}: asked for; `waste slow` takes it within a minute\n")
+        bench.say(f"{asked}: asked for; a `waste slow` that runs takes it within a minute, `waste retrain run` does it here\n")
         return 0
     return run(options, bench)
 
