@@ -5,7 +5,7 @@ import getpass
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -27,6 +27,7 @@ from learning.truth.watch import MATURE_S, AccuracyWatch
 from learning.truth.watching import PrefixWatch
 
 _TICKET = ("sensor", "fault", "since", "brightness", "sharpness", "confidence", "edge")
+_ODD = ("observed (UTC)", "sensor", "plant", "batch", "reference", "it says", "people say", "event")
 _WITHOUT = {Dimension.ACTUAL: "(no label)", Dimension.SITE: "(no site)"}
 """What a table calls the decisions that have no value of a dimension."""
 _COLUMNS = ("", "accuracy", "95 % interval", "labels", "worth", "decided", "covered", "expected")
@@ -85,13 +86,19 @@ def list_odd(options: argparse.Namespace, bench: Bench) -> int:
     if options.json:
         bench.say(json.dumps([dict(row) for row in rows], default=str, indent=1) + "\n")
         return 0
-    for row in rows:
-        people = f", people say {row['people']}" if row["people"] else ""
-        says = f"{row['source']} says {row['category']}{people}"
-        bench.say(f"{row['observed_at']:%Y-%m-%d %H:%M:%S}  {row['sensor_id']}  {says}  {row['event_id'] or ''}\n")
     if not rows:
         bench.say("there are none\n")
+        return 0
+    for line in lines_of([_ODD, *map(_odd, rows)]):
+        bench.say(line)
+    if len(rows) == options.limit:
+        bench.say(f"the newest {options.limit}; more with --limit\n")
     return 0
+
+
+def _odd(row: Mapping[str, object]) -> tuple[str, ...]:
+    told = (row[name] for name in ("sensor_id", "source", "batch", "reference", "category", "people", "event_id"))
+    return (f"{row['observed_at']:%Y-%m-%d %H:%M:%S}", *("" if one is None else str(one) for one in told))
 
 
 def look(options: argparse.Namespace, bench: Bench) -> int:
@@ -154,7 +161,7 @@ def accuracy(options: argparse.Namespace, bench: Bench) -> int:
     counts = bench.decisions.strata(since, until, options.by)
     found = by_value(counts)
     if options.json:
-        rows = [{"value": value} | {name: _number(one) for name, one in asdict(told).items()} for value, told in found]
+        rows = [_plain(options.by, value, told) for value, told in found]
         bench.say(json.dumps(rows, indent=1) + "\n")
         return 0
     if not found:
@@ -177,6 +184,11 @@ def by_value(counts: Sequence[StratumCount]) -> list[tuple[str, Accuracy]]:
     for one in counts:
         strata[one.value].append(one)
     return [(value, estimate(found)) for value, found in strata.items()]
+
+
+def _plain(by: Dimension, value: str, told: Accuracy) -> dict[str, str | float | None]:
+    of: dict[str, str | float | None] = {} if by is Dimension.ALL else {by.value: value or None}
+    return of | {name: _number(one) for name, one in asdict(told).items()}
 
 
 def _row(value: str, told: Accuracy) -> tuple[str, ...]:

@@ -174,7 +174,8 @@ def test_what_teaches_does_not_become_golden(lake, labelled, base):
         (("snapshot",), "would hold nothing", 1),
         (("snapshot", "--since", "2026-05-02", "--until", "2026-05-01"), "is not after --since", 1),
         (("snapshot", "--since", "yesterday"), "is no time", 2),
-        (("import", "/nowhere", "--name", "x"), "No such file", 2),
+        (("import", "/nowhere", "--name", "x"), "no such folder", 2),
+        (("import", "/usr", "--name", "x"), "`waste learn manifest /usr` makes one", 2),
         (("import", "/nowhere", "--name", "a/b"), "is not 1 to 60 letters", 2),
     ],
 )

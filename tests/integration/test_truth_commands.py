@@ -49,6 +49,12 @@ def test_a_file_is_taken_joined_and_counted(truth, plant, tmp_path):
     assert truth("list", "unmatched").stdout == "there are none\n"
     (told,) = json.loads(truth("accuracy", "--json").stdout)
     assert (told["labels"], told["decided"], told["value"]) == (3, 4, pytest.approx(2 / 3))
+    by_actual = {row["actual"]: row for row in json.loads(truth("accuracy", "--json", "--by", "actual").stdout)}
+    assert {actual: (row["labels"], row["value"]) for actual, row in by_actual.items()} == {
+        None: (0, None),
+        "glass": (1, 0.0),
+        "plastic": (2, 1.0),
+    }
     table = truth("accuracy", "--by", "actual").stdout
     assert "glass" in table
     assert "66.7%" in truth("accuracy").stdout
