@@ -48,15 +48,19 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="waste demo", description="The whole fleet on this machine: no cloud, no Docker.")
-    parser.add_argument("--events", type=integer_between(1, 1_000_000_000), default=500)
-    parser.add_argument("--bins", type=integer_between(1, 1_000_000), default=50)
-    parser.add_argument("--rate", type=number_between(0, 1e6), default=20.0, help="events a second; 0: as fast as it goes")
+    parser.add_argument("--events", type=integer_between(1, 1_000_000_000), default=500, help="how many in all (default: 500)")
+    parser.add_argument("--bins", type=integer_between(1, 1_000_000), default=50, help="(default: 50)")
+    parser.add_argument(
+        "--rate", type=number_between(0, 1e6), default=20.0, help="events a second; 0: as fast as it goes (default: 20)"
+    )
     parser.add_argument("--images", type=Path, help="a folder of pictures instead of rendered ones")
-    parser.add_argument("--drift", type=number_between(0, 1), default=0.0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=integer_between(1, 64), default=1, help="worker processes")
-    parser.add_argument("--concurrency", type=integer_between(1, 256), default=2, help="threads of each worker")
-    parser.add_argument("--data-dir", type=Path, default=Path(".waste"))
+    parser.add_argument(
+        "--drift", type=number_between(0, 1), default=0.0, help="share of rendered things in new packaging (default: 0)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="what is thrown in, and when (default: 1)")
+    parser.add_argument("--workers", type=integer_between(1, 64), default=1, help="worker processes (default: 1)")
+    parser.add_argument("--concurrency", type=integer_between(1, 256), default=2, help="threads of each worker (default: 2)")
+    parser.add_argument("--data-dir", type=Path, default=Path(".waste"), help="what the demo leaves (default: .waste)")
     parser.add_argument("--exit", action="store_true", help="end when all events are decided")
     parser.add_argument("--report", type=file_to_write, metavar="FILE", help="write the figures as JSON")
     return parser
