@@ -170,6 +170,10 @@ def accuracy(options: argparse.Namespace, bench: Bench) -> int:
     rest = _WITHOUT.get(options.by, "all")
     for line in lines_of([_COLUMNS, *(_row(value or rest, told) for value, told in found)], numbers=True):
         bench.say(line)
+    if not any(told.labels for _, told in found):
+        bench.say(
+            "no label has found one of these decisions yet; `waste truth join` or `look` joins what has come since the last one\n"
+        )
     return 0
 
 

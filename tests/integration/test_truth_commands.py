@@ -44,6 +44,8 @@ def test_a_file_is_taken_joined_and_counted(truth, plant, tmp_path):
     file.write_text("\ufeff" + HEAD + row(1) + row(102, "glass") + row(199))
     assert truth("import", file, "--source", "north").stdout == "3 new, 0 repeated, 0 rejected\n"
     assert truth("import", file, "--source", "north").stdout == "0 new, 3 repeated, 0 rejected\n"
+    assert "0.0%" in truth("accuracy").stdout
+    assert truth("accuracy").stdout.endswith("`waste truth join` or `look` joins what has come since the last one\n")
     assert truth("join").stdout == "1 days of sensors were joined; people look once more at 0 pictures\n"
     assert truth("join").stdout == "0 days of sensors were joined; people look once more at 0 pictures\n"
     assert truth("list", "unmatched").stdout == "there are none\n"
@@ -97,6 +99,18 @@ def test_json_lines_are_read_too_and_what_is_none_is_said(truth, tmp_path):
     assert "is not 1 to 100 letters" in truth("import", file, "--source", "no\nrth", code=2).stderr
     # As a second plant's its labels would count twice beside those that came over HTTP.
     assert "of the source 'north'" in truth("import", file, "--source", "plant:north", code=2).stderr
+
+
+def test_a_plant_finds_its_rows_again_by_batch_and_reference(truth, plant, tmp_path):
+    file = tmp_path / "north.csv"
+    file.write_text(HEAD.strip() + ",batch\n" + "".join(row(at, reference=f"r{at}").strip() + ",monday\n" for at in (1, 2, 3)))
+    truth("import", file, "--source", "north")
+    truth("join")
+    head, *rows = truth("list", "unmatched").stdout.splitlines()
+    assert re.split(r"  +", head) == ["observed (UTC)", "sensor", "plant", "batch", "reference", "it says", "people say", "event"]
+    assert [re.split(r"  +", one)[1:] for one in rows] == [["bin-7", "north", "monday", f"r{at}", "plastic"] for at in (3, 2, 1)]
+    assert truth("list", "unmatched", "--limit", "2").stdout.endswith("the newest 2; more with --limit\n")
+    assert json.loads(truth("list", "unmatched", "--json").stdout)[0]["reference"] == "r3"
 
 
 def test_what_is_wrong_is_said_in_words_and_once_where_many_rows_have_it(truth, tmp_path):
