@@ -45,7 +45,7 @@ def run(options: argparse.Namespace, bench: Bench) -> int:  # noqa: ARG001 - as 
 def cancel(options: argparse.Namespace, bench: Bench) -> int:  # noqa: ARG001 - as all commands
     """Cancel the training that waits or runs; ends with 1 if there is none."""
     cancelled = bench.trainings.cancel(bench.who)
-    bench.say(f"{cancelled}: cancelled; it stops at its next step\n" if cancelled else "no training waits or runs\n")
+    bench.say(f"{cancelled}: cancelled; if it runs, it stops at its next step\n" if cancelled else "no training waits or runs\n")
     return 0 if cancelled else 1
 
 
