@@ -1,11 +1,11 @@
 """structlog: JSON for machines, columns for a terminal, and nothing in it that forges a line or opens a door."""
 
 import logging
-import math
 import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
+from math import isfinite
 from typing import Any, TextIO
 
 import structlog
@@ -41,8 +41,8 @@ def _clean_value(value: Any) -> Any:
         return {clean(str(key)): _clean_value(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
         return [_clean_value(member) for member in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None  # JSON has no such numbers, and a reader would refuse the line
+    if isinstance(value, float) and not isfinite(value):
+        return None  # nan is no JSON: who collects the lines would lose this one
     return value
 
 

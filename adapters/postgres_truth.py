@@ -74,7 +74,8 @@ g.match = 'matched' AND (r.resolved <> g.category OR EXISTS (SELECT FROM ground_
     WHERE o.event_id = g.event_id AND o.match = 'matched' AND o.category <> g.category))
 """
 _ODD = """
-SELECT g.truth_id, g.source, g.sensor_id, g.observed_at, g.category, g.event_id, g.distance_s, r.resolved AS people
+SELECT g.truth_id, g.source, g.batch, g.reference, g.sensor_id, g.observed_at, g.category, g.event_id, g.distance_s,
+    r.resolved AS people
 FROM ground_truth g LEFT JOIN review_items r ON r.event_id = g.event_id
 WHERE {odd} ORDER BY g.observed_at DESC LIMIT %(limit)s
 """

@@ -21,6 +21,7 @@ class S3Deliveries:
     def __init__(self, bucket: str, prefix: str, *, endpoint_url: str | None, region: str, keys: AwsKeys | None = None) -> None:
         """Look below `prefix` of `bucket`; without `keys` the machine's own AWS credentials are used."""
         self._bucket, self._prefix = bucket, prefix.strip("/") + "/" if prefix.strip("/") else ""
+        self.passed_over: list[tuple[str, str]] = []
         self._client = boto3.client(
             "s3",
             endpoint_url=endpoint_url,
@@ -33,26 +34,34 @@ class S3Deliveries:
 
     def files(self) -> Iterator[DeliveredFile]:
         """Yield the files that lie there; raises ObjectStoreUnavailable."""
-        with _errors():
+        self.passed_over = []
+        with _errors(self._bucket):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
             for page in pages:
                 for entry in page.get("Contents", []):
-                    source, slash, name = entry["Key"].removeprefix(self._prefix).partition("/")
-                    if slash and name and not name.endswith("/") and entry["Size"] <= _MOST_BYTES:
+                    if entry["Key"].endswith("/"):
+                        continue  # a folder
+                    source, slash, _ = entry["Key"].removeprefix(self._prefix).partition("/")
+                    place = f"s3://{self._bucket}/{entry['Key']}"
+                    if not slash:
+                        self.passed_over.append((place, "it lies in no folder that names the plant"))
+                    elif entry["Size"] > _MOST_BYTES:
+                        self.passed_over.append((place, f"it is larger than {_MOST_BYTES // 2**20} MiB"))
+                    else:
                         version = entry["ETag"].strip('"')
-                        yield DeliveredFile(source, f"s3://{self._bucket}/{entry['Key']}#{version}", entry["Key"])
+                        yield DeliveredFile(source, f"{place}#{version}", entry["Key"])
 
     def fetch(self, file: DeliveredFile, folder: Path) -> Path:
         """Copy a file into a folder and return its path; raises ObjectStoreUnavailable."""
         path = folder / f"delivery{Path(file.key).suffix.lower()}"
-        with _errors():
+        with _errors(self._bucket):
             self._client.download_file(self._bucket, file.key, str(path))
         return path
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
+def _errors(bucket: str) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError, OSError) as error:
-        raise ObjectStoreUnavailable(str(error)[:200]) from error
+        raise ObjectStoreUnavailable(f"bucket {bucket}: {str(error)[:200]}") from error

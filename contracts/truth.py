@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Protocol
 from uuid import UUID, uuid5
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from contracts.categories import CATEGORIES, Category
 from contracts.errors import EventInvalid
@@ -25,9 +25,17 @@ def _none(value: object) -> object:
     return None if value == "" else value
 
 
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        msg = f"{text[:40]!r} is no time as 2026-05-01T12:00:00 (UTC) or 2026-05-01T12:00:00+02:00"
+        raise ValueError(msg) from None
+
+
 def _aware(value: object) -> object:
     if isinstance(value, str):
-        value = datetime.fromisoformat(value)
+        value = _moment(value)
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
@@ -69,8 +77,30 @@ class GroundTruth(BaseModel):
         return uuid5(_IDS, "\n".join((self.source, self.sensor_id, moment, str(self.event_id or ""), self.category)))
 
 
+_SAID = {
+    "missing": "is missing",
+    "string_pattern_mismatch": "is empty, or holds more than letters, digits and ._:-",
+    "extra_forbidden": f"is no field of a label, which are {', '.join(GroundTruth.model_fields)}",
+    "uuid_parsing": "is no event's id",
+}
+"""What is wrong with a field, in words."""
 PLANT = "plant:"
 """What the name of a plant's credential begins with; the rest is the source of its labels."""
+
+
+_NAME = TypeAdapter(Name)
+
+
+def plant_of(text: str) -> str:
+    """Return the name of a plant as a source of labels; raises ValueError for what is none."""
+    if text.startswith(PLANT):
+        msg = f"{text!r} is the name of a credential; its labels are of the source {text.removeprefix(PLANT)!r}"
+        raise ValueError(msg)
+    try:
+        return _NAME.validate_python(text)
+    except ValidationError:
+        msg = f"{text!r} is not 1 to 100 letters, digits, spaces and ._:/-"
+        raise ValueError(msg) from None
 
 
 def read_truth(row: Mapping[str, object], now: datetime, source: str | None = None) -> GroundTruth:
@@ -83,7 +113,8 @@ def read_truth(row: Mapping[str, object], now: datetime, source: str | None = No
         truth = GroundTruth.model_validate(row)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise EventInvalid(".".join(map(str, first["loc"]))[:100] or "row", first["msg"].removeprefix("Value error, ")) from None
+        said = _SAID.get(first["type"], first["msg"].removeprefix("Value error, "))
+        raise EventInvalid(".".join(map(str, first["loc"]))[:100] or "row", said) from None
     if truth.observed_at > now + _AHEAD:
         raise EventInvalid("observed_at", f"lies in the future ({truth.observed_at.isoformat()})")
     if truth.observed_at < now - OLDEST:
@@ -130,7 +161,12 @@ class DeliveredFile:
 
 
 class Deliveries(Protocol):
-    """Where plants put files. Raises ObjectStoreUnavailable."""
+    """Where plants put files. Raises ObjectStoreUnavailable.
+
+    `passed_over` names what the last listing of `files` left out, and why.
+    """
+
+    passed_over: list[tuple[str, str]]
 
     def files(self) -> Iterator[DeliveredFile]:
         """Yield the files that lie there."""

@@ -98,6 +98,9 @@ def _read_manifest(directory: Path) -> Iterator[tuple[Sample, str]]:
             for row in rows:
                 place = f"{manifest}, line {rows.line_num}"
                 yield _read_row(directory, row, place), place
+    except FileNotFoundError as error:
+        hint = f"there is none; `waste learn manifest {directory}` makes one" if directory.is_dir() else "there is no such folder"
+        raise DatasetInvalid(f"{manifest}: {hint}") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetInvalid(f"{manifest}: {error}") from error
 

@@ -30,7 +30,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.images and not options.images.is_dir():
         parser.error(f"--images: there is no folder {options.images}")
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # the latter is ignored by what a script starts in the background
+        signal.signal(number, _interrupt)
     console = Console(stderr=True)
     fleet = LocalFleet(options.data_dir.absolute(), workers=options.workers, concurrency=options.concurrency, desk=not options.exit)
     try:
@@ -47,15 +48,19 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="waste demo", description="The whole fleet on this machine: no cloud, no Docker.")
-    parser.add_argument("--events", type=integer_between(1, 1_000_000_000), default=500)
-    parser.add_argument("--bins", type=integer_between(1, 1_000_000), default=50)
-    parser.add_argument("--rate", type=number_between(0, 1e6), default=20.0, help="events a second; 0: as fast as it goes")
+    parser.add_argument("--events", type=integer_between(1, 1_000_000_000), default=500, help="how many in all (default: 500)")
+    parser.add_argument("--bins", type=integer_between(1, 1_000_000), default=50, help="(default: 50)")
+    parser.add_argument(
+        "--rate", type=number_between(0, 1e6), default=20.0, help="events a second; 0: as fast as it goes (default: 20)"
+    )
     parser.add_argument("--images", type=Path, help="a folder of pictures instead of rendered ones")
-    parser.add_argument("--drift", type=number_between(0, 1), default=0.0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=integer_between(1, 64), default=1, help="worker processes")
-    parser.add_argument("--concurrency", type=integer_between(1, 256), default=2, help="threads of each worker")
-    parser.add_argument("--data-dir", type=Path, default=Path(".waste"))
+    parser.add_argument(
+        "--drift", type=number_between(0, 1), default=0.0, help="share of rendered things in new packaging (default: 0)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="what is thrown in, and when (default: 1)")
+    parser.add_argument("--workers", type=integer_between(1, 64), default=1, help="worker processes (default: 1)")
+    parser.add_argument("--concurrency", type=integer_between(1, 256), default=2, help="threads of each worker (default: 2)")
+    parser.add_argument("--data-dir", type=Path, default=Path(".waste"), help="what the demo leaves (default: .waste)")
     parser.add_argument("--exit", action="store_true", help="end when all events are decided")
     parser.add_argument("--report", type=file_to_write, metavar="FILE", help="write the figures as JSON")
     return parser
@@ -84,7 +89,7 @@ def _run(options: argparse.Namespace, fleet: LocalFleet, console: Console) -> in
     )
     console.print(f"  log of all roles   {fleet.log_path}", soft_wrap=True, highlight=False)
     if not options.exit:
-        _say_where_to_look(fleet, console)
+        _say_where_to_look(fleet, console, truth)
         while True:
             signal.pause()
     if figures.accepted < options.events:
@@ -108,7 +113,7 @@ def _watch(options: argparse.Namespace, fleet: LocalFleet, read: Callable[[], Fi
     with Live(show(None, options.events, "waiting for the first event ..."), console=console, refresh_per_second=4) as live:
         while True:
             figures = read()
-            live.update(show(figures, options.events, "" if options.exit else "Ctrl-C ends all of it"))
+            live.update(show(figures, options.events, "" if options.exit else "Ctrl-C (or SIGTERM) ends all of it"))
             if figures.outcomes != seen:
                 moved_at, seen = time.monotonic(), figures.outcomes
             sending = _SIMULATOR in fleet.supervisor.alive()
@@ -117,13 +122,16 @@ def _watch(options: argparse.Namespace, fleet: LocalFleet, read: Callable[[], Fi
             time.sleep(0.5)
 
 
-def _say_where_to_look(fleet: LocalFleet, console: Console) -> None:
+def _say_where_to_look(fleet: LocalFleet, console: Console, truth: Path) -> None:
     lines = [f"{name:18} http://127.0.0.1:{port}/metrics, /health/ready" for name, port in fleet.health_ports.items()]
     lines.append("the ledger         SELECT * FROM outcomes JOIN predictions USING (event_id), in")
     lines.append(f"                   {fleet.database_urls['reader']}")
     waste = Path(sys.executable).with_name("waste")
     lines.append(f"the review desk    {fleet.desk_url} (another link: the command below with dlq account link demo)")
     lines.append(f"what waits         env $(cat {fleet.write_environment('review')}) {waste} dlq list")
+    learning = fleet.write_environment("learning")
+    lines.append(f"what plants tell   env $(cat {learning}) {waste} truth import {truth} --source demo (then: truth join)")
+    lines.append(f"the slow loop      env $(cat {learning}) {waste} truth accuracy --mature-h 0 (or retrain, model, lake, slow)")
     edge = fleet.write_environment("edge")
     lines.append(f"a bin of your own  env $(cat {edge}) {waste} send photo.jpg --sensor bin-7")
     gateway = f"http://127.0.0.1:{fleet.health_ports['gateway']}"

@@ -98,7 +98,11 @@ def _simulate_parser() -> argparse.ArgumentParser:
     parser.add_argument("--drift", type=number_between(0, 1), default=0.0, help="share of rendered items in new packaging, 0 to 1")
     parser.add_argument("--broken", type=number_between(0, 1), default=0.0, help="share of files that are no pictures, 0 to 1")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--truth", type=Path, help="write what each accepted picture shows (JSON lines)")
+    parser.add_argument(
+        "--truth",
+        type=Path,
+        help="write what each accepted picture shows, where it is known, as `waste truth import` takes it (.jsonl)",
+    )
     parser.add_argument("--accepted", type=Path, help="write the accepted event ids, one a line, each on the disk before the next")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser

@@ -24,7 +24,7 @@ class Records:
         if self._accepted:
             _append(self._accepted, (str(one.capture.event_id) for one in batch))
         if self._truth:
-            _append(self._truth, (json.dumps(_truth(one)) for one in batch))
+            _append(self._truth, (json.dumps(_truth(one)) for one in batch if one.shot.truth))
 
     def __enter__(self) -> Self:
         """Return self."""
@@ -53,9 +53,10 @@ def _append(file: IO[str], lines: Iterable[str]) -> None:
 
 
 def _truth(sent: Sent) -> dict[str, object]:
+    """Return a row as plants send it: `waste truth import` takes the file."""
     return {
         "event_id": str(sent.capture.event_id),
         "sensor_id": sent.shot.device.sensor_id,
-        "captured_at": sent.capture.captured_at.isoformat(),
+        "observed_at": sent.capture.captured_at.isoformat(),
         "category": sent.shot.truth,
     }

@@ -28,7 +28,7 @@ def tell(plot: Plot, moves: Moves, add: Add, calm: int, scenery: Scenery) -> Non
     """Tell the whole story; raises StoryFailed at the first chapter that does not come true."""
     before = _calm_days(plot, calm, scenery)
     fallen = _change(plot, scenery)
-    _better_again(plot, scenery, fallen + scenery.regained * (before - fallen))
+    _better_again(plot, scenery, before, fallen)
     _a_bad_model(plot, moves, add, scenery)
     _rolled_back(plot, moves, add, scenery)
 
@@ -51,7 +51,8 @@ def _change(plot: Plot, scenery: Scenery) -> float:
     raise StoryFailed(f"the alert did not fire within {_PATIENCE_DAYS} days")
 
 
-def _better_again(plot: Plot, scenery: Scenery, enough: float) -> None:
+def _better_again(plot: Plot, scenery: Scenery, before: float, fallen: float) -> None:
+    enough = fallen + scenery.regained * (before - fallen)
     began_with = plot.registry.plan().champion
     for _ in range(_LONGEST_TRIAL_DAYS):
         plan = plot.registry.plan()
@@ -59,9 +60,13 @@ def _better_again(plot: Plot, scenery: Scenery, enough: float) -> None:
             scenery.taught()
         row = plot.day(scenery.changed(plot.number))
         if plan.champion != began_with and row.right >= enough:
-            plot.timeline.happened(plot.number, f"accuracy is back: {row.right:.1%}")
+            plot.timeline.happened(plot.number, f"accuracy comes back: {row.right:.1%}, {_lost(before, fallen)}")
             return
-    raise StoryFailed(f"accuracy was not back at {enough:.1%} within {_LONGEST_TRIAL_DAYS} days")
+    raise StoryFailed(f"accuracy was not back at {enough:.1%} within {_LONGEST_TRIAL_DAYS} days, {_lost(before, fallen)}")
+
+
+def _lost(before: float, fallen: float) -> str:
+    return f"after {fallen:.1%}, and {before:.1%} before the change"
 
 
 def _a_bad_model(plot: Plot, moves: Moves, add: Add, scenery: Scenery) -> None:

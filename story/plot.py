@@ -94,7 +94,7 @@ class Plot:
             if one.ended_at is None or one.training_id in self._trained:
                 continue
             self._trained.add(one.training_id)
-            reasons = one.report.get("reasons") or one.report.get("error") or ""
+            reasons = "; ".join(map(str, one.report.get("reasons") or [one.report.get("error") or ""]))  # type: ignore[call-overload]
             came = f"passes the gate: {one.version}" if one.version else f"ends {one.state}: {reasons}"
             self.timeline.happened(self.number, f"a training (because: {one.because}) {came}")
 

@@ -20,6 +20,7 @@ _ROLES = {
     "truth": ("learning.truth.__main__", "TruthSettings"),
     "model": ("learning.rollout.__main__", "ModelSettings"),
     "lake": ("learning.lake.__main__", "LakeSettings"),
+    "retrain": ("learning.retrain.__main__", "RetrainSettings"),
     "slow": ("learning.slow.__main__", "SlowSettings"),
     "db": ("migrations.__main__", "MigrationSettings"),
 }

@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     brought.add_argument("--name", type=_name, required=True, help="what the snapshot is called in lists")
     for one in (snapshot, brought):
         one.add_argument("--json", action="store_true")
-    golden = _command(made, "golden", commands.make_golden, "have a snapshot be what every model is examined with")
+    golden = _command(made, "golden", commands.make_golden, "have an imported folder be what every model is examined with")
     listed = _command(made, "list", commands.list_snapshots, "list snapshots, the newest first")
     listed.add_argument("--limit", type=integer_between(1, 1000), default=20)
     listed.add_argument("--json", action="store_true")

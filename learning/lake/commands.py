@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.errors import SnapshotRefused
-from contracts.lake import Snapshot, Snapshots
+from contracts.lake import Snapshot, SnapshotKind, Snapshots
 from contracts.tables import lines_of
+from learning.datasets import Split
 from learning.lake.making import SnapshotMaker
 from learning.lake.rebuilding import Rebuilder
 
 _SHOWN = 5
+_EXAMINES = Split.TEST.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,12 @@ def _made(options: argparse.Namespace, bench: Bench, snapshot: Snapshot) -> int:
 
 
 def make_golden(options: argparse.Namespace, bench: Bench) -> int:
-    """Have a snapshot be what every model is examined with."""
+    """Have an imported folder be what every model is examined with: what its pictures of the split test show."""
+    snapshot = bench.snapshots.get(options.snapshot)
+    if snapshot.kind is not SnapshotKind.BASE:
+        raise SnapshotRefused("snapshot", f"{options.snapshot} is of the field, which teaches; golden can be an imported folder")
+    if not snapshot.manifest["counts"]["split"].get(_EXAMINES):
+        raise SnapshotRefused("snapshot", f"{options.snapshot} has no picture of the split {_EXAMINES}, which is what examines")
     bench.snapshots.make_golden(options.snapshot)
     bench.say(f"{options.snapshot} is what every model is examined with\n")
     return 0

@@ -21,7 +21,7 @@ from contracts.models import ModelFile
 from learning.__main__ import open_tools
 from learning.lake.__main__ import LakeSettings, open_maker
 from learning.retrain import commands
-from learning.retrain.retraining import Retraining
+from learning.retrain.retraining import Retraining, Told
 from learning.retrain.workshop import LakeWorkshop
 from learning.rollout.__main__ import ModelSettings, read_facts
 from learning.rollout.registering import Registrar
@@ -40,15 +40,20 @@ def main(argv: list[str] | None = None) -> int:
     with open_pool(settings.database_url.get_secret_value(), name="waste-retrain", max_size=3) as pool:
         bench = commands.Bench(
             PostgresTrainings(pool),
-            lambda: open_retraining(settings, pool),
+            lambda: open_retraining(settings, pool, _show),
             settings.actor or getpass.getuser(),
             sys.stdout.write,
         )
         return int(options.run(options, bench))
 
 
-def open_retraining(settings: LakeSettings, pool: Pool) -> Retraining:
-    """Return what runs trainings."""
+def _show(step: str, progress: float) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{progress:4.0%}  {step}\n")
+
+
+def open_retraining(settings: LakeSettings, pool: Pool, watched: Told = lambda _, __: None) -> Retraining:
+    """Return what runs trainings; `watched` is told each step."""
     objects, registry = open_object_store(settings), PostgresRegistry(pool)
     cache = ModelCache(settings.model_cache or default_model_folder(), objects)
 
@@ -65,7 +70,7 @@ def open_retraining(settings: LakeSettings, pool: Pool) -> Retraining:
         open_tools(),
         lambda: datetime.now(UTC),
     )
-    return Retraining(PostgresTrainings(pool), registry, workshop, FleetTelemetry())
+    return Retraining(PostgresTrainings(pool), registry, workshop, FleetTelemetry(), watched)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,7 +27,7 @@ def start(options: argparse.Namespace, bench: Bench) -> int:
         bench.say("a training waits or runs already: `waste retrain list`\n")
         return 1
     if not options.here:
-        bench.say(f"{asked}: asked for; `waste slow` takes it within a minute\n")
+        bench.say(f"{asked}: asked for; a `waste slow` that runs takes it within a minute, `waste retrain run` does it here\n")
         return 0
     return run(options, bench)
 
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace, bench: Bench) -> int:  # noqa: ARG001 - as 
 def cancel(options: argparse.Namespace, bench: Bench) -> int:  # noqa: ARG001 - as all commands
     """Cancel the training that waits or runs; ends with 1 if there is none."""
     cancelled = bench.trainings.cancel(bench.who)
-    bench.say(f"{cancelled}: cancelled; it stops at its next step\n" if cancelled else "no training waits or runs\n")
+    bench.say(f"{cancelled}: cancelled; if it runs, it stops at its next step\n" if cancelled else "no training waits or runs\n")
     return 0 if cancelled else 1
 
 

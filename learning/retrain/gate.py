@@ -1,5 +1,6 @@
 """Whether a new model may be tried at all: better on what is recent by more than chance, and nowhere much worse. Pure."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -77,12 +78,16 @@ def examine(candidate: Answers, champion: Answers, recent: NDArray[np.bool_], sl
         occurring=tuple(category.value for index, category in enumerate(CATEGORIES) if (labels[recent] == index).any()),
         calibration_error=expected_calibration_error(candidate.confidence, candidate.correct),
         champion_calibration_error=expected_calibration_error(champion.confidence, champion.correct),
-        to_people=float(1 - candidate.decided[known].mean()),
-        champion_to_people=float(1 - champion.decided[known].mean()),
-        agreement=float((ours == theirs)[known].mean()),
+        to_people=1 - _share(candidate.decided[known]),
+        champion_to_people=1 - _share(champion.decided[known]),
+        agreement=_share((ours == theirs)[known]),
         slower=slower,
         finite=bool(np.isfinite(candidate.probabilities).all()),
     )
+
+
+def _share(rows: NDArray[np.bool_]) -> float:
+    return float(rows.mean()) if len(rows) else float("nan")
 
 
 def _compared(candidate: Answers, champion: Answers, rows: NDArray[np.bool_]) -> Compared:
@@ -102,7 +107,7 @@ def judge(found: Examination) -> Gate:
 
 def _on_recent(recent: Compared) -> list[str]:
     if recent.pictures < FEWEST_RECENT:
-        return [f"recent: {recent.pictures} pictures examine it, and {FEWEST_RECENT} are the fewest"]
+        return [f"recent: {recent.pictures} labelled pictures of the field examine it, and {FEWEST_RECENT} are the fewest"]
     differing = recent.better + recent.worse
     chance = float(binomtest(recent.better, differing, 0.5, alternative="greater").pvalue) if differing else 1.0
     if chance <= CHANCE:
@@ -114,7 +119,8 @@ def _on_recent(recent: Compared) -> list[str]:
 def _on_golden(golden: Mapping[str, Compared], occurring: Sequence[str]) -> list[str]:
     few = [name for name in occurring if name not in golden or golden[name].pictures < FEWEST_GOLDEN]
     if few:
-        return [f"golden: fewer than {FEWEST_GOLDEN} pictures of {', '.join(few)}"]
+        there = ", ".join(f"{golden[name].pictures if name in golden else 0} of {name}" for name in few)
+        return [f"golden: {FEWEST_GOLDEN} pictures of a category are the fewest, and there are {there}"]
     return [
         f"golden, {name}: {one.candidate:.1%} of {one.pictures} right, the champion {one.champion:.1%}"
         for name, one in golden.items()
@@ -131,6 +137,6 @@ def _bounds(found: Examination) -> list[str]:
         else f"calibration: its confidence is off by {found.calibration_error:.3f}, at most {most:.3f} are allowed",
         "" if found.slower <= SLOWEST else f"speed: a picture takes {found.slower:.2f} times as long as with the champion",
         ""
-        if found.to_people <= max(MOST_TO_PEOPLE, found.champion_to_people)
+        if math.isnan(found.to_people) or found.to_people <= max(MOST_TO_PEOPLE, found.champion_to_people)
         else f"people: {found.to_people:.1%} would go to them, with the champion {found.champion_to_people:.1%}",
     ]

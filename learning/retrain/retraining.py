@@ -39,12 +39,13 @@ class Workshop(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Retraining:
-    """Runs trainings that were asked for."""
+    """Runs trainings that were asked for; `watched` is told each step as it begins."""
 
     trainings: Trainings
     registry: Registry
     workshop: Workshop
     telemetry: Telemetry
+    watched: Told = lambda _, __: None
 
     def take_one(self) -> bool:
         """Run the training that waits, if any; returns whether there was one. Raises what may pass: LedgerUnavailable and such."""
@@ -73,6 +74,7 @@ class Retraining:
 
     def _run(self, training: Training) -> TrainingEnd:
         def told(step: str, progress: float) -> None:
+            self.watched(step, progress)
             if not self.trainings.beat(training, step, progress):
                 raise TrainingStopped
 

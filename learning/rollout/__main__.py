@@ -80,7 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     tried = _command(made, "try", commands.try_out, "put a model on trial", version=True, why=True)
     tried.add_argument("--as", dest="role", type=_on_trial, required=True, metavar="|".join(ON_TRIAL),
                        help="shadow: scores beside the champion; canary: decides for some sensors")  # fmt: skip
-    tried.add_argument("--share", type=number_between(0.01, 0.5), help="of the events (0.01 to 0.5)")
+    tried.add_argument(
+        "--share",
+        type=number_between(0.01, 0.5),
+        help="of the events for a canary, of the sensors for a shadow: 0.01 to 0.5 (default: as before; at first 0.1 and 0.2)",
+    )
     _command(made, "promote", commands.promote, "make a model the champion", version=True, why=True)
     _command(made, "retire", commands.retire, "take a model out of its trial", version=True, why=True)
     _command(made, "rollback", commands.roll_back, "bring back the champion before this one", why=True)

@@ -36,13 +36,20 @@ def list_models(options: argparse.Namespace, bench: Bench) -> int:
     """List models, what is in force, and which workers serve something else."""
     models, plan, workers = bench.registry.models(), bench.registry.plan(), bench.registry.workers()
     if options.json:
-        told = {"revision": plan.revision, "canary_share": plan.canary_share, "pinned_by": bench.registry.pinned_by()}
+        told = {
+            "revision": plan.revision,
+            "canary_share": plan.canary_share,
+            "shadow_share": plan.shadow_share,
+            "pinned_by": bench.registry.pinned_by(),
+        }
         _tell(bench, told | {"models": [_plain(one) for one in models], "workers": [asdict(one) for one in workers]})
         return 0
     rows = [("version", "state", "threshold", "added", "by", "data", "parent"), *map(_row, models)]
     bench.say("".join(lines_of(rows)) if models else "no models: workers use the one that they came with\n")
     if plan.canary:
         bench.say(f"canary on {plan.canary_share:.0%} of the events\n")
+    if plan.shadow:
+        bench.say(f"shadow on the pictures of {plan.shadow_share:.0%} of the sensors\n")
     if who := bench.registry.pinned_by():
         bench.say(f"pinned by {who}: nothing moves by itself\n")
     bench.say("".join(_of_workers(workers, plan.revision)))
@@ -71,6 +78,7 @@ def promote(options: argparse.Namespace, bench: Bench) -> int:
 
 def try_out(options: argparse.Namespace, bench: Bench) -> int:
     """Put a model on trial."""
+    bench.moves.may_move(options.version, options.role)  # or a slip would widen the trial that runs
     if options.share is not None:
         shares = {"canary": options.share} if options.role is ModelState.CANARY else {"shadow": options.share}
         bench.registry.set_shares(**shares)

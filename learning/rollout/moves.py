@@ -23,12 +23,17 @@ class Moves:
 
     def move(self, version: str, target: ModelState, why: str) -> ModelState:
         """Move a model and return where it came from; raises ModelRefused if it cannot go there."""
+        state = self.may_move(version, target)
+        if not self.registry.move(version, state, target, self.who, why, {}):
+            raise ModelRefused("version", f"{version} was moved by somebody else meanwhile; look again")
+        return state
+
+    def may_move(self, version: str, target: ModelState) -> ModelState:
+        """Return a model's state if it can go to `target` from there; raises ModelRefused if it cannot."""
         state = self.state_of(version)
         if state not in _MAY_GO_TO[target]:
             hint = "; `waste model rollback` takes it back" if state is ModelState.CHAMPION and target is not state else ""
             raise ModelRefused("version", f"{version} is {state}, from where it does not become {target}{hint}")
-        if not self.registry.move(version, state, target, self.who, why, {}):
-            raise ModelRefused("version", f"{version} was moved by somebody else meanwhile; look again")
         return state
 
     def roll_back(self, why: str) -> tuple[str, str | None]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
-from tqdm import tqdm
 
 from adapters.arguments import integer_between, member_of, number_between
 from adapters.environment import read_settings
@@ -27,7 +26,7 @@ from adapters.webhook import Webhook
 from contracts.accuracy import Dimension
 from contracts.categories import CATEGORIES
 from contracts.image_urls import S3Location
-from contracts.truth import Oddity
+from contracts.truth import Oddity, plant_of
 from learning.truth.alarm import BASELINE
 from learning.truth.camera_watch import CameraWatch
 from learning.truth.commands import Bench, accuracy, import_file, join_all, list_alerts, list_odd, list_sensors, look, watch_prefix
@@ -62,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
         telemetry = FleetTelemetry()
         watch = AccuracyWatch(decisions, alerts, messenger, clock, telemetry, baseline=settings.accuracy_baseline)
         cameras = CameraWatch(PostgresPictures(pool), alerts, clock, telemetry)
-        bench = Bench(truth, truth, decisions, alerts, watch, cameras, _deliveries, clock, tqdm, sys.stdout.write)
+        bench = Bench(truth, truth, decisions, alerts, watch, cameras, _deliveries, clock, sys.stdout.write)
         return int(options.run(options, bench))
 
 
@@ -71,6 +70,13 @@ def _deliveries(place: S3Location) -> S3Deliveries:
     return S3Deliveries(
         place.bucket, place.key, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region, keys=key_source(settings)()
     )
+
+
+def _source(text: str) -> str:
+    try:
+        return plant_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _place(text: str) -> S3Location:
@@ -87,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="import|watch|join|list|accuracy|look|alerts|sensors")
     brought = _command(commands, "import", import_file, "take labels from a .csv, .jsonl or .parquet file")
     brought.add_argument("file", type=Path)
-    brought.add_argument("--source", required=True, help="the plant that sent it")
+    brought.add_argument("--source", type=_source, required=True, metavar="PLANT", help="the plant that sent it, as north")
     watched = _command(commands, "watch", watch_prefix, "take the files that lie below a prefix and were not taken yet")
     watched.add_argument("place", type=_place, metavar="s3://BUCKET/PREFIX", help="below it a folder for each plant")
     _command(commands, "join", join_all, "join labels with what the fleet decided")

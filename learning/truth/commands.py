@@ -5,33 +5,37 @@ import getpass
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from itertools import groupby
 
-from contracts.accuracy import Decisions, StratumCount
+from contracts.accuracy import Decisions, Dimension, StratumCount
 from contracts.alerts import SENSOR_FAULTY, Alert, Alerts
 from contracts.image_urls import S3Location
 from contracts.ports import Clock
 from contracts.tables import lines_of
-from contracts.truth import Deliveries, Delivery, TruthJoins, TruthLedger
+from contracts.truth import Deliveries, Delivery, RowProblem, TruthJoins, TruthLedger
 from contracts.truth_delivery import take_delivery
+from learning.progress import bar
 from learning.truth.accuracy import Accuracy, estimate
 from learning.truth.camera_watch import CameraWatch
 from learning.truth.files import read_rows
 from learning.truth.joining import Joining
 from learning.truth.looking import Looking
-from learning.truth.watch import AccuracyWatch
+from learning.truth.watch import MATURE_S, AccuracyWatch
 from learning.truth.watching import PrefixWatch
 
 _TICKET = ("sensor", "fault", "since", "brightness", "sharpness", "confidence", "edge")
+_ODD = ("observed (UTC)", "sensor", "plant", "batch", "reference", "it says", "people say", "event")
+_WITHOUT = {Dimension.ACTUAL: "(no label)", Dimension.SITE: "(no site)"}
+"""What a table calls the decisions that have no value of a dimension."""
 _COLUMNS = ("", "accuracy", "95 % interval", "labels", "worth", "decided", "covered", "expected")
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The ports that the commands work with; `progress` wraps what takes long, `say` prints."""
+    """The ports that the commands work with; `say` prints."""
 
     ledger: TruthLedger
     joins: TruthJoins
@@ -41,24 +45,27 @@ class Bench:
     cameras: CameraWatch
     deliveries: Callable[[S3Location], Deliveries]
     clock: Clock
-    progress: Callable[..., Iterable[Any]]
     say: Callable[[str], object]
 
 
 def import_file(options: argparse.Namespace, bench: Bench) -> int:
     """Take labels from a file; ends with 1 if a row was not taken."""
-    rows = bench.progress(read_rows(options.file), unit="row", desc="labels", leave=False)
-    found = take_delivery(rows, bench.ledger, bench.clock, source=options.source, name=options.file.name)
+    with bar(read_rows(options.file), "labels", "row") as rows:
+        found = take_delivery(rows, bench.ledger, bench.clock, source=options.source, name=options.file.name)
     bench.say(json.dumps(asdict(found), indent=1) + "\n" if options.json else _said(found))
     return 1 if found.rejected else 0
 
 
 def watch_prefix(options: argparse.Namespace, bench: Bench) -> int:
     """Take the files that plants put into the object store; ends with 1 if a row was not taken."""
-    rejected = 0
-    for found in PrefixWatch(bench.deliveries(options.place), bench.ledger, bench.clock).take():
-        rejected += found.rejected
-        bench.say(f"{json.dumps(asdict(found))}\n" if options.json else f"{found.name}: {_said(found)}")
+    rejected = taken = 0
+    deliveries = bench.deliveries(options.place)
+    for found in PrefixWatch(deliveries, bench.ledger, bench.clock).take():
+        rejected, taken = rejected + found.rejected, taken + 1
+        bench.say(f"{json.dumps(asdict(found))}\n" if options.json else f"{found.name.rpartition('#')[0]}: {_said(found)}")
+    if not options.json:
+        bench.say("" if taken else "no file there is new\n")
+        bench.say("".join(f"{name}: not taken: {why}\n" for name, why in deliveries.passed_over))
     return 1 if rejected else 0
 
 
@@ -79,13 +86,19 @@ def list_odd(options: argparse.Namespace, bench: Bench) -> int:
     if options.json:
         bench.say(json.dumps([dict(row) for row in rows], default=str, indent=1) + "\n")
         return 0
-    for row in rows:
-        people = f", people say {row['people']}" if row["people"] else ""
-        says = f"{row['source']} says {row['category']}{people}"
-        bench.say(f"{row['observed_at']:%Y-%m-%d %H:%M:%S}  {row['sensor_id']}  {says}  {row['event_id'] or ''}\n")
     if not rows:
         bench.say("there are none\n")
+        return 0
+    for line in lines_of([_ODD, *map(_odd, rows)]):
+        bench.say(line)
+    if len(rows) == options.limit:
+        bench.say(f"the newest {options.limit}; more with --limit\n")
     return 0
+
+
+def _odd(row: Mapping[str, object]) -> tuple[str, ...]:
+    told = (row[name] for name in ("sensor_id", "source", "batch", "reference", "category", "people", "event_id"))
+    return (f"{row['observed_at']:%Y-%m-%d %H:%M:%S}", *("" if one is None else str(one) for one in told))
 
 
 def look(options: argparse.Namespace, bench: Bench) -> int:
@@ -104,6 +117,7 @@ def look(options: argparse.Namespace, bench: Bench) -> int:
     }
     state = "alert" if found.fires else "no alert"
     line = f"{found.labels} labels, {_percent(found.accuracy)} right, strength {found.strength:.3g}: {state}"
+    line += "" if found.labels else f" (what is younger than {MATURE_S / 3600:g} hours does not count yet)"
     line += "".join(f"; {name} has shifted ({index})" for name, index in moved.items())
     line += f"; pictures of {len(cameras.changes)} sensors have shifted" if cameras.drifts else ""
     line += f"; faulty: {', '.join(f'{sensor} {fault}' for sensor, fault in faulty.items())}" if faulty else ""
@@ -143,17 +157,29 @@ def list_alerts(options: argparse.Namespace, bench: Bench) -> int:
 def accuracy(options: argparse.Namespace, bench: Bench) -> int:
     """Say how often the fleet is right."""
     until = bench.clock() - timedelta(hours=options.mature_h)
-    counts = bench.decisions.strata(until - timedelta(days=options.days), until, options.by)
+    since = until - timedelta(days=options.days)
+    counts = bench.decisions.strata(since, until, options.by)
     found = by_value(counts)
     if options.json:
-        rows = [{"value": value} | {name: _number(one) for name, one in asdict(told).items()} for value, told in found]
+        rows = [_plain(options.by, value, told) for value, told in found]
         bench.say(json.dumps(rows, indent=1) + "\n")
         return 0
-    for line in lines_of([_COLUMNS, *(_row(value or "all", told) for value, told in found)], numbers=True):
-        bench.say(line)
     if not found:
-        bench.say("nothing was decided then\n")
+        bench.say(_nothing(since, until, options.mature_h))
+        return 0
+    rest = _WITHOUT.get(options.by, "all")
+    for line in lines_of([_COLUMNS, *(_row(value or rest, told) for value, told in found)], numbers=True):
+        bench.say(line)
+    if not any(told.labels for _, told in found):
+        bench.say(
+            "no label has found one of these decisions yet; `waste truth join` or `look` joins what has come since the last one\n"
+        )
     return 0
+
+
+def _nothing(since: datetime, until: datetime, mature_h: float) -> str:
+    awaited = f"; of the last {mature_h:g} hours labels are still awaited (--mature-h)" if mature_h else ""
+    return f"nothing was decided then, from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC{awaited}\n"
 
 
 def by_value(counts: Sequence[StratumCount]) -> list[tuple[str, Accuracy]]:
@@ -162,6 +188,11 @@ def by_value(counts: Sequence[StratumCount]) -> list[tuple[str, Accuracy]]:
     for one in counts:
         strata[one.value].append(one)
     return [(value, estimate(found)) for value, found in strata.items()]
+
+
+def _plain(by: Dimension, value: str, told: Accuracy) -> dict[str, str | float | None]:
+    of: dict[str, str | float | None] = {} if by is Dimension.ALL else {by.value: value or None}
+    return of | {name: _number(one) for name, one in asdict(told).items()}
 
 
 def _row(value: str, told: Accuracy) -> tuple[str, ...]:
@@ -194,7 +225,15 @@ def _number(value: float) -> float | None:
 
 def _said(found: Delivery) -> str:
     lines = [f"{found.new} new, {found.repeated} repeated, {found.rejected} rejected"]
-    lines += [f"  line {one.line}: {one.problem}" for one in found.problems]
+    lines += _runs(found.problems)
     if found.rejected > len(found.problems):
         lines.append(f"  and {found.rejected - len(found.problems)} more")
     return "\n".join(lines) + "\n"
+
+
+def _runs(problems: Sequence[RowProblem]) -> Iterator[str]:
+    """Yield a line for each run of rows with one problem: one column that is wrong would else fill the screen."""
+    for problem, run in groupby(problems, lambda one: one.problem):
+        places = [one.line for one in run]
+        where = f"line {places[0]}: " if len(places) == 1 else f"lines {places[0]} to {places[-1]}, {len(places)} times: "
+        yield f"  {where if places[0] else ''}{problem}"

@@ -61,3 +61,22 @@ def test_real_photographs_come_through_too(tmp_path, local_photographs):
     figures = json.loads(report.read_text())
     assert (figures["outcomes"], figures["lost"], figures["doubled"], figures["failure"]) == (100, 0, 0, 0)
     assert figures["accuracy"] > 0.8
+
+
+@pytest.mark.timeout(180)
+def test_a_script_tries_the_slow_loop_on_a_demo_as_its_last_lines_say_and_ends_it(tmp_path):
+    log = tmp_path / "log"
+    command = f"{sys.executable} -m waste demo --events 40 --rate 0 --data-dir {tmp_path / 'd'} 2> {log} & echo $!; wait"
+    shell = subprocess.Popen(["sh", "-c", command], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    pid = int(shell.stdout.readline())
+    try:
+        wait_for(lambda: "the gateway" in log.read_text(), 120, "the demo's last lines")
+        lines = {line[:20].strip(): line[21:].partition(" (")[0] for line in log.read_text().splitlines() if "learning.env" in line}
+        told = subprocess.run(lines["what plants tell"], shell=True, capture_output=True, text=True, check=True)
+        assert ", 0 repeated, 0 rejected" in told.stdout
+        subprocess.run(lines["what plants tell"].partition(" truth ")[0] + " truth join", shell=True, check=True)
+        (figures,) = json.loads(subprocess.check_output(lines["the slow loop"] + " --json", shell=True))
+        assert figures["labels"] > 30
+    finally:
+        psutil.Process(pid).send_signal(signal.SIGINT)  # which a shell's background has ignored from the start
+        assert shell.wait(60) == 0

@@ -15,7 +15,7 @@ def test_drift_is_found_answered_and_a_bad_model_taken_back(tmp_path):
         "the alert fires",
         "passes the gate",
         "canary -> champion",
-        "accuracy is back",
+        "accuracy comes back",
         "bad-1: canary -> retired",
         "bad-2",
     ):

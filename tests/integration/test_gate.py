@@ -9,15 +9,16 @@ import pytest
 
 from adapters.images import PREPROCESSING, decode
 from adapters.onnx_model import OnnxFeatures
-from contracts.categories import CATEGORIES
+from contracts.categories import CATEGORIES, Category
 from learning.broken import broken_features
 from learning.datasets import Sample, Split, read_manifests
 from learning.duplicates import thumbprints
+from learning.evaluate import Answers
 from learning.export import read_backbone, read_heads
 from learning.features import Features, extract_features
 from learning.retrain.apart import joined, set_apart, without_near_duplicates
 from learning.retrain.fitting import Fitting, answers_of
-from learning.retrain.gate import Compared, Examination, judge
+from learning.retrain.gate import Compared, Examination, examine, judge
 from learning.train import Recipe
 from models import shipped_model
 from producer.render import render
@@ -157,11 +158,14 @@ GOOD = Examination(Compared(100, 0.9, 0.7, 25, 5), GOLDEN, tuple(CATEGORIES), 0.
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"recent": Compared(59, 0.9, 0.5, 40, 0)}, "59 pictures examine it"),
+        ({"recent": Compared(59, 0.9, 0.5, 40, 0)}, "59 labelled pictures of the field examine it"),
         ({"recent": Compared(100, 0.8, 0.79, 11, 10)}, "not better by more than chance"),
         ({"golden": {**GOLDEN, "glass": Compared(50, 0.90, 0.94, 0, 2)}}, "golden, glass"),
-        ({"golden": {**GOLDEN, "glass": Compared(49, 0.97, 0.94, 1, 0)}}, "fewer than 50 pictures of glass"),
-        ({"golden": {"paper": GOLDEN["paper"]}, "occurring": ("paper", "glass")}, "fewer than 50 pictures of glass"),
+        (
+            {"golden": {**GOLDEN, "glass": Compared(49, 0.97, 0.94, 1, 0)}},
+            "50 pictures of a category are the fewest, and there are 49 of glass",
+        ),
+        ({"golden": {"paper": GOLDEN["paper"]}, "occurring": ("paper", "glass")}, "and there are 0 of glass"),
         ({"calibration_error": 0.06}, "calibration"),
         ({"slower": 1.3}, "speed"),
         ({"to_people": 0.55}, "people"),
@@ -181,3 +185,12 @@ def test_calibration_may_be_as_bad_as_the_champions():
 
 def test_a_category_that_the_field_does_not_show_needs_no_golden_pictures():
     assert judge(replace(GOOD, golden={"paper": GOLDEN["paper"]}, occurring=("paper",))).passed
+
+
+def test_where_nothing_examines_that_alone_is_said(recwarn):
+    samples = (Sample(Path("a.jpg"), "field", Category.GLASS, Split.TEST, "g"),)
+    answers = Answers(samples, np.full((1, 5), 0.2), None, 0.75, 1.0).where(np.array([False]))
+    found = judge(examine(answers, answers, np.zeros(0, bool), 1.0))
+    assert [reason.partition(":")[0] for reason in found.reasons] == ["recent"]
+    assert "nan" not in " ".join(found.reasons)
+    assert [str(one.message) for one in recwarn] == []

@@ -155,6 +155,16 @@ def test_the_life_of_a_snapshot_by_hand(lake, labelled, base, tmp_path):
     assert "7 items in its manifest.csv" in lake.waste_lake("rebuild", field, "--to", tmp_path / "again")
 
 
+def test_what_teaches_does_not_become_golden(lake, labelled, base):
+    """A golden snapshot of the field would be copies of what teaches: no training would ever pass the gate."""
+    field = lake.waste_lake("snapshot").partition(":")[0]
+    assert "is of the field" in lake.waste_lake("golden", field, code=1)
+    (base / "manifest.csv").write_text((base / "manifest.csv").read_text().replace(",test,", ",val,"))
+    folder = lake.imported(base).snapshot_id
+    assert "no picture of the split test" in lake.waste_lake("golden", folder, code=1)
+    assert lake.snapshots.golden() is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "said", "code"),
     [
@@ -164,7 +174,8 @@ def test_the_life_of_a_snapshot_by_hand(lake, labelled, base, tmp_path):
         (("snapshot",), "would hold nothing", 1),
         (("snapshot", "--since", "2026-05-02", "--until", "2026-05-01"), "is not after --since", 1),
         (("snapshot", "--since", "yesterday"), "is no time", 2),
-        (("import", "/nowhere", "--name", "x"), "No such file", 2),
+        (("import", "/nowhere", "--name", "x"), "no such folder", 2),
+        (("import", "/usr", "--name", "x"), "`waste learn manifest /usr` makes one", 2),
         (("import", "/nowhere", "--name", "a/b"), "is not 1 to 60 letters", 2),
     ],
 )

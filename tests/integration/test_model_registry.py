@@ -220,6 +220,7 @@ def test_the_life_of_a_model_by_hand(model, registry, tmp_path):
     model("add", renamed(tmp_path, "better-1"))
     assert f"{shipped}: candidate -> champion" in model("promote", shipped, "--because", "first")
     assert "candidate -> shadow" in model("try", "better-1", "--as", "shadow", "--share", "0.5")
+    assert "shadow on the pictures of 50% of the sensors" in model("list")
     assert "shadow -> canary" in model("try", "better-1", "--as", "canary", "--share", "0.2")
     assert "canary on 20% of the events" in model("list")
     assert "canary -> champion" in model("promote", "better-1")
@@ -232,6 +233,17 @@ def test_the_life_of_a_model_by_hand(model, registry, tmp_path):
     assert "pinned by ada" in model("list")
     model("unpin")
     assert json.loads(model("list", "--json"))["pinned_by"] is None
+
+
+def test_a_trial_that_is_refused_leaves_the_share_of_the_one_that_runs(model, registry, moves, serving):
+    for version in ("a", "b"):
+        registry.add(a_model(version))
+    moves.move("a", CHAMPION, "")
+    moves.move("b", CANARY, "")
+    before = serving.plan()
+    for version in ("nothing", "a", "b"):
+        model("try", version, "--as", "canary", "--share", "0.5", code=1)
+    assert serving.plan() == before
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Trainings: one at a time, cancelled, taken up again, and each with an end that says why."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from uuid import uuid4
@@ -70,6 +70,14 @@ def test_one_that_passes_the_gate_becomes_a_candidate(retraining, trainings, sho
     (model,) = shop.registry.models()
     assert model.metrics["gate"] == {"passed": True}
     assert not retraining.take_one()
+
+
+def test_who_watches_a_training_is_told_its_steps_in_order(retraining, trainings):
+    steps = []
+    trainings.ask("ada", "hand")
+    assert replace(retraining, watched=lambda step, progress: steps.append((progress, step))).take_one()
+    assert steps == sorted(steps)
+    assert list(dict.fromkeys(step for _, step in steps)) == ["gather", "fit", "register"]
 
 
 def test_one_that_fails_the_gate_is_kept_with_its_reasons_and_nothing_is_registered(retraining, trainings, shop):

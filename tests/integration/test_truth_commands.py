@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from pyarrow import parquet
 
 from tests.plant_house import NOON
 
+NOW = datetime.now(UTC) - timedelta(minutes=5)
 HEAD = "sensor_id,observed_at,category,reference\n"
 
 
@@ -42,11 +44,19 @@ def test_a_file_is_taken_joined_and_counted(truth, plant, tmp_path):
     file.write_text("\ufeff" + HEAD + row(1) + row(102, "glass") + row(199))
     assert truth("import", file, "--source", "north").stdout == "3 new, 0 repeated, 0 rejected\n"
     assert truth("import", file, "--source", "north").stdout == "0 new, 3 repeated, 0 rejected\n"
+    assert "0.0%" in truth("accuracy").stdout
+    assert truth("accuracy").stdout.endswith("`waste truth join` or `look` joins what has come since the last one\n")
     assert truth("join").stdout == "1 days of sensors were joined; people look once more at 0 pictures\n"
     assert truth("join").stdout == "0 days of sensors were joined; people look once more at 0 pictures\n"
     assert truth("list", "unmatched").stdout == "there are none\n"
     (told,) = json.loads(truth("accuracy", "--json").stdout)
     assert (told["labels"], told["decided"], told["value"]) == (3, 4, pytest.approx(2 / 3))
+    by_actual = {row["actual"]: row for row in json.loads(truth("accuracy", "--json", "--by", "actual").stdout)}
+    assert {actual: (row["labels"], row["value"]) for actual, row in by_actual.items()} == {
+        None: (0, None),
+        "glass": (1, 0.0),
+        "plastic": (2, 1.0),
+    }
     table = truth("accuracy", "--by", "actual").stdout
     assert "glass" in table
     assert "66.7%" in truth("accuracy").stdout
@@ -86,7 +96,52 @@ def test_json_lines_are_read_too_and_what_is_none_is_said(truth, tmp_path):
         assert said in truth("import", tmp_path / name, "--source", "north", code=1).stderr
     (tmp_path / "e.csv").write_bytes(HEAD.encode() + b"\xff\xfe\n")
     assert "not UTF-8" in truth("import", tmp_path / "e.csv", "--source", "north", code=1).stderr
-    assert "source" in truth("import", file, "--source", "no\nrth", code=1).stdout
+    assert "is not 1 to 100 letters" in truth("import", file, "--source", "no\nrth", code=2).stderr
+    # As a second plant's its labels would count twice beside those that came over HTTP.
+    assert "of the source 'north'" in truth("import", file, "--source", "plant:north", code=2).stderr
+
+
+def test_a_plant_finds_its_rows_again_by_batch_and_reference(truth, plant, tmp_path):
+    file = tmp_path / "north.csv"
+    file.write_text(HEAD.strip() + ",batch\n" + "".join(row(at, reference=f"r{at}").strip() + ",monday\n" for at in (1, 2, 3)))
+    truth("import", file, "--source", "north")
+    truth("join")
+    head, *rows = truth("list", "unmatched").stdout.splitlines()
+    assert re.split(r"  +", head) == ["observed (UTC)", "sensor", "plant", "batch", "reference", "it says", "people say", "event"]
+    assert [re.split(r"  +", one)[1:] for one in rows] == [["bin-7", "north", "monday", f"r{at}", "plastic"] for at in (3, 2, 1)]
+    assert truth("list", "unmatched", "--limit", "2").stdout.endswith("the newest 2; more with --limit\n")
+    assert json.loads(truth("list", "unmatched", "--json").stdout)[0]["reference"] == "r3"
+
+
+def test_what_is_wrong_is_said_in_words_and_once_where_many_rows_have_it(truth, tmp_path):
+    file = tmp_path / "north.csv"
+    file.write_text(HEAD.replace("reference", "weight") + row(1, "glass", "3.5") * 150)
+    said = truth("import", file, "--source", "north", code=1)
+    assert said.stdout.splitlines()[1:] == [
+        (
+            "  lines 2 to 101, 100 times: weight: is no field of a label, which are "
+            "sensor_id, observed_at, category, source, event_id, batch, reference"
+        ),
+        "  and 50 more",
+    ]
+    assert said.stderr == ""  # no bar where nobody looks at it
+    file.write_text(HEAD + "bin-7,26.11.2026 22:38,glass,\n,2026-11-26T22:38:00,glass,\n")
+    told = truth("import", file, "--source", "north", code=1).stdout
+    assert "line 2: observed_at: '26.11.2026 22:38' is no time as 2026-05-01T12:00:00" in told
+    assert "line 3: sensor_id: is empty" in told
+    file.with_suffix(".jsonl").write_text(json.dumps({"sensor_id": "bin-7", "category": "glass"}))
+    assert "line 1: observed_at: is missing" in truth("import", file.with_suffix(".jsonl"), "--source", "north", code=1).stdout
+
+
+def test_who_sees_no_figures_yet_is_told_what_does_not_count_yet(truth, plant):
+    plant.decided(0, day=NOW)
+    said = truth("accuracy").stdout
+    assert re.fullmatch(r"nothing was decided then, from .* to .* UTC; of the last 24 hours .* \(--mature-h\)\n", said)
+    looked = truth("look")
+    assert "younger than 24 hours does not count yet" in looked.stdout
+    assert json.loads(looked.stderr, parse_constant=pytest.fail)["value"] is None
+    assert "(no label)" in truth("accuracy", "--mature-h", "0", "--by", "actual").stdout
+    assert "(no site)" in truth("accuracy", "--mature-h", "0", "--by", "site").stdout
 
 
 def test_a_look_joins_and_says_whether_accuracy_has_fallen(truth, plant, tmp_path):

@@ -25,11 +25,11 @@ def watch(stack, database_url, tmp_path):
         "AWS_SECRET_ACCESS_KEY": addresses.s3_secret_key,
     }
 
-    def run(place, code=0):
-        command = [sys.executable, "-m", "waste", "truth", "watch", place, "--json"]
+    def run(place, code=0, *, text=False):
+        command = [sys.executable, "-m", "waste", "truth", "watch", place, *([] if text else ["--json"])]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == code, done.stdout + done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return done.stdout + done.stderr if text else [json.loads(line) for line in done.stdout.splitlines()]
 
     return run
 
@@ -53,6 +53,9 @@ def test_each_file_is_taken_once_and_again_when_it_is_another(watch, stack, sql)
         "north/notes.txt": ("north", 0, 1),
     }
     assert watch(place) == []
+    said = watch(place, text=True)
+    assert "no file there is new" in said
+    assert f"{place}/stray.csv: not taken: it lies in no folder that names the plant" in said
     put("north/monday.csv", HEAD + row(1) + row(3))
     (again,) = watch(place)
     assert (again["new"], again["repeated"]) == (1, 1)
@@ -61,4 +64,4 @@ def test_each_file_is_taken_once_and_again_when_it_is_another(watch, stack, sql)
 
 
 def test_a_store_that_is_away_is_said(watch):
-    watch("s3://no-such-bucket/x", code=1)
+    assert "bucket no-such-bucket: " in watch("s3://no-such-bucket/x", code=1, text=True)
