@@ -6,6 +6,7 @@ Runs at each start, as root in a container of its own; standard library only.
 import json
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -52,9 +53,9 @@ def _database_url(user: str, password: str) -> str:
     return f"postgresql://{user}:{quote(password, safe='')}@postgres:5432/waste"
 
 
-def _once(path: Path, owner: int, make=lambda: secrets.token_urlsafe(32)) -> str:
+def _once(path: Path, owner: int, make: Callable[[], str] | None = None) -> str:
     if not path.exists():
-        _write(path, make(), owner)
+        _write(path, make() if make else secrets.token_urlsafe(32), owner)
     return path.read_text("utf-8").strip()
 
 
@@ -64,7 +65,7 @@ def _write(path: Path, text: str, owner: int) -> None:
     os.chown(path.parent, owner, owner)
     path.parent.chmod(0o700)
     started = path.with_name(f".{path.name}")
-    with open(os.open(started, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o400), "w", encoding="utf-8") as file:
+    with os.fdopen(os.open(started, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o400), "w", encoding="utf-8") as file:
         file.write(text)
     os.chown(started, owner, owner)
     started.replace(path)

@@ -36,7 +36,7 @@ def containers(service):
 
 def sql(query):
     """Return the rows of a query, each as text."""
-    said = compose("exec", "-T", "postgres", "psql", "--host=127.0.0.1", "--username=waste", "-At", "--command", query, check=False)
+    said = compose("exec", "-T", "postgres", "psql", "--host=/var/run/postgresql", "--username=waste", "-At", "--command", query)
     return said.strip().splitlines()
 
 

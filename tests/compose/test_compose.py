@@ -53,14 +53,18 @@ def test_what_bins_send_gets_one_outcome_each(site):
 
 def test_nobody_is_root_can_write_or_sees_anothers_secrets(site):
     for program in PROGRAMS:
-        said = compose("exec", "-T", program, "sh", "-c", "id -u; touch /x 2>&1; ls /secrets; cat /proc/1/status | grep CapEff").split("\n")
+        said = compose(
+            "exec", "-T", program, "sh", "-c", "id -u; touch /x 2>&1; ls /secrets; cat /proc/1/status | grep CapEff"
+        ).split("\n")
         assert said[0] == "10001"
         assert "Read-only file system" in said[1]
         assert said[-2].split() == ["CapEff:", "0" * 16]
         assert "s3-secret-key" in said
         assert ("device-master-key" in said) == (program in {"gateway", "intake"})
     for address in ("1.1.1.1", "169.254.169.254"):
-        reached = compose("exec", "-T", "worker", "python3", "-c", f"import socket; socket.create_connection(('{address}', 80), 2)", check=False)
+        reached = compose(
+            "exec", "-T", "worker", "python3", "-c", f"import socket; socket.create_connection(('{address}', 80), 2)", check=False
+        )
         assert reached == ""
         code = "import socket,sys\ntry: socket.create_connection(('%s', 80), 2)\nexcept OSError as error: print(error)"
         assert "unreachable" in compose("exec", "-T", "worker", "python3", "-c", code % address)
