@@ -2,9 +2,12 @@
 
 import json
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import psycopg
 import pytest
 
 from adapters.memory import ManualClock
@@ -105,6 +108,36 @@ def test_who_cannot_be_told_now_is_told_later(plant, watch, listener):
     watch.look()
     watch.look()
     assert [one["state"] for one in listener.heard] == ["firing"]
+
+
+def test_a_look_that_takes_longer_than_the_fleets_other_questions_may_is_waited_for(plant, watch, database_url):
+    a_day(plant, TODAY - timedelta(days=3), 20, 130)
+    watch.clock.now = TODAY
+    with plant.pools["learning"].connection() as one, plant.pools["learning"].connection() as other:
+        for connection in (one, other):
+            connection.execute("SET statement_timeout = '300ms'")
+    with psycopg.connect(database_url) as busy, ThreadPoolExecutor(1) as pool:
+        busy.execute("LOCK TABLE predictions")
+        looking = pool.submit(watch.look)
+        time.sleep(1)
+        busy.rollback()
+        assert looking.result(10).fires
+
+
+def test_months_before_what_is_asked_for_are_not_touched(plant, watch, sql, database_url):
+    """A fleet that has run for years is looked at as fast as one that has run for a month."""
+    a_day(plant, TODAY - timedelta(days=3), 5, 5)
+    long_ago = TODAY - timedelta(days=100)
+    sql.execute("SELECT create_month(%s)", (long_ago.date(),))
+    watch.clock.now = TODAY
+    with psycopg.connect(database_url) as other, ThreadPoolExecutor(1) as pool:
+        for table in ("events", "predictions", "outcomes"):
+            other.execute(f"LOCK TABLE {table}_{long_ago:%Y_%m} IN ACCESS EXCLUSIVE MODE")
+        looking = pool.submit(lambda: (watch.look(), watch.warn()))
+        try:
+            assert looking.result(10)[0].labels == 10
+        finally:
+            other.rollback()
 
 
 def test_labels_that_are_still_awaited_are_not_judged(plant, watch):
