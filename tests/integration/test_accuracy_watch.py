@@ -5,12 +5,14 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Barrier
 
 import psycopg
 import pytest
 
 from adapters.memory import ManualClock
+from adapters.postgres import open_pool
 from adapters.postgres_accuracy import PostgresAccuracy
 from adapters.postgres_alerts import PostgresAlerts
 from adapters.telemetry import FleetTelemetry
@@ -18,6 +20,7 @@ from adapters.webhook import Webhook
 from contracts.accuracy import Histogram
 from contracts.categories import CATEGORIES
 from learning.truth.watch import AccuracyWatch
+from local.database import ensure_logins
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
@@ -26,12 +29,13 @@ class Listener:
     """Somebody who is told, and may be deaf for a while."""
 
     def __init__(self):
-        self.heard, self.status = [], 200
+        self.heard, self.status, self.takes_s = [], 200, 0.0
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
+                time.sleep(listener.takes_s)
                 if listener.status == 200:
                     listener.heard.append(json.loads(body))
                 self.send_response(listener.status)
@@ -40,7 +44,7 @@ class Listener:
             def log_message(self, *_):
                 pass
 
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}/alerts"
 
@@ -96,6 +100,28 @@ def test_an_alert_opens_once_is_told_once_and_ends_by_itself(plant, watch, liste
     assert [one["state"] for one in listener.heard] == ["firing", "resolved"]
     (alert,) = watch.alerts.recent(10)
     assert alert.resolved_at is not None
+
+
+def test_four_looks_at_once_tell_of_an_alert_once(plant, watch, listener, stack, database_url, tmp_path):
+    for subject in ("bin-1", "bin-2", "bin-3"):
+        watch.alerts.fire("sensor_faulty", subject, {})
+    listener.takes_s = 0.3
+    url = ensure_logins(stack.postgres, tmp_path, database_url.rpartition("/")[2])["learning"]
+    pools = [open_pool(url, name="look", max_size=2) for _ in range(4)]
+    started = Barrier(4)
+
+    def look(pool):
+        one = AccuracyWatch(
+            PostgresAccuracy(pool, CATEGORIES), PostgresAlerts(pool), Webhook(listener.url), ManualClock(TODAY), FleetTelemetry()
+        )
+        started.wait()
+        one.tell()
+        pool.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(look, pools))
+    assert sorted(one["subject"] for one in listener.heard) == ["bin-1", "bin-2", "bin-3"]
+    assert watch.alerts.untold() == []
 
 
 def test_who_cannot_be_told_now_is_told_later(plant, watch, listener):
