@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from adapters.postgres import Pool, connected
+from adapters.postgres import Pool, patient
 from contracts.accuracy import DayBucket, Dimension, Embeddings, Histogram, StratumCount
 from contracts.pictures import SKETCH_BYTES
 
@@ -108,9 +108,7 @@ class PostgresAccuracy:
     def _rows(self, query: str, since: datetime, until: datetime) -> list[Any]:
         # A day more on either side is for clocks that are wrong.
         values = {"first": _least_id(since - _ASIDE), "last": _least_id(until + _ASIDE), "since": since, "until": until}
-        with connected(self._pool) as connection, connection.transaction():
-            # A month of a large fleet, on a machine that has other work, too; the slow loop has time.
-            connection.execute("SET LOCAL statement_timeout = '10min'")
+        with patient(self._pool) as connection:
             return connection.execute(query, values | {"categories": self._categories}).fetchall()
 
 

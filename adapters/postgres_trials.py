@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from adapters.postgres import Pool, connected
+from adapters.postgres import Pool, patient
 from adapters.postgres_accuracy import ACTUAL, actual_tables
 from contracts.categories import CATEGORIES
 from contracts.trials import TrialCount
@@ -35,5 +35,5 @@ class PostgresTrials:
     def counts(self, version: str, since: datetime) -> list[TrialCount]:
         """Return the counts of a model on trial, of what was scored from `since` on."""
         values = {"version": version, "since": since, "categories": list(CATEGORIES)}
-        with connected(self._pool) as connection:
+        with patient(self._pool) as connection:
             return [TrialCount(*row) for row in connection.execute(_COUNTS, values)]
