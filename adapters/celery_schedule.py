@@ -5,6 +5,7 @@ in the ledger. What waits longer than its own interval is out of date and droppe
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event
@@ -14,9 +15,12 @@ import structlog
 from celery import Celery, signals
 from celery.beat import Scheduler
 from kombu import Exchange, Queue
+from kombu.exceptions import OperationalError
 
 from adapters.celery_queue import celery_app
 from contracts.names import SLOW_QUEUE
+
+_AGAIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,7 @@ def run_schedule(app: Celery, jobs: Mapping[str, Job], *, stopping: Event) -> in
     """Run jobs, each once at the start, until SIGTERM or SIGINT; returns the exit code."""
     signals.setup_logging.connect(_quiet_beat, weak=False)
     signals.worker_shutting_down.connect(lambda **_: stopping.set(), weak=False)
-    for name, job in jobs.items():
-        app.send_task(name, queue=SLOW_QUEUE, expires=job.every_s)
+    _run_once(app, jobs)
     worker = app.Worker(
         # A training takes minutes: the steering of a rollout shall not wait for it.
         concurrency=3,
@@ -78,6 +81,18 @@ def _ticking(tick: Callable[[], object]) -> type[Scheduler]:
             return super().tick(*args, **kwargs)
 
     return TickingScheduler
+
+
+def _run_once(app: Celery, jobs: Mapping[str, Job]) -> None:
+    """Have every job run; waits for the queue while it is away, as the worker does from then on."""
+    for name, job in jobs.items():
+        while True:
+            try:
+                app.send_task(name, queue=SLOW_QUEUE, expires=job.every_s)
+                break
+            except OperationalError as error:
+                structlog.get_logger("waste").warning("work_queue_away", detail=str(error)[:200])
+                time.sleep(_AGAIN_S)
 
 
 def _logged(name: str, job: Job) -> Callable[[], None]:

@@ -28,7 +28,7 @@ def new_curl(limits: DownloadLimits) -> Any:
     curl.setopt(pycurl.LOW_SPEED_LIMIT, limits.min_rate)
     curl.setopt(pycurl.LOW_SPEED_TIME, _SILENT_S)
     curl.setopt(pycurl.MAXFILESIZE, limits.max_bytes)
-    _trust(curl)
+    trust(curl)
     return curl
 
 
@@ -49,7 +49,7 @@ def cause_of(code: int, message: str, limits: DownloadLimits) -> FleetError:
     return ImageSourceDown(f"{message or _NAMES.get(code, 'no text')} (libcurl {code})"[:200])
 
 
-def _trust(curl: Any) -> None:
+def trust(curl: Any) -> None:
     """Believe the authorities that Python believes; a libcurl out of a wheel may look for them where its maker had them."""
     paths = ssl.get_default_verify_paths()
     if paths.cafile:

@@ -3,6 +3,8 @@
 import hashlib
 import os
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from contracts.errors import ModelUnusable
@@ -10,6 +12,7 @@ from contracts.models import MOST_MODEL_BYTES, ModelFile
 from contracts.ports import KeptObjects
 
 _KEPT = 8
+_COMING, _ABANDONED_S = ".coming-", 3600.0
 
 
 class ModelCache:
@@ -29,7 +32,8 @@ class ModelCache:
             if not self._is_whole(path, file.sha256):
                 self._write(path, self._got(file))
             os.utime(path)
-            self._forget_old()
+            with suppress(FileNotFoundError):  # another process forgets, too
+                self._forget_old()
         except OSError as error:
             raise ModelUnusable(f"{path}: {error.strerror or error}") from error
         return path
@@ -48,7 +52,7 @@ class ModelCache:
 
     def _write(self, path: Path, body: bytes) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".coming-", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=_COMING, delete=False) as file:
             file.write(body)
         Path(file.name).replace(path)
 
@@ -56,6 +60,9 @@ class ModelCache:
         files = sorted(self._folder.glob("*.onnx"), key=lambda one: one.stat().st_mtime, reverse=True)
         for old in files[_KEPT:]:
             old.unlink(missing_ok=True)
+        for half in self._folder.glob(f"{_COMING}*"):  # of a process that was killed while it wrote
+            if time.time() - half.stat().st_mtime > _ABANDONED_S:
+                half.unlink(missing_ok=True)
 
 
 def default_model_folder() -> Path:

@@ -89,6 +89,18 @@ def connected(pool: Pool) -> Iterator[Connection[TupleRow]]:
         raise LedgerUnavailable(_first_line(error)) from error
 
 
+@contextmanager
+def patient(pool: Pool) -> Iterator[Connection[TupleRow]]:
+    """Lend a connection as `connected` does, in a transaction whose statements may take ten minutes.
+
+    For the slow loop alone: what sums up days of a large fleet, on a machine that has other work, too, is slower than anything
+    that an event may wait for.
+    """
+    with connected(pool) as connection, connection.transaction():
+        connection.execute("SET LOCAL statement_timeout = '10min'")
+        yield connection
+
+
 def ping(pool: Pool) -> None:
     """Ask Postgres for a sign of life; raises LedgerUnavailable."""
     with connected(pool) as connection:

@@ -1,10 +1,11 @@
 """What was decided, and how much of it is known to be right, in Postgres."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from adapters.postgres import Pool, connected
+from adapters.postgres import Pool, patient
 from contracts.accuracy import DayBucket, Dimension, Embeddings, Histogram, StratumCount
 from contracts.pictures import SKETCH_BYTES
 
@@ -12,13 +13,24 @@ from contracts.pictures import SKETCH_BYTES
 # nobody knows.
 ACTUAL = """coalesce(t.category,
     CASE WHEN t.event_id IS NULL AND r.state = 'labelled' AND r.resolved = ANY(%(categories)s) THEN r.resolved END)"""
-ACTUAL_TABLES = """LEFT JOIN review_items r USING (event_id)
+
+
+def actual_tables(of: str = "true") -> str:
+    """Return the SQL that joins what ACTUAL needs to events; `of` is a condition on the `event_id` of those that are asked for."""
+    return f"""LEFT JOIN review_items r USING (event_id)
 LEFT JOIN (SELECT event_id, CASE WHEN min(category) = max(category) THEN min(category) END AS category
-    FROM ground_truth WHERE match = 'matched' GROUP BY event_id) t USING (event_id)"""
+    FROM ground_truth WHERE match = 'matched' AND {of} GROUP BY event_id) t USING (event_id)"""  # noqa: S608 - constants alone
+
+
+def _within(*tables: str) -> str:
+    # An id holds its time, so that days are found by the primary key, and what is older costs nothing.
+    return " AND ".join(f"{table}.event_id >= %(first)s AND {table}.event_id < %(last)s" for table in tables)
+
+
 _DECIDED = f"""
 SELECT e.event_id, e.sensor_id, e.captured_at, o.kind, p.category, p.confidence, p.model_version, {ACTUAL} AS actual
-FROM events e JOIN predictions p USING (event_id) JOIN outcomes o USING (event_id) {ACTUAL_TABLES}
-WHERE e.captured_at >= %(since)s AND e.captured_at < %(until)s {{sensors}}
+FROM events e JOIN predictions p USING (event_id) JOIN outcomes o USING (event_id) {actual_tables(_within("ground_truth"))}
+WHERE {_within("e", "p", "o")} AND e.captured_at >= %(since)s AND e.captured_at < %(until)s {{sensors}}
 """  # noqa: S608 - the only insertions are constants of this module
 # What a sick camera sent says nothing of the model.
 HEALTHY = """
@@ -50,10 +62,10 @@ _BIN = {
         WHEN p.confidence >= 0.9 THEN to_char(floor(least(p.confidence, 0.9999)::numeric * 100) / 100, '0.99')
         ELSE to_char(floor(p.confidence::numeric * 10) / 10, '0.99') END""",
 }
-_HISTOGRAM = """
-SELECT {bin}, count(*)::int FROM events e JOIN predictions p USING (event_id)
-WHERE e.captured_at >= %(since)s AND e.captured_at < %(until)s {sensors} GROUP BY 1
-"""
+_HISTOGRAM = f"""
+SELECT {{bin}}, count(*)::int FROM events e JOIN predictions p USING (event_id)
+WHERE {_within("e", "p")} AND e.captured_at >= %(since)s AND e.captured_at < %(until)s {{sensors}} GROUP BY 1
+"""  # noqa: S608 - the only insertions are constants of this module
 
 
 def _along(function: str) -> str:
@@ -64,8 +76,9 @@ def _along(function: str) -> str:
 _EMBEDDINGS = f"""
 SELECT p.model_version, count(*)::int, {_along("avg")}, {_along("stddev_pop")}
 FROM events e JOIN predictions p USING (event_id)
-WHERE e.captured_at >= %(since)s AND e.captured_at < %(until)s AND p.sketch IS NOT NULL {HEALTHY} GROUP BY 1
+WHERE {_within("e", "p")} AND e.captured_at >= %(since)s AND e.captured_at < %(until)s AND p.sketch IS NOT NULL {HEALTHY} GROUP BY 1
 """  # noqa: S608 - the only insertions are constants of this module
+_ASIDE = timedelta(days=1)
 
 
 class PostgresAccuracy:
@@ -93,5 +106,12 @@ class PostgresAccuracy:
         return dict(self._rows(_HISTOGRAM.format(bin=_BIN[of], sensors=HEALTHY), since, until))
 
     def _rows(self, query: str, since: datetime, until: datetime) -> list[Any]:
-        with connected(self._pool) as connection:
-            return connection.execute(query, {"since": since, "until": until, "categories": self._categories}).fetchall()
+        # A day more on either side is for clocks that are wrong.
+        values = {"first": _least_id(since - _ASIDE), "last": _least_id(until + _ASIDE), "since": since, "until": until}
+        with patient(self._pool) as connection:
+            return connection.execute(query, values | {"categories": self._categories}).fetchall()
+
+
+def _least_id(moment: datetime) -> UUID:
+    # As first_event_id in the database; as a value it tells the planner how much that is.
+    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)

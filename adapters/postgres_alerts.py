@@ -1,6 +1,7 @@
 """Alerts in Postgres: one open at a time for each kind and subject."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -19,9 +20,13 @@ UPDATE alerts SET resolved_at = now(), evidence = evidence || %s WHERE kind = %s
 RETURNING {_ALERT}
 """  # noqa: S608 - as above
 _STANDING = f"SELECT {_ALERT} FROM alerts WHERE kind = %s AND resolved_at IS NULL ORDER BY fired_at, subject"  # noqa: S608 - as above
+_NOT_TOLD = "(told_fired_at IS NULL OR (resolved_at IS NOT NULL AND told_resolved_at IS NULL))"
 _UNTOLD = f"""
-SELECT {_ALERT} FROM alerts WHERE told_fired_at IS NULL OR (resolved_at IS NOT NULL AND told_resolved_at IS NULL) ORDER BY fired_at
+SELECT {_ALERT} FROM alerts WHERE {_NOT_TOLD} ORDER BY fired_at
 """  # noqa: S608 - the only insertion is a constant of this module
+# Ends with its transaction, so with whoever died while telling.
+_LOCK = "SELECT pg_try_advisory_xact_lock(hashtext('alerts.telling'), hashtext(%s))"
+_STILL = f"SELECT FROM alerts WHERE alert_id = %s AND {_NOT_TOLD}"
 _TOLD = """
 UPDATE alerts SET told_fired_at = coalesce(told_fired_at, now()),
     told_resolved_at = CASE WHEN %s::timestamptz IS NULL THEN told_resolved_at ELSE now() END
@@ -54,6 +59,13 @@ class PostgresAlerts:
     def untold(self) -> list[Alert]:
         """Return alerts whose opening or closing nobody was told of yet."""
         return [Alert(*row) for row in self._rows(_UNTOLD, ())]
+
+    @contextmanager
+    def telling(self, alert: Alert) -> Iterator[bool]:
+        """Keep all others from telling of an alert within the block; False if another does, or has by now."""
+        with connected(self._pool) as connection, connection.transaction():
+            row = connection.execute(_LOCK, (str(alert.alert_id),)).fetchone()
+            yield bool(row and row[0]) and connection.execute(_STILL, (alert.alert_id,)).fetchone() is not None
 
     def told(self, alert: Alert) -> None:
         """Note that people were told of this state of it."""

@@ -8,7 +8,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from adapters.postgres import Pool, connected
-from adapters.postgres_accuracy import ACTUAL, ACTUAL_TABLES, HEALTHY
+from adapters.postgres_accuracy import ACTUAL, HEALTHY, actual_tables
 from contracts.categories import Category
 from contracts.errors import SnapshotRefused
 from contracts.lake import PEOPLE, LabelledEvent, LabelsAsOf, Snapshot, SnapshotKind
@@ -33,7 +33,7 @@ SELECT e.event_id, e.sensor_id, coalesce(v.site, ''), e.captured_at, e.image_url
         WHERE l.event_id = e.event_id AND l.choice = r.resolved AND l.purpose <> 'gold')),
     p.category, p.confidence, o.kind, p.model_version, r.sampling_probability, p.brightness, p.sharpness, p.entropy
 FROM known JOIN events e USING (event_id) JOIN predictions p USING (event_id) JOIN outcomes o USING (event_id)
-{ACTUAL_TABLES}
+{actual_tables()}
 LEFT JOIN told USING (event_id) LEFT JOIN devices v ON v.sensor_id = e.sensor_id
 WHERE {ACTUAL} IS NOT NULL {HEALTHY}
     AND (%(since)s::timestamptz IS NULL OR e.captured_at >= %(since)s)

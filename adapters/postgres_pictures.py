@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from adapters.postgres import Pool, connected
+from adapters.postgres import Pool, connected, patient
 from contracts.categories import CATEGORIES
 from contracts.pictures import BRIM_BYTES, SensorDay
 
@@ -71,11 +71,11 @@ class PostgresPictures:
 
     def _sum_up(self, day: date) -> None:
         values = {"day": day, "since": _midnight(day), "until": _midnight(day + timedelta(days=1))}
-        with connected(self._pool) as connection:
+        with patient(self._pool) as connection:
             connection.execute(_SUM_UP, values)
 
     def _days(self, query: str, values: dict[str, Any]) -> list[SensorDay]:
-        with connected(self._pool) as connection:
+        with patient(self._pool) as connection:
             return [SensorDay(*row) for row in connection.execute(query, values).fetchall()]
 
 

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from adapters.postgres import Pool, connected
-from adapters.postgres_accuracy import ACTUAL, ACTUAL_TABLES
+from adapters.postgres import Pool, patient
+from adapters.postgres_accuracy import ACTUAL, actual_tables
 from contracts.categories import CATEGORIES
 from contracts.trials import TrialCount
 
@@ -19,7 +19,7 @@ FROM (
         CASE WHEN p.model_version = %(version)s THEN o.kind ELSE s.kind END = 'review' AS unsure,
         CASE WHEN p.model_version = %(version)s THEN s.kind ELSE o.kind END = 'review' AS unsure_before,
         {ACTUAL} AS actual
-    FROM shadow_predictions s JOIN predictions p USING (event_id) JOIN outcomes o USING (event_id) {ACTUAL_TABLES}
+    FROM shadow_predictions s JOIN predictions p USING (event_id) JOIN outcomes o USING (event_id) {actual_tables()}
     WHERE s.predicted_at >= %(since)s AND p.predicted_at >= %(since)s AND %(version)s IN (s.model_version, p.model_version)
 ) pairs GROUP BY 1, 2
 """  # noqa: S608 - the only insertions are constants of this program
@@ -35,5 +35,5 @@ class PostgresTrials:
     def counts(self, version: str, since: datetime) -> list[TrialCount]:
         """Return the counts of a model on trial, of what was scored from `since` on."""
         values = {"version": version, "since": since, "categories": list(CATEGORIES)}
-        with connected(self._pool) as connection:
+        with patient(self._pool) as connection:
             return [TrialCount(*row) for row in connection.execute(_COUNTS, values)]

@@ -1,6 +1,7 @@
 """What people have to be told, once, until it is over. Pure."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -42,6 +43,9 @@ class Alerts(Protocol):
 
     def untold(self) -> list[Alert]:
         """Return alerts whose opening or closing nobody was told of yet."""
+
+    def telling(self, alert: Alert) -> AbstractContextManager[bool]:
+        """Keep all others from telling of an alert within the block; False if another does, or has by now."""
 
     def told(self, alert: Alert) -> None:
         """Note that people were told of this state of it."""

@@ -672,8 +672,10 @@ BEGIN
     IF gone IS NULL THEN
         RETURN;
     END IF;
+    -- Of its last promotion; being brought back by a roll-back goes on with the one before.
     SELECT t.version INTO back FROM model_transitions t JOIN models m ON m.version = t.version AND m.state = 'retired'
-    WHERE t.before = 'champion' AND t.evidence->>'replaced_by' = gone ORDER BY t.transition_id DESC LIMIT 1;
+    WHERE t.before = 'champion' AND t.evidence->>'replaced_by' = gone AND t.acted_at = (SELECT acted_at FROM model_transitions
+        WHERE version = gone AND after = 'champion' AND NOT evidence ? 'gone' ORDER BY transition_id DESC LIMIT 1);
     PERFORM move_model(gone, 'champion', 'retired', who, why, jsonb_build_object('back', back));
     IF back IS NOT NULL THEN
         PERFORM move_model(back, 'retired', 'champion', who, why, jsonb_build_object('gone', gone));

@@ -83,6 +83,8 @@ class ModelSlots:
         """`own` gives the model for a plan without a champion, `load` one of the registry; both may raise a FleetError."""
         self._own, self._load, self._telemetry = own, load, telemetry
         self._now: InForce | None = None
+        self._known: list[tuple[Classifier, ModelFile]] = []
+        """What was loaded for this plan or the one before it, and from which file."""
         self._problem = ""
         self._pace = Pace()
         self._lock = Lock()
@@ -122,6 +124,7 @@ class ModelSlots:
         champion = self._champion(plan, problems)
         canary, shadow = (self._on_trial(file, problems) for file in (plan.canary, plan.shadow))
         self._problem = "; ".join(problems)
+        self._known = [one for one in self._known if any(one[0] is used for used in (champion, canary, shadow))]
         with self._lock:
             before = self._now
             # A plan that is not wholly in force is asked for again: its revision must not be told.
@@ -152,16 +155,13 @@ class ModelSlots:
             return None
 
     def _loaded(self, file: ModelFile) -> Classifier:
-        now = self._now
-        for model in (now.champion, now.canary, now.shadow) if now else ():
-            if model and model.version == file.version and self._is_planned(file):
+        # By its file and not by its version: the worker's own model may bear the name of another.
+        for model, of in self._known:
+            if of == file:
                 return model
-        return self._load(file)
-
-    def _is_planned(self, file: ModelFile) -> bool:
-        # A version names one file for good; the worker's own model may bear the name of another.
-        plan = self.in_force.plan
-        return file in (plan.champion, plan.canary, plan.shadow)
+        model = self._load(file)
+        self._known.append((model, file))
+        return model
 
     def unfit(self, model: Classifier, why: str) -> Classifier | None:
         """Ask a model on trial no more; return the champion, None if the model is that itself."""

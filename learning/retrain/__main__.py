@@ -21,7 +21,8 @@ from contracts.models import ModelFile
 from learning.__main__ import open_tools
 from learning.lake.__main__ import LakeSettings, open_maker
 from learning.retrain import commands
-from learning.retrain.retraining import Retraining, Told
+from learning.retrain.beating import Told
+from learning.retrain.retraining import Retraining
 from learning.retrain.workshop import LakeWorkshop
 from learning.rollout.__main__ import ModelSettings, read_facts
 from learning.rollout.registering import Registrar

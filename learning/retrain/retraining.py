@@ -1,6 +1,6 @@
 """A training from its asking to its end: snapshot, fit, gate, registry. Whoever dies in it is followed by another."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -11,17 +11,11 @@ from contracts.ports import Telemetry
 from contracts.trainings import BY_ALERT, Training, TrainingEnd, Trainings, TrainingState
 from learning.datasets import DatasetInvalid
 from learning.report import plain
+from learning.retrain.beating import Told, TrainingStopped, beating
 from learning.retrain.fitting import Retrained
 from learning.retrain.lessons import Lesson
 
 SILENT_S, MOST_ATTEMPTS = 600.0, 3
-
-Told = Callable[[str, float], None]
-"""A step's name and how far the training is, in [0, 1]; raises `TrainingStopped` if it is to stop."""
-
-
-class TrainingStopped(Exception):
-    """The training was cancelled, or is another's by now."""
 
 
 class Workshop(Protocol):
@@ -46,6 +40,7 @@ class Retraining:
     workshop: Workshop
     telemetry: Telemetry
     watched: Told = lambda _, __: None
+    beat_every_s: float = SILENT_S / 10
 
     def take_one(self) -> bool:
         """Run the training that waits, if any; returns whether there was one. Raises what may pass: LedgerUnavailable and such."""
@@ -53,7 +48,8 @@ class Retraining:
         if training is None:
             return False
         try:
-            end = self._run(training)
+            with beating(self.trainings, training, self.beat_every_s) as told:
+                end = self._run(training, told)
         except TrainingStopped:
             self.telemetry.emit(TrainingEnded(str(training.training_id), TrainingState.CANCELLED, "it was told to stop"))
             return True
@@ -72,11 +68,10 @@ class Retraining:
         if self.trainings.end(training, end):
             self.telemetry.emit(TrainingEnded(str(training.training_id), end.state, end.why))
 
-    def _run(self, training: Training) -> TrainingEnd:
+    def _run(self, training: Training, beaten: Told) -> TrainingEnd:
         def told(step: str, progress: float) -> None:
             self.watched(step, progress)
-            if not self.trainings.beat(training, step, progress):
-                raise TrainingStopped
+            beaten(step, progress)
 
         version = version_of(training)
         for model in self.registry.models():

@@ -25,9 +25,9 @@ from learning.graph import SIDE_PX
 from learning.lake.making import SnapshotMaker
 from learning.lake.reading import LakeItems, read_snapshot
 from learning.rendered import write_rendered
+from learning.retrain.beating import Told
 from learning.retrain.fitting import Fitting, Retrained
 from learning.retrain.lessons import Lesson, Part, prepare
-from learning.retrain.retraining import Told
 from learning.rollout.registering import Registrar
 from learning.tools import Tools
 from learning.train import Recipe

@@ -1,4 +1,4 @@
-"""Rows of labels in files: CSV with a line of names, JSON lines, Parquet."""
+"""Rows of labels in files: CSV with a line of names, JSON lines, Parquet. A row that cannot be read keeps no other from it."""
 
 import csv
 import json
@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from contracts.errors import RequestRefused
+from learning.truth.parquet import LONGEST_ROW, parquet_rows
 
 Rows = Iterator[tuple[int, Mapping[str, object] | str]]
 _NEEDED = ("sensor_id", "observed_at", "category")
-_LONGEST_LINE = 10_000
+_NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
+"""What stands for bytes that are no UTF-8; no label has any."""
 
 
 def read_rows(path: Path) -> Rows:
@@ -23,36 +25,51 @@ def read_rows(path: Path) -> Rows:
         raise RequestRefused(str(path), f"is none of {', '.join(readers)}")
     try:
         yield from reader(path)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else f"it is not UTF-8 at byte {error.start}"
-        raise RequestRefused(str(path), f"cannot be read: {reason}") from None
+    except OSError as error:
+        raise RequestRefused(str(path), f"cannot be read: {error.strerror or str(error)[:200]}") from None
 
 
 def _csv(path: Path) -> Rows:
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         lines = csv.reader(file)
         try:
             names = [name.strip() for name in next(lines, [])]
-            _check_names(path, names)
-            for cells in lines:
-                if not cells:
-                    continue
-                fits = len(cells) == len(names)
-                yield lines.line_num, dict(zip(names, cells, strict=True)) if fits else f"has {len(cells)} cells, not {len(names)}"
         except csv.Error as error:
             raise RequestRefused(str(path), f"cannot be read as CSV: line {lines.line_num}: {error}") from None
+        _check_names(path, names)
+        while True:
+            first = lines.line_num + 1
+            try:
+                cells = next(lines)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield lines.line_num, f"is not CSV: {error}"
+                continue
+            if lines.line_num > first:  # no label has a line's end in it, so that others would be lost unseen
+                yield first, f"opens a quotation mark that swallows all until line {lines.line_num}"
+            elif cells:
+                yield first, _csv_row(names, cells)
+
+
+def _csv_row(names: list[str], cells: list[str]) -> Mapping[str, object] | str:
+    if any(_NOT_UTF8 in cell for cell in cells):
+        return "is not UTF-8"
+    return dict(zip(names, cells, strict=True)) if len(cells) == len(names) else f"has {len(cells)} cells, not {len(names)}"
 
 
 def _json_lines(path: Path) -> Rows:
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
                 yield number, _json_row(line)
 
 
 def _json_row(line: str) -> Mapping[str, object] | str:
-    if len(line) > _LONGEST_LINE:
-        return f"is longer than {_LONGEST_LINE} letters"
+    if len(line) > LONGEST_ROW:
+        return f"is longer than {LONGEST_ROW} letters"
+    if _NOT_UTF8 in line:
+        return "is not UTF-8"
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
@@ -61,21 +78,9 @@ def _json_row(line: str) -> Mapping[str, object] | str:
 
 
 def _parquet(path: Path) -> Rows:
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError:
-        raise RequestRefused(str(path), "needs the package pyarrow; install waste-fleet[lake]") from None
-    try:
-        with parquet.ParquetFile(path) as file:
-            _check_names(path, file.schema_arrow.names)
-            number = 0
-            for batch in file.iter_batches(1000):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, {name: value for name, value in row.items() if value is not None}
-    except pa.ArrowException as error:
-        raise RequestRefused(str(path), f"cannot be read as Parquet: {str(error)[:200]}") from None
+    with parquet_rows(path) as (names, rows):
+        _check_names(path, names)
+        yield from rows
 
 
 def _check_names(path: Path, names: list[str]) -> None:

@@ -82,11 +82,14 @@ class AccuracyWatch:
     def tell(self) -> None:
         """Tell people what they were not told yet; what cannot be told now is told in a later round."""
         for alert in self._alerts.untold():
-            try:
-                self._messenger.tell(alert)
-            except AlertNotTold:
-                return
-            self._alerts.told(alert)
+            with self._alerts.telling(alert) as mine:
+                if not mine:
+                    continue
+                try:
+                    self._messenger.tell(alert)
+                except AlertNotTold:
+                    return
+                self._alerts.told(alert)
 
     def _opened(self, alert: Alert | None) -> None:
         if alert:

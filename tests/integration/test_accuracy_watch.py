@@ -2,19 +2,27 @@
 
 import json
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Barrier
 
+import psycopg
 import pytest
 
 from adapters.memory import ManualClock
+from adapters.postgres import open_pool
 from adapters.postgres_accuracy import PostgresAccuracy
 from adapters.postgres_alerts import PostgresAlerts
+from adapters.postgres_pictures import PostgresPictures
+from adapters.postgres_trials import PostgresTrials
 from adapters.telemetry import FleetTelemetry
 from adapters.webhook import Webhook
 from contracts.accuracy import Histogram
 from contracts.categories import CATEGORIES
 from learning.truth.watch import AccuracyWatch
+from local.database import ensure_logins
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
@@ -23,12 +31,13 @@ class Listener:
     """Somebody who is told, and may be deaf for a while."""
 
     def __init__(self):
-        self.heard, self.status = [], 200
+        self.heard, self.status, self.takes_s = [], 200, 0.0
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
+                time.sleep(listener.takes_s)
                 if listener.status == 200:
                     listener.heard.append(json.loads(body))
                 self.send_response(listener.status)
@@ -37,7 +46,7 @@ class Listener:
             def log_message(self, *_):
                 pass
 
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}/alerts"
 
@@ -95,6 +104,28 @@ def test_an_alert_opens_once_is_told_once_and_ends_by_itself(plant, watch, liste
     assert alert.resolved_at is not None
 
 
+def test_four_looks_at_once_tell_of_an_alert_once(plant, watch, listener, stack, database_url, tmp_path):
+    for subject in ("bin-1", "bin-2", "bin-3"):
+        watch.alerts.fire("sensor_faulty", subject, {})
+    listener.takes_s = 0.3
+    url = ensure_logins(stack.postgres, tmp_path, database_url.rpartition("/")[2])["learning"]
+    pools = [open_pool(url, name="look", max_size=2) for _ in range(4)]
+    started = Barrier(4)
+
+    def look(pool):
+        one = AccuracyWatch(
+            PostgresAccuracy(pool, CATEGORIES), PostgresAlerts(pool), Webhook(listener.url), ManualClock(TODAY), FleetTelemetry()
+        )
+        started.wait()
+        one.tell()
+        pool.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(look, pools))
+    assert sorted(one["subject"] for one in listener.heard) == ["bin-1", "bin-2", "bin-3"]
+    assert watch.alerts.untold() == []
+
+
 def test_who_cannot_be_told_now_is_told_later(plant, watch, listener):
     listener.status = 500
     a_day(plant, TODAY - timedelta(days=3), 20, 130)
@@ -105,6 +136,45 @@ def test_who_cannot_be_told_now_is_told_later(plant, watch, listener):
     watch.look()
     watch.look()
     assert [one["state"] for one in listener.heard] == ["firing"]
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda pool: PostgresAccuracy(pool, CATEGORIES).buckets(TODAY - timedelta(days=7), TODAY),
+        lambda pool: PostgresPictures(pool).sum_up(TODAY, 7),
+        lambda pool: PostgresPictures(pool).lately(TODAY - timedelta(days=1), TODAY),
+        lambda pool: PostgresTrials(pool).counts("m1", TODAY - timedelta(days=7)),
+    ],
+    ids=["accuracy", "days of sensors", "last hours of sensors", "trial"],
+)
+def test_a_look_that_takes_longer_than_an_event_may_wait_is_waited_for(plant, database_url, look):
+    pool = plant.pools["learning"]
+    with pool.connection() as one, pool.connection() as other:
+        for connection in (one, other):
+            connection.execute("SET statement_timeout = '300ms'")
+    with psycopg.connect(database_url) as busy, ThreadPoolExecutor(1) as threads:
+        busy.execute("LOCK TABLE predictions")
+        looking = threads.submit(look, pool)
+        time.sleep(1)
+        busy.rollback()
+        looking.result(10)
+
+
+def test_months_before_what_is_asked_for_are_not_touched(plant, watch, sql, database_url):
+    """A fleet that has run for years is looked at as fast as one that has run for a month."""
+    a_day(plant, TODAY - timedelta(days=3), 5, 5)
+    long_ago = TODAY - timedelta(days=100)
+    sql.execute("SELECT create_month(%s)", (long_ago.date(),))
+    watch.clock.now = TODAY
+    with psycopg.connect(database_url) as other, ThreadPoolExecutor(1) as pool:
+        for table in ("events", "predictions", "outcomes"):
+            other.execute(f"LOCK TABLE {table}_{long_ago:%Y_%m} IN ACCESS EXCLUSIVE MODE")
+        looking = pool.submit(lambda: (watch.look(), watch.warn()))
+        try:
+            assert looking.result(10)[0].labels == 10
+        finally:
+            other.rollback()
 
 
 def test_labels_that_are_still_awaited_are_not_judged(plant, watch):

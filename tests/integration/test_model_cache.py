@@ -1,5 +1,7 @@
 """Models of the registry on a worker's own disk."""
 
+import os
+
 import pytest
 
 from adapters.model_cache import ModelCache
@@ -33,6 +35,15 @@ def test_what_was_fetched_once_needs_no_store(objects, file, tmp_path):
     path = cache.path_of(file)
     assert path.read_bytes() == shipped_model()[0].read_bytes()
     assert ModelCache(tmp_path / "cache", None).path_of(file) == path
+
+
+def test_what_a_killed_process_has_half_written_does_not_fill_the_disk(objects, file, tmp_path):
+    old, coming = tmp_path / ".coming-old", tmp_path / ".coming-now"
+    for half in (old, coming):
+        half.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    ModelCache(tmp_path, objects).path_of(file)
+    assert (old.exists(), coming.exists()) == (False, True)
 
 
 def test_a_damaged_file_is_fetched_again(objects, file, tmp_path):

@@ -99,6 +99,24 @@ def test_one_canary_at_a_time_and_the_one_before_is_retired(registry, moves):
     assert states(registry) == {"a": "retired", "b": "canary"}
 
 
+def test_a_roll_back_goes_the_way_back_that_the_promotions_came(registry, moves):
+    for version in ("a", "b", "c"):
+        registry.add(a_model(version))
+        moves.move(version, CHAMPION, "")
+    assert [moves.roll_back("") for _ in range(3)] == [("c", "b"), ("b", "a"), ("a", None)]
+
+
+def test_a_roll_back_does_not_bring_back_what_an_earlier_reign_had_replaced(registry, moves):
+    for version in ("a", "b"):
+        registry.add(a_model(version))
+        moves.move(version, CHAMPION, "")
+    moves.roll_back("b is bad")
+    moves.roll_back("a is bad, too")
+    moves.move("b", CHAMPION, "the lesser evil, in place of the workers' own model")
+    assert moves.roll_back("after all") == ("b", None)
+    assert states(registry) == {"a": "retired", "b": "retired"}
+
+
 def test_a_champion_goes_by_a_roll_back_alone(registry, moves):
     registry.add(a_model("a"))
     moves.move("a", CHAMPION, "")

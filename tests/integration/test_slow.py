@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -13,6 +15,7 @@ from adapters.celery_schedule import schedule_app
 from contracts.names import SLOW_QUEUE
 from local.database import ensure_logins
 from tests.conftest import wait_for
+from tests.faults.proxy import Proxy
 from tests.plant_house import Plant
 
 
@@ -67,6 +70,22 @@ def test_labels_are_joined_again_and_again_and_a_signal_ends_it(plant, environme
     assert text.count("work_queue_item_dropped") == len(junk)
     assert '"accuracy_watched"' in text
     assert redis.Redis.from_url(redis_url).llen(SLOW_QUEUE) <= 8
+
+
+def test_a_queue_that_is_away_at_the_start_is_waited_for(plant, environment, tmp_path, redis_url):
+    at = urlsplit(redis_url)
+    with Proxy(at.port) as proxy:
+        proxy.cut()
+        environment["QUEUE_URL"] = redis_url.replace(f":{at.port}", f":{proxy.port}")
+        with slow_loop(environment, tmp_path / "log") as process:
+            wait_for((tmp_path / "log").read_text, 30)
+            time.sleep(8)
+            assert process.poll() is None, (tmp_path / "log").read_text()[-500:]
+            proxy.mend()
+            plant.decided(100)
+            plant.tell(101)
+            matched = "SELECT count(*) FROM ground_truth WHERE match = 'matched'"
+            wait_for(lambda: plant.sql.execute(matched).fetchone()[0] == 1, 30, (tmp_path / "log").read_text)
 
 
 def test_two_of_them_beside_each_other_do_no_harm(plant, environment, tmp_path):

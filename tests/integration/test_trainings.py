@@ -1,5 +1,6 @@
 """Trainings: one at a time, cancelled, taken up again, and each with an end that says why."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -117,6 +118,24 @@ def test_one_whose_runner_died_is_taken_up_again_and_fails_after_three_times(tra
     assert trainings.take(600, 3) is None
     assert trainings.recent(1)[0].state is STATES.FAILED
     assert "vanished 3 times" in trainings.recent(1)[0].report["error"]
+
+
+@pytest.mark.parametrize("step", ["gather", "fit"])
+def test_one_whose_step_takes_long_is_taken_from_nobody(retraining, trainings, shop, monkeypatch, step):
+    trainings.ask("ada", "hand")
+    others, worked = [], getattr(shop, step)
+
+    def long(*told):
+        for _ in range(8):
+            time.sleep(0.2)
+            others.append(trainings.take(0.8, 3))
+        return worked(*told)
+
+    monkeypatch.setattr(shop, step, long)
+    replace(retraining, beat_every_s=0.1).take_one()
+    assert others == [None] * 8
+    (ended,) = trainings.recent(1)
+    assert (ended.state, ended.attempts) == (STATES.REGISTERED, 1)
 
 
 def test_who_was_thought_dead_and_comes_back_changes_nothing(retraining, trainings, shop, plant):

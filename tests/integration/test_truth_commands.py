@@ -95,7 +95,7 @@ def test_json_lines_are_read_too_and_what_is_none_is_said(truth, tmp_path):
             (tmp_path / name).write_text(text)
         assert said in truth("import", tmp_path / name, "--source", "north", code=1).stderr
     (tmp_path / "e.csv").write_bytes(HEAD.encode() + b"\xff\xfe\n")
-    assert "not UTF-8" in truth("import", tmp_path / "e.csv", "--source", "north", code=1).stderr
+    assert "line 2: is not UTF-8" in truth("import", tmp_path / "e.csv", "--source", "north", code=1).stdout
     assert "is not 1 to 100 letters" in truth("import", file, "--source", "no\nrth", code=2).stderr
     # As a second plant's its labels would count twice beside those that came over HTTP.
     assert "of the source 'north'" in truth("import", file, "--source", "plant:north", code=2).stderr

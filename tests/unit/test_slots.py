@@ -61,6 +61,20 @@ def slots(shelf):
 SENSORS = [f"bin-{number}" for number in range(2000)]
 
 
+@pytest.mark.parametrize("role", ["champion", "canary"])
+def test_the_workers_own_model_is_not_taken_for_one_of_the_registry_that_bears_its_name(role):
+    own, other = Said("own"), Said("own", 1)
+    shelf = Shelf(other)
+    slots = ModelSlots(lambda: own, shelf, MemoryTelemetry())
+    shelf.missing.add("own")
+    first = ServingPlan(1, file("own")) if role == "champion" else ServingPlan(1, None, file("own"))
+    assert not slots.bring(first)
+    shelf.missing.clear()
+    assert slots.bring(first)
+    assert slots.bring(ServingPlan(2, file("own")))
+    assert slots.deciding("bin-1") is other
+
+
 def test_without_a_champion_the_workers_own_model_decides(slots):
     slots.bring(ServingPlan())
     assert (slots.deciding("bin-1").version, slots.second("bin-1"), slots.served.problem) == ("own", None, "")
