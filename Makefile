@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := -q --disable-pip-version-check
 
-.PHONY: demo story test faults bench check format lock clean
+.PHONY: demo story test faults bench infra-check check format lock clean
 
 demo: $(VENV)/.all
 	$(BIN)/waste demo $(ARGS)
@@ -24,6 +24,10 @@ faults: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m pip install $(PIP) --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# The images, the compose file, Terraform and workflows, as far as this machine can: see infra/check.
+infra-check: $(VENV)/.dev .venv-infra/.done
+	infra/check $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -64,5 +68,11 @@ $(VENV)/.finetune: $(VENV)/.dev requirements/finetune.txt
 	.venv-sqs/bin/python -m pip install $(PIP) --require-hashes -r requirements/sqs-emulator.txt
 	touch $@
 
+# Linters of infra/, with dependencies of their own.
+.venv-infra/.done: requirements/infra.txt
+	$(PYTHON) -m venv .venv-infra
+	.venv-infra/bin/python -m pip install $(PIP) --require-hashes -r requirements/infra.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) .venv-sqs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-sqs .venv-infra .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

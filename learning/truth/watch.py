@@ -15,6 +15,8 @@ from learning.truth.shift import Shift, compare, compare_embeddings
 
 MATURE_S = 86_400.0
 """Labels are awaited so long: of what was photographed later than this ago nothing is judged yet."""
+_PATIENCE = 3
+"""So many alerts are not taken before the others wait for the next round."""
 EMBEDDINGS = "embeddings"
 """The subject of a shift of what the model sees in the pictures."""
 
@@ -81,15 +83,21 @@ class AccuracyWatch:
 
     def tell(self) -> None:
         """Tell people what they were not told yet; what cannot be told now is told in a later round."""
+        refused = 0
         for alert in self._alerts.untold():
+            if refused >= _PATIENCE:
+                return  # it is the other side that is away, and not one alert that it does not take
             with self._alerts.telling(alert) as mine:
-                if not mine:
-                    continue
-                try:
-                    self._messenger.tell(alert)
-                except AlertNotTold:
-                    return
-                self._alerts.told(alert)
+                if mine:
+                    refused += not self._told(alert)
+
+    def _told(self, alert: Alert) -> bool:
+        try:
+            self._messenger.tell(alert)
+        except AlertNotTold:
+            return False
+        self._alerts.told(alert)
+        return True
 
     def _opened(self, alert: Alert | None) -> None:
         if alert:

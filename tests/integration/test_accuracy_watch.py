@@ -38,9 +38,11 @@ class Listener:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
                 time.sleep(listener.takes_s)
-                if listener.status == 200:
-                    listener.heard.append(json.loads(body))
-                self.send_response(listener.status)
+                said = json.loads(body)
+                status = 400 if said["subject"] in listener.refuses else listener.status
+                if status == 200:
+                    listener.heard.append(said)
+                self.send_response(status)
                 self.end_headers()
 
             def log_message(self, *_):
@@ -175,6 +177,18 @@ def test_months_before_what_is_asked_for_are_not_touched(plant, watch, sql, data
             assert looking.result(10)[0].labels == 10
         finally:
             other.rollback()
+
+
+def test_an_alert_that_is_not_taken_keeps_no_other_from_being_told(plant, watch, listener):
+    for name in ("bin-1", "bin-2", "bin-3"):
+        watch.alerts.fire("sensor_faulty", name, {})
+    listener.refuses = ("bin-1",)
+    watch.tell()
+    watch.tell()
+    assert [one["subject"] for one in listener.heard] == ["bin-2", "bin-3"]
+    listener.refuses = ()
+    watch.tell()
+    assert [one["subject"] for one in listener.heard] == ["bin-2", "bin-3", "bin-1"]
 
 
 def test_labels_that_are_still_awaited_are_not_judged(plant, watch):
