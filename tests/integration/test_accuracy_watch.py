@@ -31,7 +31,7 @@ class Listener:
     """Somebody who is told, and may be deaf for a while."""
 
     def __init__(self):
-        self.heard, self.status, self.takes_s = [], 200, 0.0
+        self.heard, self.status, self.takes_s, self.refuses = [], 200, 0.0, ()
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
