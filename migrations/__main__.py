@@ -14,7 +14,7 @@ from adapters.logs import configure_logging
 from adapters.settings import DatabaseSettings, LogSettings
 from contracts.errors import LedgerUnavailable, SettingsInvalid
 from migrations.logins import LOGINS, ensure_login
-from migrations.run import migrate
+from migrations.run import faults, migrate
 
 _SHORTEST = 12
 
@@ -28,16 +28,21 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     settings = read_settings(MigrationSettings, os.environ)
     configure_logging("migrate", settings.log_level, settings.log_format)
-    said: str = options.run(options, settings.database_url.get_secret_value())
+    try:
+        said: str = options.run(options, settings.database_url.get_secret_value())
+    except (OperationalError, ProgrammingError) as error:
+        raise LedgerUnavailable(str(error.orig).split("\n", 1)[0]) from None
     sys.stdout.write(f"{said}\n")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="waste db", description="The database's shape, and who may enter it.")
-    commands = parser.add_subparsers(required=True, metavar="migrate|logins")
+    commands = parser.add_subparsers(required=True, metavar="migrate|check|logins")
     shape = commands.add_parser("migrate", help="apply what is missing and create the coming months' partitions; safe to repeat")
     shape.set_defaults(run=_migrate)
+    checked = commands.add_parser("check", help="say whether the database has the shape that this code needs; changes nothing")
+    checked.set_defaults(run=_check)
     logins = commands.add_parser("logins", help="have each program's login exist, with its password; safe to repeat")
     logins.add_argument("folder", type=Path, metavar="DIR", help=f"holds a file with the password of each of {', '.join(LOGINS)}")
     logins.set_defaults(run=_logins)
@@ -45,10 +50,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _migrate(_: argparse.Namespace, database_url: str) -> str:
-    try:
-        migrate(database_url, datetime.now(UTC).date())
-    except (OperationalError, ProgrammingError) as error:
-        raise LedgerUnavailable(str(error.orig).split("\n", 1)[0]) from None
+    migrate(database_url, datetime.now(UTC).date())
+    return "the database has the newest shape"
+
+
+def _check(_: argparse.Namespace, database_url: str) -> str:
+    found = faults(database_url, datetime.now(UTC).date())
+    if found:
+        raise SettingsInvalid("; ".join(found))
     return "the database has the newest shape"
 
 

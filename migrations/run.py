@@ -5,6 +5,8 @@ from pathlib import Path
 
 from alembic import command, op
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -30,11 +32,30 @@ def migrate(database_url: str, today: date) -> None:
         connection.commit()
 
 
+def faults(database_url: str, today: date) -> list[str]:
+    """Return in what the database falls short of the shape that this code needs; nothing of it is changed."""
+    engine = create_engine(_driver_url(database_url), poolclass=NullPool)
+    with engine.connect() as connection:
+        config = _config(connection)
+        newest = ScriptDirectory.from_config(config).get_current_head()
+        found = MigrationContext.configure(connection).get_current_revision()
+        if found != newest:
+            return [f"its shape is {found or 'none'}, and this code needs {newest}: waste db migrate"]
+        there = {name for (name,) in connection.execute(text("SELECT relname FROM pg_class WHERE relkind = 'r'"))}
+        wanted = [f"{table}_{month:%Y_%m}" for month in _months(today, 0, 1) for table in ("events", "outcomes", "predictions")]
+        return [f"there is no partition {name}: waste db migrate" for name in wanted if name not in there]
+
+
+def _months(today: date, first: int, last: int) -> list[date]:
+    """Return the first days of the months from `first` to `last`, counted from today's."""
+    counts = [divmod(today.year * 12 + today.month - 1 + offset, 12) for offset in range(first, last + 1)]
+    return [date(year, month + 1, 1) for year, month in counts]
+
+
 def create_months(connection: Connection, today: date) -> None:
     """Create the partitions of the months around `today`."""
-    for offset in range(-1, MONTHS_AHEAD + 1):
-        year, month = divmod(today.year * 12 + today.month - 1 + offset, 12)
-        connection.execute(text("SELECT create_month(:month)"), {"month": date(year, month + 1, 1)})
+    for month in _months(today, -1, MONTHS_AHEAD):
+        connection.execute(text("SELECT create_month(:month)"), {"month": month})
         connection.commit()
 
 

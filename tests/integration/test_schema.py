@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from datetime import UTC, date, datetime
 
 import psycopg
@@ -10,7 +11,8 @@ import pytest
 from adapters.postgres import open_pool, ping
 from contracts.ids import uuid7
 from local.database import ensure_logins
-from migrations.run import migrate
+from migrations.logins import LOGINS, login_of
+from migrations.run import faults, migrate
 from tests.conftest import REPOSITORY
 
 
@@ -128,3 +130,39 @@ def test_a_pool_says_when_postgres_is_away(database_url):
     with pytest.raises(LedgerUnavailable):
         ping(pool)
     pool.close()
+
+
+def test_a_check_says_what_the_database_lacks_and_changes_nothing(stack, database_url, sql):
+    today = datetime.now(UTC).date()
+    assert faults(database_url, today) == []
+    assert faults(database_url, date(2035, 12, 5))[0] == "there is no partition events_2035_12: waste db migrate"
+    assert len(faults(database_url, date(2035, 12, 5))) == 6
+    newest = sql.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+    sql.execute("UPDATE alembic_version SET version_num = '0001'")
+    assert faults(database_url, today) == [f"its shape is 0001, and this code needs {newest}: waste db migrate"]
+    sql.execute("DELETE FROM alembic_version")
+    assert "its shape is none" in faults(database_url, today)[0]
+
+
+def test_each_program_enters_with_the_password_of_its_file_and_a_new_one_is_taken(stack, database_url, tmp_path):
+    def run(code):
+        command = [sys.executable, "-m", "waste", "db", "logins", str(tmp_path)]
+        done = subprocess.run(command, env={"DATABASE_URL": database_url}, cwd=REPOSITORY, capture_output=True, text=True)
+        assert done.returncode == code, done.stderr
+        return done
+
+    assert "intake: cannot be read" in run(2).stderr
+    for program in LOGINS:
+        (tmp_path / program).write_text("short")
+    assert "at least 12 characters" in run(2).stderr
+    for password in ("the first password", "an/other@password?"):
+        for program in LOGINS:
+            (tmp_path / program).write_text(f"{password} of {program}\n")
+        assert run(0).stdout == "6 programs may enter the database\n"
+        for program in LOGINS:
+            with pytest.raises(psycopg.OperationalError, match="password"):
+                psycopg.connect(database_url, user=login_of(program), password=password)
+            with psycopg.connect(database_url, user=login_of(program), password=f"{password} of {program}") as connection:
+                assert connection.execute("SELECT pg_has_role(current_user, %s, 'member')", (LOGINS[program],)).fetchone() == (
+                    True,
+                )
