@@ -8,7 +8,11 @@ import urllib.request
 
 import pytest
 
-from tests.compose.site import compose, containers, register, sql
+from contracts.categories import Category
+from infra.deploy.rollout import DeployFailed
+from infra.deploy.smoke import send
+from producer.render import render
+from tests.compose.site import GATEWAY, compose, containers, register, sql
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 PROGRAMS = ("gateway", "intake", "worker", "drain", "review", "learning")
@@ -106,6 +110,14 @@ def test_all_of_it_survives_an_end_and_a_new_start(site):
     wait_for(all_healthy, 90, states)
     site.send(each=2)
     assert set(site.await_outcomes().values()) == {1}
+
+
+def test_the_deployments_own_picture_goes_through(site, tmp_path):
+    (tmp_path / "picture.jpg").write_bytes(render(Category.GLASS, 7))
+    one = register(["smoke-test"]).bins[0]
+    assert send(GATEWAY, one.sensor_id, one.token, tmp_path / "picture.jpg") in {"prediction", "review"}
+    with pytest.raises(DeployFailed, match="401"):
+        send(GATEWAY, one.sensor_id, f"{one.token[:-1]}{'0' if one.token[-1] != '0' else '1'}", tmp_path / "picture.jpg")
 
 
 def test_prometheus_scrapes_every_program(site):

@@ -1,0 +1,1 @@
+"""How the fleet is run: images, compose, Terraform, Kubernetes, deployments."""

@@ -1,0 +1,76 @@
+"""`python -m infra.deploy --fleet waste-prod ... worker=REPOSITORY@sha256:... database=...`: deploy, or go back.
+
+Ends with 0 when deployed, 1 when rolled back, 2 when somebody has to look, 3 when nothing was begun (`infra.deploy.rollout`).
+SMOKE_TOKEN is the token of the sensor that sends the picture.
+"""
+
+import argparse
+import os
+import re
+import signal
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import boto3
+
+from infra.deploy.ecs import EcsSite
+from infra.deploy.rollout import DATABASE, ORDER, DeployFailed, Rollout
+from infra.deploy.smoke import send
+
+_REFUSED = 3
+_PINNED = re.compile(r"[^\s@=]+@sha256:[0-9a-f]{64}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Deploy."""
+    options = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
+    network = {"subnets": options.subnets.split(","), "securityGroups": [options.security_group], "assignPublicIp": "DISABLED"}
+    smoke = partial(send, options.gateway, options.sensor, os.environ.get("SMOKE_TOKEN", ""), options.picture)
+    site = EcsSite(boto3.client("ecs"), boto3.client("cloudwatch"), options.fleet, network, smoke)
+    try:
+        return Rollout(site, _say, lambda: time.sleep(options.watch_s / options.looks), options.looks).run(dict(options.images))
+    except DeployFailed as error:
+        _say(f"nothing was begun: {error}")
+        return _REFUSED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m infra.deploy", description="Deploy, or go back to what ran before.")
+    parser.add_argument("--fleet", required=True, help="the name that Terraform gave it, such as waste-prod")
+    parser.add_argument("--gateway", required=True, metavar="URL", help="where a bin would send")
+    parser.add_argument("--sensor", default="smoke-test", help="as which bin (default: smoke-test)")
+    parser.add_argument("--picture", required=True, type=Path, metavar="FILE", help="a JPEG to send")
+    parser.add_argument("--subnets", required=True, metavar="ID,...", help="where the migration runs")
+    parser.add_argument("--security-group", required=True, metavar="ID")
+    parser.add_argument("--watch-s", type=float, default=600.0, help="how long alarms are watched afterwards (default: 600)")
+    parser.add_argument("--looks", type=int, default=20, help="how often in that time (default: 20)")
+    parser.add_argument(
+        "images", nargs="+", type=_image, metavar="SERVICE=IMAGE", help=f"of {', '.join((DATABASE, *ORDER))}, by digest"
+    )
+    return parser
+
+
+def _image(text: str) -> tuple[str, str]:
+    service, there, image = text.partition("=")
+    if not there or service not in {DATABASE, *ORDER}:
+        raise argparse.ArgumentTypeError(f"{text!r} is not SERVICE=IMAGE with one of {', '.join((DATABASE, *ORDER))}")
+    if not _PINNED.fullmatch(image):
+        raise argparse.ArgumentTypeError(f"{image!r} is not REPOSITORY@sha256:DIGEST: a tag may be another image tomorrow")
+    return service, image
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+    sys.stdout.flush()
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

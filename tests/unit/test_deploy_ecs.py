@@ -1,0 +1,151 @@
+"""The deployment's calls of ECS and CloudWatch, against botocore's own model of them; no real AWS."""
+
+import boto3
+import pytest
+from botocore.stub import ANY, Stubber
+
+from infra.deploy.__main__ import _image
+from infra.deploy.ecs import EcsSite
+from infra.deploy.rollout import ORDER, DeployFailed
+
+FLEET = "waste-test"
+DIGEST = "a" * 64
+
+
+def arn(family, revision):
+    return f"arn:aws:ecs:eu-central-1:1:task-definition/{family}:{revision}"
+
+
+def definition(family, container, image, revision=1):
+    return {
+        "taskDefinition": {
+            "taskDefinitionArn": arn(family, revision),
+            "family": family,
+            "revision": revision,
+            "status": "ACTIVE",
+            "cpu": "1024",
+            "memory": "2048",
+            "networkMode": "awsvpc",
+            "requiresCompatibilities": ["FARGATE"],
+            "compatibilities": ["EC2", "FARGATE"],
+            "containerDefinitions": [
+                {"name": container, "image": image, "readonlyRootFilesystem": True},
+                {"name": "beside", "image": "b"},
+            ],
+        }
+    }
+
+
+@pytest.fixture
+def aws():
+    keys = {"region_name": "eu-central-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
+    ecs, cloudwatch = boto3.client("ecs", **keys), boto3.client("cloudwatch", **keys)
+    now = iter(range(10_000))
+    site = EcsSite(
+        ecs, cloudwatch, FLEET, {"subnets": ["s"]}, lambda: None, longest_s=5, clock=lambda: next(now), sleep=lambda _: None
+    )
+    with Stubber(ecs) as of_ecs, Stubber(cloudwatch) as of_cloudwatch:
+        yield site, of_ecs, of_cloudwatch
+        of_ecs.assert_no_pending_responses()
+        of_cloudwatch.assert_no_pending_responses()
+
+
+def updates(stub, revision=2):
+    stub.add_response(
+        "describe_task_definition", definition(f"{FLEET}-worker", "worker", "old"), {"taskDefinition": f"{FLEET}-worker"}
+    )
+    made = {
+        "family": f"{FLEET}-worker",
+        "networkMode": "awsvpc",
+        "cpu": "1024",
+        "memory": "2048",
+        "requiresCompatibilities": ["FARGATE"],
+        "containerDefinitions": [
+            {"name": "worker", "image": "new", "readonlyRootFilesystem": True},
+            {"name": "beside", "image": "b"},
+        ],
+    }
+    stub.add_response("register_task_definition", definition(f"{FLEET}-worker", "worker", "new", revision), made)
+    told = {"cluster": FLEET, "service": "worker", "taskDefinition": arn(f"{FLEET}-worker", revision)}
+    stub.add_response("update_service", {"service": {}}, told)
+
+
+def described(stub, *deployments):
+    service = {"serviceName": "worker", "status": "ACTIVE", "taskDefinition": "x", "deployments": list(deployments)}
+    stub.add_response("describe_services", {"services": [service]}, {"cluster": FLEET, "services": list(ORDER)})
+
+
+def deployment(revision, state):
+    return {"taskDefinition": arn(f"{FLEET}-worker", revision), "rolloutState": state}
+
+
+def test_a_service_gets_its_own_task_with_another_image_and_is_awaited(aws):
+    site, ecs, _ = aws
+    updates(ecs)
+    described(ecs, deployment(2, "IN_PROGRESS"), deployment(1, "COMPLETED"))
+    described(ecs, deployment(2, "COMPLETED"), deployment(1, "COMPLETED"))
+    described(ecs, deployment(2, "COMPLETED"))
+    site.update("worker", "new")
+    site.await_steady(["worker"])
+
+
+@pytest.mark.parametrize(
+    ("deployments", "said"),
+    [
+        ([deployment(2, "FAILED")], "worker: its deployment failed"),
+        ([deployment(1, "COMPLETED")], "circuit breaker took it back"),
+    ],
+)
+def test_a_service_that_does_not_come_up_is_a_failure(aws, deployments, said):
+    site, ecs, _ = aws
+    updates(ecs)
+    described(ecs, *deployments)
+    site.update("worker", "new")
+    with pytest.raises(DeployFailed, match=said):
+        site.await_steady(["worker"])
+
+
+def test_one_that_never_gets_steady_is_given_up(aws):
+    site, ecs, _ = aws
+    for _ in range(6):
+        described(ecs, deployment(2, "IN_PROGRESS"))
+    with pytest.raises(DeployFailed, match="worker: not done within 5 s"):
+        site.await_steady(["worker"])
+
+
+@pytest.mark.parametrize(("code", "fails"), [(0, False), (1, True)])
+def test_the_migration_is_a_task_whose_exit_code_counts(aws, code, fails):
+    site, ecs, _ = aws
+    ecs.add_response(
+        "describe_task_definition", definition(f"{FLEET}-migrate", "migrate", "old"), {"taskDefinition": f"{FLEET}-migrate"}
+    )
+    ecs.add_response("register_task_definition", definition(f"{FLEET}-migrate", "migrate", "new", 9))
+    run = {"cluster": FLEET, "taskDefinition": arn(f"{FLEET}-migrate", 9), "launchType": "FARGATE", "networkConfiguration": ANY}
+    ecs.add_response("run_task", {"tasks": [{"taskArn": "t"}], "failures": []}, run)
+    ecs.add_response("describe_tasks", {"tasks": [{"lastStatus": "RUNNING"}]})
+    ecs.add_response("describe_tasks", {"tasks": [{"lastStatus": "STOPPED", "containers": [{"exitCode": code}]}]})
+    if fails:
+        with pytest.raises(DeployFailed, match="ended with 1"):
+            site.migrate("new")
+    else:
+        site.migrate("new")
+
+
+def test_what_runs_is_what_task_definitions_name_and_refusals_are_said(aws):
+    site, ecs, cloudwatch = aws
+    described(ecs, deployment(1, "COMPLETED"))
+    ecs.add_response("describe_task_definition", definition(f"{FLEET}-worker", "worker", "repo@sha256:1"))
+    assert site.running() == {"worker": "repo@sha256:1"}
+    ecs.add_client_error("describe_services", "AccessDeniedException", "not allowed")
+    with pytest.raises(DeployFailed, match="not allowed"):
+        site.running()
+    sounding = {"MetricAlarms": [{"AlarmName": "waste-test-oldest"}]}
+    cloudwatch.add_response("describe_alarms", sounding, {"AlarmNamePrefix": "waste-test-", "StateValue": "ALARM"})
+    assert site.alarms() == ["waste-test-oldest"]
+
+
+def test_an_image_is_named_by_its_digest():
+    assert _image(f"worker=1.dkr.ecr.eu-central-1.amazonaws.com/waste-worker@sha256:{DIGEST}")[0] == "worker"
+    for wrong in ("worker", "worker=waste-worker:latest", f"wrker=a@sha256:{DIGEST}", "worker=a@sha256:12"):
+        with pytest.raises(Exception, match="is not"):
+            _image(wrong)
