@@ -71,14 +71,14 @@ locals {
   ] }
 
   # As texts, since statements with and without conditions are of different types.
-  statements = { for program, _ in local.programs : program => compact(concat(
+  statements = { for program, _ in local.programs : program => concat(
     [for one in local.queue_statements[program] : jsonencode(one)],
     [for one in local.celery_statements[program] : jsonencode(one)],
     [for one in local.object_statements[program] : jsonencode(one)],
     [for one in local.list_statements[program] : jsonencode(one)],
     [for one in local.key_statements[program] : jsonencode(one)],
     [for one in local.metric_statements[program] : jsonencode(one)],
-  )) }
+  ) }
 
   trust = jsonencode({
     Version = "2012-10-17"

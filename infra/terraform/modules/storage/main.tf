@@ -77,32 +77,22 @@ locals {
   } }
 }
 
-resource "aws_s3_bucket_lifecycle_configuration" "pictures" {
-  bucket = aws_s3_bucket.this["pictures"].id
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  for_each = aws_s3_bucket.this
+  bucket   = each.value.id
   rule {
-    id     = "pictures-end"
+    id     = "end"
     status = "Enabled"
     filter {}
-    expiration {
-      days = var.picture_days
+    # Pictures end; lake and models stay, but for versions that were overwritten.
+    dynamic "expiration" {
+      for_each = each.key == "pictures" ? [var.picture_days] : []
+      content {
+        days = expiration.value
+      }
     }
     noncurrent_version_expiration {
-      noncurrent_days = 7
-    }
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 1
-    }
-  }
-}
-
-resource "aws_s3_bucket_lifecycle_configuration" "kept" {
-  bucket = aws_s3_bucket.this["kept"].id
-  rule {
-    id     = "older-versions-end"
-    status = "Enabled"
-    filter {}
-    noncurrent_version_expiration {
-      noncurrent_days = 90
+      noncurrent_days = each.key == "pictures" ? 7 : 90
     }
     abort_incomplete_multipart_upload {
       days_after_initiation = 1

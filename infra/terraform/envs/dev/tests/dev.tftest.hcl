@@ -1,0 +1,101 @@
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+}
+
+variables {
+  account_id        = "123456789012"
+  image_tag         = "0123abcd"
+  gateway_host      = "bins.example.org"
+  review_host       = "review.example.org"
+  certificate_arn   = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
+  review_networks   = ["203.0.113.0/24"]
+  github_repository = "example/waste-fleet"
+}
+
+run "the_ledger_stands_where_this_environment_needs_it" {
+  assert {
+    condition     = module.fleet.database == { public = false, multi_az = false, protected = false }
+    error_message = "public, or in another number of zones, or protected otherwise"
+  }
+}
+
+run "every_program_runs_and_a_failed_deployment_of_it_is_taken_back" {
+  assert {
+    condition = { for program, one in module.fleet.containers : program => one.command } == {
+      gateway = ["gateway"], intake = ["intake"], worker = ["worker"], drain = ["dlq", "drain"], review = ["dlq", "serve"], learning = ["slow"]
+      scaler  = ["fleet", "scale", "publish"]
+    }
+    error_message = "other programs"
+  }
+  assert {
+    condition     = alltrue([for one in module.fleet.breakers : one.enable && one.rollback])
+    error_message = "one has no circuit breaker"
+  }
+  assert {
+    condition     = alltrue([for one in module.fleet.containers : one.readonlyRootFilesystem && one.user == "10001:10001"])
+    error_message = "one may write to its root, or is root"
+  }
+  assert {
+    condition     = [for program, one in module.fleet.containers : program if !contains(keys(one), "healthCheck")] == ["scaler"]
+    error_message = "one is not asked how it is"
+  }
+}
+
+run "no_secret_stands_in_the_open" {
+  assert {
+    condition = alltrue(flatten([for one in module.fleet.containers : [
+      for said in one.environment : !contains(["DATABASE_URL", "DEVICE_MASTER_KEY", "AWS_SECRET_ACCESS_KEY"], said.name)
+    ]]))
+    error_message = "a secret is a plain setting"
+  }
+  assert {
+    condition = { for program, one in module.fleet.containers : program => [for said in one.secrets : said.name] } == {
+      gateway = ["DATABASE_URL", "DEVICE_MASTER_KEY"], intake = ["DATABASE_URL", "DEVICE_MASTER_KEY"], worker = ["DATABASE_URL"]
+      drain   = ["DATABASE_URL"], review = ["DATABASE_URL"], learning = ["DATABASE_URL"], scaler = ["DATABASE_URL"]
+    }
+    error_message = "a program is given another's secret"
+  }
+}
+
+run "workers_are_on_spot_with_a_base_and_follow_the_backlog" {
+  assert {
+    condition     = module.fleet.capacity["worker"] == { FARGATE = { base = 0, weight = 0 }, FARGATE_SPOT = { base = 0, weight = 1 } }
+    error_message = "workers run elsewhere"
+  }
+  assert {
+    condition     = alltrue([for program, one in module.fleet.capacity : keys(one) == ["FARGATE"] if program != "worker"])
+    error_message = "a program that must not be interrupted is on Spot"
+  }
+  assert {
+    condition     = module.fleet.scaling.worker.tracking.customized_metric_specification[0].metric_name == "backlog_seconds_per_task" && module.fleet.scaling.worker.tracking.scale_in_cooldown > module.fleet.scaling.worker.tracking.scale_out_cooldown
+    error_message = "workers follow something else, or go as fast as they come"
+  }
+  assert {
+    condition     = module.fleet.scaling.worker.fewest == 1 && module.fleet.scaling.worker.most == 4 && module.fleet.scaling.gateway.fewest == 1 && module.fleet.scaling.gateway.most == 2
+    error_message = "other bounds"
+  }
+}
+
+run "programs_and_queues_find_each_other" {
+  assert {
+    condition     = alltrue([for one in module.fleet.containers : contains([for said in one.environment : "${said.name}=${said.value}"], "QUEUE_URL=sqs://")])
+    error_message = "one has another broker"
+  }
+  assert {
+    condition     = length(module.fleet.queue_names) == 6
+    error_message = "queues are missing"
+  }
+}
+
+run "with_valkey_there_are_no_queues_on_sqs_and_its_url_is_a_secret" {
+  variables {
+    broker          = "redis"
+    broker_password = "0123456789abcdef0123456789abcdef"
+  }
+  assert {
+    condition     = length(module.fleet.queue_names) == 0 && alltrue([for one in module.fleet.containers : contains([for said in one.secrets : said.name], "QUEUE_URL")])
+    error_message = "the broker's password stands in the open, or queues remain"
+  }
+}
