@@ -116,7 +116,7 @@ module "observability" {
   alarms_key_arn  = module.key["alarms"].arn
   alarm_mails     = var.alarm_mails
   with_queues     = local.on_sqs
-  cache_id        = local.on_sqs ? "" : var.name
+  cache_nodes     = local.on_sqs ? [] : module.cache[0].nodes
   database_id     = module.database.identifier
   cluster_name    = aws_ecs_cluster.this.name
   services        = sort(keys(local.services))

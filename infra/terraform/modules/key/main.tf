@@ -9,17 +9,14 @@ locals {
     Action    = "kms:*"
     Resource  = "*"
   }
-  services = {
-    Sid       = "ServicesOfThisAccount"
+  # CloudWatch Logs says whose log group it is. Alarms say nothing when they use a key; what they may reach is the topic's to decide.
+  services = merge({
+    Sid       = "Services"
     Effect    = "Allow"
     Principal = { Service = var.services }
     Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
     Resource  = "*"
-    # CloudWatch Logs says whose log group it is, the others whose resource calls them.
-    Condition = var.log_groups == null ? { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.here.account_id } } : {
-      ArnLike = { "kms:EncryptionContext:aws:logs:arn" = var.log_groups }
-    }
-  }
+  }, var.log_groups == null ? {} : { Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = var.log_groups } } })
 }
 
 resource "aws_kms_key" "this" {
@@ -28,7 +25,7 @@ resource "aws_kms_key" "this" {
   deletion_window_in_days = 30
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = [for one in [local.account, local.services] : one if one.Sid != "ServicesOfThisAccount" || length(var.services) > 0]
+    Statement = concat([local.account], [for one in [local.services] : one if length(var.services) > 0])
   })
 }
 

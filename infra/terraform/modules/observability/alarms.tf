@@ -19,9 +19,9 @@ locals {
     namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", of = { QueueName = queue }, threshold = 1000
   }) if var.with_queues }
 
-  cache = { for id in compact([var.cache_id]) : "broker-memory" => merge(local.usual, {
+  cache = { for node in var.cache_nodes : "${node}-memory" => merge(local.usual, {
     says      = "The broker's memory is nearly full: the fleet slows its devices down at 75 %."
-    namespace = "AWS/ElastiCache", metric = "DatabaseMemoryUsagePercentage", of = { ReplicationGroupId = id }, threshold = 70
+    namespace = "AWS/ElastiCache", metric = "DatabaseMemoryUsagePercentage", of = { CacheClusterId = node }, threshold = 70
   }) }
 
   database = {

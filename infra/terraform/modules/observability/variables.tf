@@ -24,10 +24,10 @@ variable "with_queues" {
   description = "Whether the queues are on SQS."
 }
 
-variable "cache_id" {
-  type        = string
-  default     = ""
-  description = "The replication group of Valkey, where it is the broker."
+variable "cache_nodes" {
+  type        = list(string)
+  default     = []
+  description = "The nodes of Valkey, where it is the broker."
 }
 
 variable "database_id" {

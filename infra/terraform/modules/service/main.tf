@@ -70,8 +70,9 @@ resource "aws_ecs_service" "this" {
   deployment_maximum_percent         = var.max_percent
   health_check_grace_period_seconds  = var.door == null ? null : 60
   enable_execute_command             = false
-  availability_zone_rebalancing      = "ENABLED"
-  propagate_tags                     = "SERVICE"
+  # It starts a task elsewhere before it ends one, so there has to be room for both.
+  availability_zone_rebalancing = var.max_percent > 100 ? "ENABLED" : "DISABLED"
+  propagate_tags                = "SERVICE"
 
   deployment_circuit_breaker {
     enable   = true

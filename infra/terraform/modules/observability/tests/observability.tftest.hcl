@@ -45,10 +45,10 @@ run "silence_is_an_alarm_where_silence_is_the_fault" {
 run "with_valkey_its_memory_is_watched_in_place_of_queues" {
   variables {
     with_queues = false
-    cache_id    = "waste-test"
+    cache_nodes = ["waste-test-001", "waste-test-002"]
   }
   assert {
-    condition     = contains(keys(output.alarms), "broker-memory") && !anytrue([for name in keys(output.alarms) : startswith(name, "waste-") || name == "parked"])
+    condition     = length([for name in keys(output.alarms) : name if endswith(name, "-memory")]) == 2 && !anytrue([for name in keys(output.alarms) : endswith(name, "-oldest") || name == "parked"])
     error_message = "queues that do not exist are watched"
   }
 }
