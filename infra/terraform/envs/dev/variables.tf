@@ -63,3 +63,9 @@ variable "github_repository" {
   type        = string
   description = "OWNER/NAME of the one repository that deploys."
 }
+
+variable "pull_accounts" {
+  type        = list(string)
+  default     = []
+  description = "Other accounts whose fleets run these images."
+}

@@ -20,6 +20,7 @@ module "fleet" {
   log_retention_days  = 90
 
   image_tag       = var.image_tag
+  images_account  = var.images_account
   gateway_host    = var.gateway_host
   review_host     = var.review_host
   certificate_arn = var.certificate_arn

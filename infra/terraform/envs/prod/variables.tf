@@ -63,3 +63,9 @@ variable "github_repository" {
   type        = string
   description = "OWNER/NAME of the one repository that deploys."
 }
+
+variable "images_account" {
+  type        = string
+  default     = null
+  description = "The account in whose ECR the images lie; null: this one."
+}

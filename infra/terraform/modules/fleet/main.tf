@@ -2,9 +2,11 @@
 data "aws_caller_identity" "here" {}
 
 locals {
-  account_id = data.aws_caller_identity.here.account_id
-  on_sqs     = var.broker == "sqs"
-  backlog    = { namespace = var.backlog_namespace, name = var.backlog_metric }
+  account_id     = data.aws_caller_identity.here.account_id
+  images_account = coalesce(var.images_account, local.account_id)
+  repositories   = "${local.images_account}.dkr.ecr.${var.region}.amazonaws.com"
+  on_sqs         = var.broker == "sqs"
+  backlog        = { namespace = var.backlog_namespace, name = var.backlog_metric }
 }
 
 module "key" {
@@ -76,8 +78,9 @@ module "database" {
 }
 
 module "registry" {
-  source  = "../registry"
-  key_arn = module.key["images"].arn
+  source        = "../registry"
+  key_arn       = module.key["images"].arn
+  pull_accounts = var.pull_accounts
 }
 
 module "balancer" {
@@ -100,6 +103,7 @@ module "identity" {
   bucket_arns            = module.storage.arns
   objects_key_arn        = module.key["objects"].arn
   repository_arns        = module.registry.arns
+  images_account_id      = local.images_account
   images                 = local.images
   secret_arns            = local.secret_arns
   secret_key_arns        = [module.key["secrets"].arn, module.key["database"].arn]

@@ -23,7 +23,7 @@ resource "aws_ecs_task_definition" "migrate" {
   }
   container_definitions = jsonencode([{
     name                   = "migrate"
-    image                  = "${module.registry.urls["waste-database"]}:${var.image_tag}"
+    image                  = "${local.repositories}/waste-database:${var.image_tag}"
     essential              = true
     entryPoint             = ["python3", "-c"]
     command                = [file("${path.module}/migrate.py")]

@@ -72,7 +72,7 @@ module "service" {
   program             = each.key
   region              = var.region
   cluster_arn         = aws_ecs_cluster.this.arn
-  image               = "${module.registry.urls[local.images[each.key]]}:${var.image_tag}"
+  image               = "${local.repositories}/${local.images[each.key]}:${var.image_tag}"
   architecture        = var.architecture
   command             = each.value.command
   cpu                 = each.value.cpu

@@ -120,3 +120,15 @@ variable "create_github_provider" {
   default     = true
   description = "False where the account has GitHub's identity provider already."
 }
+
+variable "pull_accounts" {
+  type        = list(string)
+  default     = []
+  description = "Other accounts whose fleets run these images."
+}
+
+variable "images_account" {
+  type        = string
+  default     = null
+  description = "The account in whose ECR the images lie; null: this one."
+}

@@ -63,6 +63,8 @@ resource "aws_iam_role_policy" "deploy" {
         Condition = { ArnEquals = { "ecs:cluster" = "${local.ecs}:cluster/${var.name}" } }
       },
       { Sid = "Migrated", Effect = "Allow", Action = ["ecs:DescribeTasks"], Resource = ["${local.ecs}:task/${var.name}/*"] },
+      # What sounds after a deployment takes it back.
+      { Sid = "Alarms", Effect = "Allow", Action = ["cloudwatch:DescribeAlarms"], Resource = ["arn:aws:cloudwatch:${var.region}:${var.account_id}:alarm:*"] },
       {
         Sid       = "GiveRoles"
         Effect    = "Allow"

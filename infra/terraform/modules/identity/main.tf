@@ -125,7 +125,7 @@ resource "aws_iam_role_policy" "execution" {
         Sid      = "Image"
         Effect   = "Allow"
         Action   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-        Resource = [var.repository_arns[var.images[each.key]]]
+        Resource = ["arn:aws:ecr:${var.region}:${var.images_account_id}:repository/${var.images[each.key]}"]
       },
       {
         Sid      = "Log"

@@ -38,6 +38,11 @@ variable "repository_arns" {
   description = "Image -> its repository's ARN."
 }
 
+variable "images_account_id" {
+  type        = string
+  description = "The account in whose ECR the programs' images lie."
+}
+
 variable "images" {
   type        = map(string)
   description = "Program -> image."

@@ -25,3 +25,18 @@ resource "aws_ecr_lifecycle_policy" "this" {
     }]
   })
 }
+
+# One build for all environments: another account's tasks pull what was tried here, by its digest.
+resource "aws_ecr_repository_policy" "pull" {
+  for_each   = length(var.pull_accounts) > 0 ? aws_ecr_repository.this : {}
+  repository = each.value.name
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "Pull"
+      Effect    = "Allow"
+      Principal = { AWS = [for account in var.pull_accounts : "arn:aws:iam::${account}:root"] }
+      Action    = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    }]
+  })
+}

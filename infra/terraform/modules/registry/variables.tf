@@ -8,3 +8,9 @@ variable "key_arn" {
   type        = string
   description = "The KMS key of images."
 }
+
+variable "pull_accounts" {
+  type        = list(string)
+  default     = []
+  description = "Other accounts whose fleets run these images."
+}

@@ -11,14 +11,15 @@ variables {
     "waste-dead-letters" = "arn:aws:sqs:eu-central-1:123456789012:waste-dead-letters"
     "waste-slow"         = "arn:aws:sqs:eu-central-1:123456789012:waste-slow"
   }
-  queues_key_arn   = "arn:aws:kms:eu-central-1:123456789012:key/queues"
-  bucket_arns      = { pictures = "arn:aws:s3:::pictures", kept = "arn:aws:s3:::kept" }
-  objects_key_arn  = "arn:aws:kms:eu-central-1:123456789012:key/objects"
-  repository_arns  = { "waste-fleet" = "arn:aws:ecr:eu-central-1:123456789012:repository/waste-fleet" }
-  images           = { for one in ["gateway", "intake", "scaler", "worker", "drain", "review", "learning", "migrate"] : one => "waste-fleet" }
-  secret_arns      = { for one in ["gateway", "intake", "scaler", "worker", "drain", "review", "learning", "migrate"] : one => ["arn:aws:secretsmanager:eu-central-1:123456789012:secret:${one}"] }
-  secret_key_arns  = ["arn:aws:kms:eu-central-1:123456789012:key/secrets"]
-  metric_namespace = "waste"
+  queues_key_arn    = "arn:aws:kms:eu-central-1:123456789012:key/queues"
+  bucket_arns       = { pictures = "arn:aws:s3:::pictures", kept = "arn:aws:s3:::kept" }
+  objects_key_arn   = "arn:aws:kms:eu-central-1:123456789012:key/objects"
+  images_account_id = "210987654321"
+  repository_arns   = { "waste-fleet" = "arn:aws:ecr:eu-central-1:123456789012:repository/waste-fleet" }
+  images            = { for one in ["gateway", "intake", "scaler", "worker", "drain", "review", "learning", "migrate"] : one => "waste-fleet" }
+  secret_arns       = { for one in ["gateway", "intake", "scaler", "worker", "drain", "review", "learning", "migrate"] : one => ["arn:aws:secretsmanager:eu-central-1:123456789012:secret:${one}"] }
+  secret_key_arns   = ["arn:aws:kms:eu-central-1:123456789012:key/secrets"]
+  metric_namespace  = "waste"
 
   github_repository = "example/waste-fleet"
   github_subject    = "environment:prod"
@@ -116,6 +117,17 @@ run "each_program_is_started_with_its_own_secrets_and_log" {
       for said in jsondecode(one.policy).Statement : said.Sid == "Secrets" ? endswith(said.Resource[0], ":${program}") : said.Sid != "Log" || strcontains(said.Resource[0], "/waste/waste-test/${program}:")
     ]]))
     error_message = "it is started with another's"
+  }
+}
+
+run "an_image_of_another_account_may_be_pulled_and_not_pushed" {
+  assert {
+    condition     = alltrue([for one in aws_iam_role_policy.execution : contains(flatten([for said in jsondecode(one.policy).Statement : said.Resource if said.Sid == "Image"]), "arn:aws:ecr:eu-central-1:210987654321:repository/waste-fleet")])
+    error_message = "tasks would not find their image"
+  }
+  assert {
+    condition     = alltrue(flatten([for said in jsondecode(aws_iam_role_policy.deploy.policy).Statement : [for arn in said.Resource : strcontains(arn, ":123456789012:")] if said.Sid == "Push"]))
+    error_message = "the deploy role pushes into another account"
   }
 }
 
