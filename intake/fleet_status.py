@@ -1,0 +1,48 @@
+"""`waste fleet status`: workers, what waits for them, and how fast events come and go."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+from contracts.errors import QueueUnavailable
+from contracts.fleet import FleetStatus, WorkerState
+from contracts.ports import MessageQueue
+from contracts.tables import lines_of
+
+
+def look(ledger: Callable[[int | None], FleetStatus], edge: MessageQueue) -> FleetStatus:
+    """Return the fleet's state; raises LedgerUnavailable. A queue that does not answer is told in it as None."""
+    try:
+        waiting = edge.depth().total
+    except QueueUnavailable:
+        return ledger(None)
+    return ledger(waiting)
+
+
+def as_json(status: FleetStatus) -> str:
+    """Return the state as one JSON object; `waste fleet scale` reads it."""
+    said = asdict(status) | {"backlog": status.backlog, "backlog_s": round(status.backlog_s, 3)}
+    return json.dumps(said | {"worker_events_per_s": round(status.worker_events_per_s, 3)}, default=str, indent=1) + "\n"
+
+
+def as_text(status: FleetStatus) -> Iterator[str]:
+    """Yield the lines that people read."""
+    flow = status.flow
+    edge = "unknown" if status.on_edge_queue is None else str(status.on_edge_queue)
+    oldest = "none" if flow.oldest_s is None else f"{flow.oldest_s:.1f} s old"
+    yield f"events   {edge} on the edge queue, {flow.waiting} waiting, {flow.in_flight} in flight, {flow.later} later\n"
+    yield f"oldest   {oldest}\n"
+    yield f"in       {flow.in_1m:.1f}/s over the last minute, {flow.in_5m:.1f}/s over five\n"
+    yield f"out      {flow.out_1m:.1f}/s over the last minute, {flow.out_5m:.1f}/s over five\n"
+    yield f"backlog  {status.backlog_s:.1f} s\n\n"
+    head = ("WORKER", "IS", "UP", "LAST BEAT", "VERSION", "MODEL", "REVISION", "LAST MINUTE", "EVENTS/S")
+    yield from lines_of([head, *(_row(worker, status.revision) for worker in status.workers)])
+
+
+def _row(worker: WorkerState, revision: int) -> tuple[str, ...]:
+    state = "silent" if not worker.alive else "draining" if worker.draining else "working"
+    model = worker.model_version + (f" ({worker.model_problem})" if worker.model_problem else "")
+    behind = f"{worker.revision}" + (f" of {revision}" if worker.revision < revision else "")
+    rate = f"{worker.events_per_s:.0f}" if worker.events_per_s else "-"
+    times = (f"{worker.up_s:.0f} s", f"{worker.silent_s:.1f} s ago")
+    return (f"{worker.host}/{worker.pid}", state, *times, worker.version, model, behind, str(worker.decided_last_minute), rate)
