@@ -1,12 +1,14 @@
 """`waste fleet status`: workers, what waits for them, and how fast events come and go."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 from contracts.errors import QueueUnavailable
 from contracts.fleet import FleetStatus, WorkerState
 from contracts.ports import MessageQueue
+from contracts.scaling import load_of
 from contracts.tables import lines_of
 
 
@@ -21,8 +23,11 @@ def look(ledger: Callable[[int | None], FleetStatus], edge: MessageQueue) -> Fle
 
 def as_json(status: FleetStatus) -> str:
     """Return the state as one JSON object; `waste fleet scale` reads it."""
-    said = asdict(status) | {"backlog": status.backlog, "backlog_s": round(status.backlog_s, 3)}
-    return json.dumps(said | {"worker_events_per_s": round(status.worker_events_per_s, 3)}, default=str, indent=1) + "\n"
+    load = asdict(load_of(status))
+    if math.isinf(load["youngest_s"]):
+        load["youngest_s"] = None  # JSON has no infinity
+    sums = {"backlog": status.backlog, "backlog_s": status.backlog_s, "worker_events_per_s": status.worker_events_per_s}
+    return json.dumps(asdict(status) | sums | {"load": load}, default=str, indent=1) + "\n"
 
 
 def as_text(status: FleetStatus) -> Iterator[str]:
