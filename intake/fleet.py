@@ -71,7 +71,12 @@ def _add_scale(scaling: argparse.ArgumentParser) -> None:
 
 
 def _auto_or_number(text: str) -> str | int:
-    return text if text in {"auto", "publish"} else integer_between(0, 1000)(text)
+    if text in {"auto", "publish"}:
+        return text
+    try:
+        return integer_between(0, 1000)(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor publish nor a number of workers") from None
 
 
 def _scale(options: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from adapters.cloudwatch import CloudWatch
 from contracts.errors import LedgerUnavailable, MetricsUnavailable, QueueUnavailable, RequestRefused
 from contracts.fleet import FleetStatus, Flow, WorkerState
 from contracts.scaling import Limits, load_of
-from intake.fleet import put_load
+from intake.fleet import main, put_load
 from intake.fleet_scale import read_load, run_command, scale
 from intake.fleet_status import as_json, as_text
 from intake.load import LoadWatch, utilization, workers_needed
@@ -182,3 +182,40 @@ def test_utilization_and_workers_needed_are_of_what_comes_in_and_what_workers_me
     unmeasured = a_status(workers=[a_worker(events_per_s=0.0)])
     assert utilization(unmeasured) == workers_needed(unmeasured) == 0.0
     assert math.isinf(load_of(a_status(workers=[])).youngest_s)
+
+
+@pytest.fixture
+def docker(tmp_path, monkeypatch):
+    """A docker that answers for intake and notes what it is called with."""
+    (tmp_path / "status.json").write_text(as_json(a_status()), "utf-8")
+    program = tmp_path / "docker"
+    program.write_text(
+        f'#!/bin/sh\necho "$*" >> {tmp_path}/calls\n[ "$2" = exec ] && cat {tmp_path}/status.json; exit 0\n', "utf-8"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    for name in ("DATABASE_URL", "DATABASE_URL_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda: (tmp_path / "calls").read_text("utf-8").splitlines()
+
+
+def test_without_a_database_the_intake_of_compose_is_asked(docker, capsys):
+    assert main(["scale", "auto", "--most", "4"]) == 0
+    asked, ran = docker()
+    assert asked == "compose exec -T intake waste fleet status --json"
+    assert ran == "compose up -d --no-recreate --scale worker=4"
+    assert capsys.readouterr().out.startswith("4 workers wanted, 2 running")
+
+
+@pytest.mark.parametrize("arguments", [["--least", "9", "--most", "3"], ["--least", "9"]])
+def test_bounds_that_contradict_each_other_are_told(docker, arguments):
+    with pytest.raises(RequestRefused, match="--least is more than --most"):
+        main(["scale", "auto", *arguments])
+
+
+@pytest.mark.parametrize("what", ["-1", "1001", "some", "2.5"])
+def test_what_is_no_number_of_workers_is_refused(what, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["scale", what])
+    assert ended.value.code == 2
+    assert "invalid _" not in capsys.readouterr().err  # no name of a function
