@@ -47,6 +47,8 @@ class PostgresFleet:
             # By the indexes whatever the statistics say: a new ledger has none, and half of all events would seem open.
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             connection.execute("SET LOCAL enable_seqscan = off")
+            # Tens of thousands of rows are counted sooner than helpers are started.
+            connection.execute("SET LOCAL max_parallel_workers_per_gather = 0")
             connection.execute("SET LOCAL jit = off")
             with connection.cursor(row_factory=dict_row) as cursor:
                 found: dict[str, Any] = {}
