@@ -41,8 +41,8 @@ class PostgresFleet:
         """Work on connections of `pool`."""
         self._pool = pool
 
-    def status(self, on_edge_queue: int | None = None) -> FleetStatus:
-        """Return the fleet's state, of one moment; raises LedgerUnavailable."""
+    def status(self) -> FleetStatus:
+        """Return the fleet's state, of one moment and without the edge queue; raises LedgerUnavailable."""
         with connected(self._pool) as connection, connection.transaction():
             # By the indexes whatever the statistics say: a new ledger has none, and half of all events would seem open.
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -56,7 +56,7 @@ class PostgresFleet:
                     found |= cursor.execute(question).fetchone() or {}
             with connection.cursor(row_factory=class_row(WorkerState)) as cursor:
                 workers = cursor.execute(_WORKERS).fetchall()
-        return FleetStatus(_flow(found), workers, max((worker.revision for worker in workers), default=0), on_edge_queue)
+        return FleetStatus(_flow(found), workers, max((worker.revision for worker in workers), default=0))
 
 
 def _flow(found: dict[str, Any]) -> Flow:

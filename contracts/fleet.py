@@ -51,12 +51,18 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class FleetStatus:
-    """All of it. `on_edge_queue` counts events that are not in the ledger yet; None: that queue did not answer."""
+    """All of it.
+
+    `on_edge_queue` counts events that are not in the ledger yet; None: that queue did not answer.
+
+    `edge_oldest_s` is the age of the oldest of them, in seconds; None where there is none, or the queue does not tell (SQS).
+    """
 
     flow: Flow
     workers: Sequence[WorkerState]
     revision: int
     on_edge_queue: int | None = None
+    edge_oldest_s: float | None = None
 
     @property
     def working(self) -> list[WorkerState]:
@@ -67,6 +73,11 @@ class FleetStatus:
     def backlog(self) -> int:
         """Events that wait, on the edge queue and in the ledger, or are in flight."""
         return self.flow.waiting + self.flow.in_flight + (self.on_edge_queue or 0)
+
+    @property
+    def oldest_s(self) -> float | None:
+        """The age of the oldest event of the backlog in seconds, as far as it is known."""
+        return max((age for age in (self.flow.oldest_s, self.edge_oldest_s) if age is not None), default=None)
 
     @property
     def worker_events_per_s(self) -> float:
@@ -84,4 +95,4 @@ class FleetStatus:
         if not self.backlog:
             return 0.0
         rate = max(self.flow.out_1m, self.worker_events_per_s * len(self.working))
-        return self.backlog / rate if rate > 0 else self.flow.oldest_s or 0.0
+        return self.backlog / rate if rate > 0 else self.oldest_s or 0.0

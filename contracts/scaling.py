@@ -51,12 +51,13 @@ class Limits:
 def load_of(status: FleetStatus) -> Load:
     """Return what the rule needs of the fleet's state.
 
-    Of both rates in the larger one counts: a peak is answered within a minute, and its end is believed after five.
+    Of both rates in the larger one counts: a peak is answered within a minute, and its end is believed after five. A worker that is
+    silent counts as draining: it may come back, and then one more would have gone than was meant.
     """
     coming = max(status.flow.in_1m, status.flow.in_5m)
     youngest_s = min((worker.up_s for worker in status.working), default=math.inf)
-    draining = sum(worker.alive and worker.draining for worker in status.workers)
-    return Load(status.backlog, coming, status.worker_events_per_s, len(status.working), draining, youngest_s)
+    leaving = sum(worker.draining or not worker.alive for worker in status.workers)
+    return Load(status.backlog, coming, status.worker_events_per_s, len(status.working), leaving, youngest_s)
 
 
 def needed(load: Load, target_s: float, *, headroom: float = 1.0) -> float:

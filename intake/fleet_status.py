@@ -3,7 +3,8 @@
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 
 from contracts.errors import QueueUnavailable
 from contracts.fleet import FleetStatus, WorkerState
@@ -12,13 +13,14 @@ from contracts.scaling import load_of
 from contracts.tables import lines_of
 
 
-def look(ledger: Callable[[int | None], FleetStatus], edge: MessageQueue) -> FleetStatus:
+def look(ledger: Callable[[], FleetStatus], edge: MessageQueue) -> FleetStatus:
     """Return the fleet's state; raises LedgerUnavailable. A queue that does not answer is told in it as None."""
+    status = ledger()
     try:
-        waiting = edge.depth().total
+        waiting, oldest_s = edge.depth().total, edge.oldest_age_s(datetime.now(UTC))
     except QueueUnavailable:
-        return ledger(None)
-    return ledger(waiting)
+        return status
+    return replace(status, on_edge_queue=waiting, edge_oldest_s=oldest_s)
 
 
 def as_json(status: FleetStatus) -> str:
@@ -26,7 +28,12 @@ def as_json(status: FleetStatus) -> str:
     load = asdict(load_of(status))
     if math.isinf(load["youngest_s"]):
         load["youngest_s"] = None  # JSON has no infinity
-    sums = {"backlog": status.backlog, "backlog_s": status.backlog_s, "worker_events_per_s": status.worker_events_per_s}
+    sums = {
+        "backlog": status.backlog,
+        "oldest_s": status.oldest_s,
+        "backlog_s": status.backlog_s,
+        "worker_events_per_s": status.worker_events_per_s,
+    }
     return json.dumps(asdict(status) | sums | {"load": load}, default=str, indent=1) + "\n"
 
 
@@ -34,7 +41,7 @@ def as_text(status: FleetStatus) -> Iterator[str]:
     """Yield the lines that people read."""
     flow = status.flow
     edge = "unknown" if status.on_edge_queue is None else str(status.on_edge_queue)
-    oldest = "none" if flow.oldest_s is None else f"{flow.oldest_s:.1f} s old"
+    oldest = "none" if status.oldest_s is None else f"{status.oldest_s:.1f} s old"
     yield f"events   {edge} on the edge queue, {flow.waiting} waiting, {flow.in_flight} in flight, {flow.later} later\n"
     yield f"oldest   {oldest}\n"
     yield f"in       {flow.in_1m:.1f}/s over the last minute, {flow.in_5m:.1f}/s over five\n"

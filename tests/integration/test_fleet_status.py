@@ -10,11 +10,12 @@ from adapters.postgres import open_pool
 from adapters.postgres_fleet import _CAME, _OPEN, _WENT, PostgresFleet
 from adapters.postgres_intake import PostgresIntakeLedger
 from adapters.postgres_worker import PostgresWorkerLedger
+from adapters.queues import open_message_queue
 from contracts.ledger import WorkerPulse
-from contracts.names import OutcomeKind
+from contracts.names import EDGE_QUEUE, OutcomeKind
 from intake.fleet import main
 from local.database import ensure_logins
-from tests.makers import accepted, an_event, an_outcome
+from tests.makers import a_message, accepted, an_event, an_outcome
 
 CLOSED = 300_000
 OPEN = 16_384
@@ -93,6 +94,16 @@ def test_the_command_counts_the_edge_queue_and_the_seconds_of_backlog(fleet, url
     assert said["backlog"] == 6
     assert said["backlog_s"] == pytest.approx(6 / 50)
     assert [worker["decided_last_minute"] for worker in said["workers"]] == [3, 0]
+
+
+def test_events_that_are_not_in_the_ledger_yet_are_counted_and_may_be_the_oldest(fleet, urls, redis_url, monkeypatch, capsys):
+    queue = open_message_queue(redis_url, EDGE_QUEUE, lease_s=60, region="eu-central-1")
+    queue.publish([a_message(an_event()) for _ in range(3)])
+    time.sleep(0.2)
+    said = json.loads(run(monkeypatch, capsys, urls["intake"], redis_url, "--json"))
+    assert (said["on_edge_queue"], said["backlog"]) == (3, 9)
+    assert said["edge_oldest_s"] >= 0.2
+    assert said["oldest_s"] == max(said["edge_oldest_s"], said["flow"]["oldest_s"])
 
 
 def test_a_queue_that_is_away_is_said_and_the_rest_is_told(fleet, urls, monkeypatch, capsys):

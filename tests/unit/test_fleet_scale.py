@@ -74,6 +74,15 @@ def test_where_as_many_run_as_are_wanted_nothing_is_run(desk):
     assert desk.ran == []
 
 
+def test_nobody_goes_while_a_worker_is_silent_or_drains(desk):
+    idle = [a_worker(), a_worker(), a_worker(draining=True)], [a_worker(), a_worker(), a_worker(alive=False)]
+    for workers in idle:
+        desk.scale(None, a_status(waiting=0, edge=0, workers=workers))
+    assert desk.ran == []
+    desk.scale(None, a_status(waiting=0, edge=0, workers=[a_worker(), a_worker()]))
+    assert desk.ran[0][-1] == "worker=1"
+
+
 def test_a_number_is_taken_as_it_is_and_nobody_is_asked(desk):
     scale(3, pytest.fail, Limits(), desk.ran.append, desk.write, dry=False)
     assert desk.ran[0][-1] == "worker=3"
