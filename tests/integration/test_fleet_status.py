@@ -1,7 +1,14 @@
 """`waste fleet status`: what it counts, for whom, and what it reads of a large ledger."""
 
+import http.server
 import json
+import os
+import subprocess
+import sys
+import threading
 import time
+import urllib.request
+from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -15,6 +22,8 @@ from contracts.ledger import WorkerPulse
 from contracts.names import EDGE_QUEUE, OutcomeKind
 from intake.fleet import main
 from local.database import ensure_logins
+from local.ports import free_port
+from tests.conftest import REPOSITORY, wait_for
 from tests.makers import a_message, accepted, an_event, an_outcome
 
 CLOSED = 300_000
@@ -153,3 +162,42 @@ def test_a_large_ledger_is_not_read_and_the_answer_comes_at_once(pools, sql):
         assert not [node for node in nodes(plan["Plan"]) if node["Node Type"] == "Seq Scan" and node["Relation Name"] != "workers"]
     print(f"status of {CLOSED + OPEN} events: {min(took) * 1000:.0f} ms")
     assert min(took) < 0.1
+
+
+class Cloud(http.server.BaseHTTPRequestHandler):
+    """Takes what is put, and cannot answer as CloudWatch does."""
+
+    bodies: ClassVar[list[bytes]] = []
+
+    def do_POST(self):
+        self.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_the_publisher_puts_the_load_stays_alive_while_it_is_refused_and_ends_when_told(fleet, urls, redis_url):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Cloud)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    port = free_port()
+    environment = {"PATH": os.environ["PATH"], "DATABASE_URL": urls["reader"], "QUEUE_URL": redis_url, "HEALTH_PORT": str(port)}
+    environment |= {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "y",
+    }
+    environment |= {"AWS_EC2_METADATA_DISABLED": "true", "PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen([sys.executable, "-m", "waste", "fleet", "scale", "publish"], env=environment) as process:
+        try:
+            wait_for(lambda: Cloud.bodies, 30, "a request")
+            assert b"backlog_seconds_per_task" in Cloud.bodies[0]
+            assert b"worker_utilization" in Cloud.bodies[0]
+            assert urllib.request.urlopen(f"http://127.0.0.1:{port}/health/live", timeout=5).status == 200
+        finally:
+            process.terminate()
+            ended = process.wait(30)
+            server.shutdown()
+    assert ended == 0
