@@ -37,3 +37,7 @@ MODELS_BEHIND = Gauge("waste_models_behind", "Whether this worker could not load
 MODELS_UNFIT = Counter("waste_models_unfit_total", "Models on trial that this worker found unfit.")
 MODEL_MOVES = Counter("waste_model_moves_total", "Models moved by the rule of the rollout.", ["after"])
 TRAININGS = Counter("waste_trainings_total", "Trainings that ended, by what came of them.", ["state"])
+BACKLOG_SECONDS = Gauge("waste_backlog_seconds", "Time until what waits and is in flight is decided; NaN: not known.")
+BACKLOG_EVENTS = Gauge("waste_backlog_events", "Events that wait, on both queues, or are in flight; NaN: not known.")
+WORKERS = Gauge("waste_workers", "Workers that live and take wake-ups; NaN: not known.")
+WORKERS_NEEDED = Gauge("waste_workers_needed", "Workers that what comes in and what waits call for; NaN: not known.")

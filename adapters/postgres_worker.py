@@ -80,10 +80,12 @@ WHERE event_id = ANY(%s) AND lease_owner = %s AND {_STILL_OPEN}
 """  # noqa: S608 - as above
 
 _BEAT = """
-INSERT INTO workers (owner, host, pid, version, model_version, passed_woken_at, draining, revision, model_problem)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO workers (owner, host, pid, version, model_version, passed_woken_at, draining, revision, model_problem,
+    decided_last_minute, events_per_s)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (owner) DO UPDATE SET heartbeat_at = now(), model_version = excluded.model_version, draining = excluded.draining,
     revision = excluded.revision, model_problem = excluded.model_problem,
+    decided_last_minute = excluded.decided_last_minute, events_per_s = excluded.events_per_s,
     passed_woken_at = greatest(workers.passed_woken_at, excluded.passed_woken_at)
 RETURNING (SELECT s.revision FROM serving s)
 """
@@ -127,7 +129,8 @@ class PostgresWorkerLedger:
     def beat(self, pulse: WorkerPulse) -> int:
         """Renew the heartbeat that keeps this worker's leases; return the revision of what is to be served."""
         who = (pulse.owner, pulse.host, pulse.pid, pulse.version, pulse.model_version)
-        values = (*who, pulse.passed_woken_at, pulse.draining, pulse.revision, pulse.model_problem[:500])
+        state = (pulse.passed_woken_at, pulse.draining, pulse.revision, pulse.model_problem[:500])
+        values = (*who, *state, pulse.decided_last_minute, pulse.events_per_s)
         with connected(self._pool) as connection:
             row = connection.execute(_BEAT, values).fetchone()
         return int(row[0]) if row else 0

@@ -175,6 +175,12 @@ class QueueFull(Infrastructure):
     reason = "queue_full"
 
 
+class MetricsUnavailable(Infrastructure):
+    """CloudWatch does not take figures."""
+
+    reason = "metrics_unavailable"
+
+
 class ObjectStoreUnavailable(Infrastructure):
     """The object store does not do what the fleet needs of it."""
 

@@ -47,7 +47,8 @@ class WorkerPulse:
     """A worker's heartbeat: who it is and how far it has come.
 
     `passed_woken_at` is the latest time of a wake-up among the events that it claimed, `revision` that of the plan of models
-    that it has in force, and `model_problem` why it serves another than it should.
+    that it has in force, and `model_problem` why it serves another than it should. `events_per_s` is how many events it decides in
+    a second in which it has a wake-up in hand; 0: not measured yet.
     """
 
     owner: UUID
@@ -59,3 +60,5 @@ class WorkerPulse:
     draining: bool = False
     revision: int = 0
     model_problem: str = ""
+    decided_last_minute: int = 0
+    events_per_s: float = 0.0

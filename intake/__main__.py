@@ -1,6 +1,7 @@
 """`waste intake`: settings -> adapters -> run; `waste device`: credentials and their revocation."""
 
 import argparse
+import math
 import os
 import sys
 import threading
@@ -9,20 +10,27 @@ from typing import Annotated
 
 from pydantic import Field
 
+from adapters import metrics
 from adapters.celery_queue import CeleryWorkQueue, celery_app
 from adapters.environment import read_settings
 from adapters.health import Health, serve_health
 from adapters.logs import configure_logging
 from adapters.loops import READY, run_until_stopped, stop_on_signals
 from adapters.postgres import Pool, open_pool
+from adapters.postgres_fleet import PostgresFleet
 from adapters.postgres_intake import PostgresIntakeLedger
 from adapters.postgres_reconciliation import PostgresReconciliation
 from adapters.queues import open_dead_letter_queue, open_edge_queue, open_hints
 from adapters.settings import DatabaseSettings, ImageSettings, LogSettings, MasterKeySettings, PressureSettings, QueueSettings
 from adapters.telemetry import FleetTelemetry
+from contracts.fleet import FleetStatus
 from intake.drain import Drain
+from intake.fleet_status import look
+from intake.load import LoadWatch, workers_needed
 from intake.reconciler import Reconciler
 from intake.weather import Weather
+
+_LOAD_EVERY_S = 10.0
 
 
 class IntakeSettings(LogSettings, QueueSettings, DatabaseSettings, ImageSettings, MasterKeySettings, PressureSettings):
@@ -47,6 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     if reconciling:
         health.watch(lambda: "" if reconciling.is_alive() else "the reconciler has ended")
     _start_weather(settings, stop)
+    _start_load(settings, pool, stop)
     telemetry = FleetTelemetry()
     run_until_stopped(_drain(settings, pool, telemetry).take_one, stop, health, telemetry)
     if reconciling:
@@ -81,6 +90,20 @@ def _start_weather(settings: IntakeSettings, stop: threading.Event) -> None:
 
     loop = (look, stop, Health(), telemetry)
     threading.Thread(target=run_until_stopped, args=loop, kwargs={"idle_s": 1.0}, name="weather", daemon=True).start()
+
+
+def _start_load(settings: IntakeSettings, pool: Pool, stop: threading.Event) -> None:
+    edge, ledger = open_edge_queue(settings), PostgresFleet(pool)
+    watch = LoadWatch(lambda: look(ledger.status, edge), _show_load, _LOAD_EVERY_S)
+    loop = (watch.take_one, stop, Health(), FleetTelemetry())
+    threading.Thread(target=run_until_stopped, args=loop, kwargs={"idle_s": 1.0}, name="load", daemon=True).start()
+
+
+def _show_load(status: FleetStatus | None) -> None:
+    metrics.BACKLOG_SECONDS.set(status.backlog_s if status else math.nan)
+    metrics.BACKLOG_EVENTS.set(status.backlog if status else math.nan)
+    metrics.WORKERS.set(len(status.working) if status else math.nan)
+    metrics.WORKERS_NEEDED.set(workers_needed(status) if status else math.nan)
 
 
 def _start_reconciler(settings: IntakeSettings, pool: Pool, stop: threading.Event) -> threading.Thread:

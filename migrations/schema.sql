@@ -28,6 +28,7 @@ COMMENT ON COLUMN events.losses IS 'how often the holder of its lease vanished';
 CREATE INDEX events_by_sensor ON events (sensor_id, captured_at);
 CREATE INDEX events_open ON events (available_at) WHERE open;
 CREATE INDEX events_postponed ON events (available_at) WHERE open AND woken_at < available_at;
+CREATE INDEX events_by_time ON events USING brin (received_at) WITH (autosummarize = true);
 
 CREATE TABLE event_conflicts (
     event_id    uuid        NOT NULL,
@@ -102,8 +103,11 @@ CREATE TABLE workers (
     passed_woken_at timestamptz,
     draining        boolean     NOT NULL DEFAULT false,
     revision        bigint      NOT NULL DEFAULT 0,
-    model_problem   text        NOT NULL DEFAULT ''
+    model_problem   text        NOT NULL DEFAULT '',
+    decided_last_minute integer NOT NULL DEFAULT 0,
+    events_per_s    real        NOT NULL DEFAULT 0
 );
+COMMENT ON COLUMN workers.events_per_s IS 'decided for each second in which it had a wake-up in hand; 0: not measured yet';
 COMMENT ON COLUMN workers.revision IS 'of what is to be served: the last that this worker has in force';
 COMMENT ON COLUMN workers.model_problem IS 'why it serves another model than it should';
 
@@ -257,6 +261,7 @@ GRANT UPDATE (woken_at) ON events TO waste_intake;
 GRANT UPDATE (seen_at) ON event_conflicts TO waste_intake;
 GRANT UPDATE (published_at) ON outcomes TO waste_intake;
 GRANT SELECT ON workers TO waste_intake;
+GRANT SELECT (event_id, predicted_at) ON predictions TO waste_intake;
 GRANT DELETE ON workers TO waste_intake;
 GRANT SELECT, INSERT, UPDATE ON revocations TO waste_intake;
 

@@ -12,7 +12,7 @@ _COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "intake": ("intake.__main__", "main", "gateway", "bring the edge queue into the ledger and keep it woken"),
     "gateway": ("intake.gateway.__main__", "main", "gateway", "take events over HTTP"),
     "device": ("intake.devices", "main", "gateway", "a device's credential, and its revocation"),
-    "fleet": ("intake.fleet", "main", "gateway", "the bins: which are silent, and which events never came"),
+    "fleet": ("intake.fleet", "main", "gateway", "the bins that are silent, the workers, what waits for them; scaling"),
     "worker": ("worker.__main__", "main", "worker", "classify what the fleet photographs"),
     "dlq": ("dlq_review.__main__", "main", "review", "what the model was unsure of, and what failed"),
     "learn": ("learning.__main__", "main", "learning", "train, calibrate and evaluate models"),

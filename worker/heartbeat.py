@@ -38,6 +38,7 @@ class Heartbeat:
     def beat(self) -> None:
         """Beat once; an absent Postgres is told to `on_beat` and otherwise ignored."""
         served = self.served()
+        decided, events_per_s = self.progress.throughput.last_minute()
         pulse = replace(
             self.pulse,
             passed_woken_at=self.progress.passed_woken_at,
@@ -45,6 +46,8 @@ class Heartbeat:
             model_version=served.version,
             revision=max(0, served.revision),
             model_problem=served.problem,
+            decided_last_minute=decided,
+            events_per_s=events_per_s,
         )
         try:
             revision = self.ledger.beat(pulse)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from contracts.ledger import ClaimedItem
+from worker.throughput import Throughput
 
 HARD_DEADLINE_S = 60.0
 LEDGER, OBJECT_STORE = "ledger", "object store"
@@ -23,6 +24,7 @@ class Progress:
         self._started: dict[int, float] = {}
         self._passed: datetime | None = None
         self._last_start = time.monotonic()
+        self.throughput = Throughput()
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -30,9 +32,11 @@ class Progress:
         thread = threading.get_ident()
         with self._lock:
             self._started[thread] = self._last_start = time.monotonic()
+        self.throughput.begin()
         try:
             yield
         finally:
+            self.throughput.end()
             with self._lock:
                 self._started.pop(thread, None)
 

@@ -55,6 +55,7 @@ class Results:
         now = time.perf_counter()
         outcomes = {result.outcome.event_id: _with_record_time(result, now) for result in decided}
         written = set(self.insist(lambda: place.ledger.record(list(outcomes.values()), place.owner)))
+        place.progress.throughput.decided(len(written))
         self._publish([outcome for event_id, outcome in outcomes.items() if event_id in written])
         for event_id, outcome in outcomes.items():
             fact = ItemDecided(outcome) if event_id in written else OutcomeRepeated(event_id, outcome.kind)

@@ -1,5 +1,7 @@
 """From an event on the edge queue to one outcome: real processes, real services, the shipped model."""
 
+import json
+import re
 import subprocess
 import sys
 import urllib.request
@@ -9,6 +11,7 @@ import pytest
 from adapters.onnx_model import OnnxClassifier
 from contracts.ids import uuid7
 from contracts.names import OUT_OF_DISTRIBUTION
+from intake.fleet import main as fleet_command
 from models import shipped_model
 from tests.bad_events import bad_events
 from tests.bad_images import bad_images
@@ -197,3 +200,29 @@ def test_the_dead_letter_commands_show_what_is_there(fleet):
     (first, *_) = json.loads(dlq("list", "--json", "--limit", "1"))
     assert json.loads(dlq("show", first["event_id"]))["scores"]
     assert "image_unreadable" in dlq("list", "--lane", "failures", "--reason", "image_unreadable")
+
+
+def test_workers_say_how_fast_they_are_and_intake_tells_the_backlog_to_prometheus(outside, pictures, fleet, capsys, monkeypatch):
+    outside.await_outcomes(outside.send([image for image, _ in pictures]))
+
+    def measured():
+        rows = outside.query("SELECT decided_last_minute, events_per_s FROM workers WHERE decided_last_minute > 0")
+        return rows and all(events_per_s > 1 for _, events_per_s in rows)
+
+    wait_for(measured, what="a worker's measure of itself")
+    for name, value in fleet.environment("intake").items():
+        monkeypatch.setenv(name, value)
+    assert fleet_command(["status", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["on_edge_queue"] is not None
+    assert said["flow"]["out_1m"] > 0
+    assert said["load"]["worker_events_per_s"] > 1
+
+    def told():
+        page = urllib.request.urlopen(f"http://127.0.0.1:{fleet.health_ports['intake']}/metrics", timeout=5).read().decode()
+        found = dict(re.findall(r"(?m)^(waste_(?:backlog|workers)[a-z_]*) (\S+)$", page))
+        return found if float(found.get("waste_workers_needed", 0)) > 0 else None
+
+    found = wait_for(told, what="the load on intake's page")
+    assert float(found["waste_workers"]) >= 1
+    assert float(found["waste_backlog_seconds"]) >= 0
