@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Protocol
 
 DATABASE = "database"
-ORDER = ("worker", "drain", "intake", "gateway", "review", "learning")
+ORDER = ("worker", "drain", "intake", "gateway", "review", "learning", "scaler")
 """Who reads what others write comes first: a worker that knows a new field before intake writes it, and not after."""
 
 
