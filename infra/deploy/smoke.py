@@ -5,11 +5,12 @@ import os
 import time
 import urllib.error
 import urllib.request
-import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+from contracts.ids import uuid7
 from infra.deploy.rollout import DeployFailed
 
 _PATIENCE_S = 30.0
@@ -20,10 +21,10 @@ def send(gateway: str, sensor_id: str, token: str, picture: Path, longest_s: flo
 
     Raises DeployFailed when it is refused, or has no outcome within `longest_s`.
     """
-    event_id, data = _event_id(), picture.read_bytes()
-    place = _ask(gateway, token, "/v1/uploads", _upload(sensor_id, event_id, len(data)))
+    event_id, data = uuid7(datetime.now(UTC), os.urandom(10)), picture.read_bytes()
+    place = _ask(gateway, token, "/v1/uploads", upload_of(sensor_id, event_id, len(data)))
     _open(urllib.request.Request(place["url"], data, {"Content-Type": "image/jpeg"}, method="PUT"))
-    _ask(gateway, token, "/v1/events", _event(sensor_id, event_id, place["image_url"]))
+    _ask(gateway, token, "/v1/events", event_of(sensor_id, event_id, place["image_url"], int(time.time())))
     until = time.monotonic() + longest_s
     while time.monotonic() < until:
         found = _ask(gateway, token, f"/v1/events/{event_id}?wait=10")
@@ -32,20 +33,15 @@ def send(gateway: str, sensor_id: str, token: str, picture: Path, longest_s: flo
     raise DeployFailed(f"the event {event_id} has no outcome after {longest_s:g} s")
 
 
-def _event_id() -> str:
-    value = bytearray(int(time.time() * 1000).to_bytes(6, "big") + os.urandom(10))
-    value[6], value[8] = value[6] & 15 | 112, value[8] & 63 | 128
-    return str(uuid.UUID(bytes=bytes(value)))
+def upload_of(sensor_id: str, event_id: UUID, size: int) -> dict[str, object]:
+    """Return what asks the gateway for a place for a JPEG of `size` bytes."""
+    return {"sensor_id": sensor_id, "event_id": str(event_id), "content_type": "image/jpeg", "size_bytes": size}
 
 
-def _upload(sensor_id: str, event_id: str, size: int) -> dict[str, object]:
-    return {"sensor_id": sensor_id, "event_id": event_id, "content_type": "image/jpeg", "size_bytes": size}
-
-
-def _event(sensor_id: str, event_id: str, image_url: str) -> dict[str, object]:
-    now = datetime.now(UTC).isoformat()
-    head = {"schema_version": 1, "event_id": event_id, "sensor_id": sensor_id, "image_url": image_url}
-    return {**head, "captured_at": now, "sequence": int(time.time())}
+def event_of(sensor_id: str, event_id: UUID, image_url: str, sequence: int) -> dict[str, object]:
+    """Return the event of a picture that was taken now."""
+    head = {"schema_version": 1, "event_id": str(event_id), "sensor_id": sensor_id, "image_url": image_url}
+    return {**head, "captured_at": datetime.now(UTC).isoformat(), "sequence": sequence}
 
 
 def _ask(gateway: str, token: str, path: str, body: object = None) -> dict[str, Any]:

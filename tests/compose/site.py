@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from contracts.ids import uuid7
+from infra.deploy.smoke import event_of, upload_of
 from producer.render import render
 from tests.conftest import REPOSITORY
 
@@ -54,25 +55,12 @@ class Bin:
         for _ in range(number):
             event_id = uuid7(datetime.now(UTC), os.urandom(10))
             picture = render(("plastic", "paper", "glass", "metal", "organic")[self.sequence % 5], self.sequence)
-            place = self._patiently("/v1/uploads", self._upload(event_id, len(picture)))
+            place = self._patiently("/v1/uploads", upload_of(self.sensor_id, event_id, len(picture)))
             request = urllib.request.Request(place["url"], picture, {"Content-Type": "image/jpeg"}, method="PUT")
             urllib.request.urlopen(request, timeout=30).close()
-            self._patiently("/v1/events", self._event(event_id, place["image_url"]))
+            self._patiently("/v1/events", event_of(self.sensor_id, event_id, place["image_url"], self.sequence))
             self.sent.append(event_id)
             self.sequence += 1
-
-    def _upload(self, event_id, size):
-        return {"sensor_id": self.sensor_id, "event_id": str(event_id), "content_type": "image/jpeg", "size_bytes": size}
-
-    def _event(self, event_id, image_url):
-        return {
-            "schema_version": 1,
-            "event_id": str(event_id),
-            "sensor_id": self.sensor_id,
-            "image_url": image_url,
-            "captured_at": datetime.now(UTC).isoformat(),
-            "sequence": self.sequence,
-        }
 
     def _patiently(self, path, body):
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
