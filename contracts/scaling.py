@@ -7,6 +7,8 @@ from contracts.fleet import FleetStatus
 
 HEADROOM = 0.8
 """Of what workers can do; what comes in shall need no more, or nothing would be left for the next peak."""
+TARGET_S = 10.0
+"""Seconds in which a backlog shall be gone: `benchmarks/scaling` found that a longer one is no cheaper, and later."""
 _IN_AT = 0.5
 """Of the target; workers go only when the backlog would stay under this with fewer of them, so that they need not come back."""
 _IN_STEP = 10
@@ -38,7 +40,7 @@ class Limits:
 
     least: int = 1
     most: int = 16
-    target_s: float = 30.0
+    target_s: float = TARGET_S
     settled_s: float = 300.0
 
     def __post_init__(self) -> None:

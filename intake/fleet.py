@@ -19,7 +19,7 @@ from adapters.settings import DatabaseSettings, LogSettings, QueueSettings
 from adapters.telemetry import FleetTelemetry
 from contracts.errors import RequestRefused
 from contracts.fleet import FleetStatus
-from contracts.scaling import Limits
+from contracts.scaling import TARGET_S, Limits
 from intake.fleet_scale import STATUS, run_command, scale
 from intake.fleet_sensors import print_sensors, troubled_of
 from intake.fleet_status import as_json, as_text, look
@@ -65,7 +65,9 @@ def _add_scale(scaling: argparse.ArgumentParser) -> None:
     scaling.add_argument("--dry-run", action="store_true", help="only say how many")
     scaling.add_argument("--least", type=integer_between(0, 1000), default=1, help="workers (default: 1)")
     scaling.add_argument("--most", type=integer_between(1, 1000), default=8, help="workers (default: 8)")
-    scaling.add_argument("--target-s", type=number_between(1, 86400), default=30.0, help="seconds of backlog (default: 30)")
+    scaling.add_argument(
+        "--target-s", type=number_between(1, 86400), default=TARGET_S, help="seconds of backlog (default: %(default)g)"
+    )
     scaling.add_argument("--settled-s", type=number_between(0, 86400), default=300.0, help="age before any goes (default: 300)")
     scaling.set_defaults(run=_scale)
 

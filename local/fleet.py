@@ -84,7 +84,26 @@ class LocalFleet:
         """Start a role (again)."""
         commands = {"intake": ["intake"], "dlq-drain": ["dlq", "drain"], _DESK: ["dlq", "serve"], _GATEWAY: ["gateway"]}
         command = commands.get(name, ["worker", "--concurrency", str(self._concurrency)])
-        self.supervisor.start(name, [sys.executable, "-m", "waste", *command], env=self.role_environment(name))
+        argv = [sys.executable, "-m", "waste", *command]
+        self.supervisor.start(name, argv, env=self.role_environment(name), cwd=self.role_folder(name))
+
+    def role_folder(self, name: str) -> Path | None:  # noqa: ARG002
+        """Return where a program is started; a folder with other code runs that code. None: here."""
+        return None
+
+    def migrate(self) -> None:
+        """Bring the database to the newest shape; raises FleetFailed."""
+        owner = {"DATABASE_URL": self.stack.postgres.url(DATABASE)}
+        done = subprocess.run(
+            [sys.executable, "-m", "waste", "db", "migrate"],
+            env=self._environment | owner,
+            cwd=self.role_folder("migrate"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise FleetFailed(f"the database could not be brought to the newest shape:\n{done.stderr[-2000:]}")
 
     def role_environment(self, name: str) -> dict[str, str]:
         """Return the environment of a role, with the port of its health."""
@@ -135,12 +154,8 @@ class LocalFleet:
 
     def _prepare(self) -> None:
         ensure_database(self.stack.postgres)
-        owner = {"DATABASE_URL": self.stack.postgres.url(DATABASE)}
         self._environment = self._common()
-        migrate = [sys.executable, "-m", "waste", "db", "migrate"]
-        done = subprocess.run(migrate, env=self._environment | owner, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise FleetFailed(f"the database could not be brought to the newest shape:\n{done.stderr[-2000:]}")
+        self.migrate()
         self.database_urls = ensure_logins(self.stack.postgres, private_directory(self.data_dir / "secrets"))
 
     def _common(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A login for each program, whose rights are those of one role that the migrations have made."""
+"""A login for each program, whose rights are those of one role; what that role may do, the migrations say."""
 
 from collections.abc import Mapping
 
@@ -22,9 +22,11 @@ def login_of(program: str) -> str:
 
 
 def ensure_login(connection: psycopg.Connection[tuple[object, ...]], program: str, password: str) -> None:
-    """Have a program's login exist with this password and the rights of its role alone."""
+    """Have a program's login exist with this password and the rights of its role alone, and the role itself."""
     user, role = login_of(program), LOGINS[program]
-    if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (user,)).fetchone() is None:
-        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(user)))
+    # The role too: on a new server it has to be there before a backup is read, which grants rights to it.
+    for name, may in ((role, "NOLOGIN"), (user, "LOGIN")):
+        if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).fetchone() is None:
+            connection.execute(sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(name), sql.SQL(may)))
     connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(password)))
     connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(user)))

@@ -3,6 +3,7 @@
 from datetime import date
 from pathlib import Path
 
+import psycopg
 from alembic import command, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -10,8 +11,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from migrations.months import PARENTS, create_months, months_around
+
 _HERE = Path(__file__).parent
-MONTHS_AHEAD = 3
 
 
 def execute_file(name: str) -> None:
@@ -27,7 +29,8 @@ def migrate(database_url: str, today: date) -> None:
         connection.execute(text("SELECT pg_advisory_lock(hashtext('waste-migrate'))"))
         connection.commit()
         command.upgrade(_config(connection), "head")
-        create_months(connection, today)
+        with psycopg.connect(database_url, autocommit=True) as plain:
+            create_months(plain, today)
         connection.execute(text("SELECT pg_advisory_unlock(hashtext('waste-migrate'))"))
         connection.commit()
 
@@ -42,21 +45,8 @@ def faults(database_url: str, today: date) -> list[str]:
         if found != newest:
             return [f"its shape is {found or 'none'}, and this code needs {newest}: waste db migrate"]
         there = {name for (name,) in connection.execute(text("SELECT relname FROM pg_class WHERE relkind = 'r'"))}
-        wanted = [f"{table}_{month:%Y_%m}" for month in _months(today, 0, 1) for table in ("events", "outcomes", "predictions")]
+        wanted = [f"{table}_{month:%Y_%m}" for month in months_around(today, 0, 1) for table in PARENTS]
         return [f"there is no partition {name}: waste db migrate" for name in wanted if name not in there]
-
-
-def _months(today: date, first: int, last: int) -> list[date]:
-    """Return the first days of the months from `first` to `last`, counted from today's."""
-    counts = [divmod(today.year * 12 + today.month - 1 + offset, 12) for offset in range(first, last + 1)]
-    return [date(year, month + 1, 1) for year, month in counts]
-
-
-def create_months(connection: Connection, today: date) -> None:
-    """Create the partitions of the months around `today`."""
-    for month in _months(today, -1, MONTHS_AHEAD):
-        connection.execute(text("SELECT create_month(:month)"), {"month": month})
-        connection.commit()
 
 
 def _config(connection: Connection) -> Config:

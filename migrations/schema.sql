@@ -520,7 +520,7 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 GRANT SELECT ON events, outcomes, predictions, review_items, labels, standing_labels, gold, devices, sensors TO waste_learning;
-GRANT SELECT, INSERT, UPDATE ON ground_truth TO waste_learning;
+GRANT SELECT, INSERT, UPDATE (match, event_id, distance_s, joined_at) ON ground_truth TO waste_learning;
 GRANT SELECT, INSERT ON truth_imports TO waste_learning;
 GRANT SELECT (truth_id, sensor_id, observed_at, category, source, claimed, reference), INSERT ON ground_truth TO waste_gateway;
 GRANT INSERT ON truth_imports TO waste_gateway;
@@ -539,7 +539,7 @@ CREATE TABLE alerts (
 COMMENT ON TABLE alerts IS 'what people have to be told, once, until it is over';
 CREATE UNIQUE INDEX alerts_open ON alerts (kind, subject) WHERE resolved_at IS NULL;
 CREATE INDEX alerts_by_time ON alerts (fired_at);
-GRANT SELECT, INSERT, UPDATE ON alerts TO waste_learning;
+GRANT SELECT, INSERT, UPDATE (evidence, resolved_at, told_fired_at, told_resolved_at) ON alerts TO waste_learning;
 GRANT SELECT ON alerts TO waste_reader;
 
 COMMENT ON COLUMN review_items.contested_at IS 'when a plant said otherwise than people did: one more of them is asked, once';
@@ -705,7 +705,8 @@ GRANT INSERT (version, sha256, size_bytes, object_key, facts, metrics, snapshot_
 GRANT UPDATE (canary_share, canary_cut, shadow_share, pinned_by, revision, changed_at) ON serving TO waste_learning;
 GRANT SELECT, INSERT ON snapshots TO waste_learning;
 GRANT UPDATE (golden) ON snapshots TO waste_learning;
-GRANT SELECT, INSERT, UPDATE ON trainings TO waste_learning;
+GRANT SELECT, INSERT, UPDATE (state, step, progress, attempts, cancelled_by, started_at, beat_at, ended_at, snapshot_id, version, report)
+    ON trainings TO waste_learning;
 GRANT SELECT ON models, model_transitions, serving, shadow_predictions, snapshots, trainings TO waste_reader;
 
 CREATE TABLE sensor_days (

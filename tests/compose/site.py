@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import time
 import urllib.error
@@ -18,6 +19,7 @@ from producer.render import render
 from tests.conftest import REPOSITORY
 
 GATEWAY = "http://127.0.0.1:8000"
+PROGRAMS = ("gateway", "intake", "worker", "drain", "review", "learning")
 _FILES = "docker-compose.yml:tests/compose/without-grafana.yml"
 
 
@@ -39,6 +41,32 @@ def sql(query):
     """Return the rows of a query, each as text."""
     said = compose("exec", "-T", "postgres", "psql", "--host=/var/run/postgresql", "--username=waste", "-At", "--command", query)
     return said.strip().splitlines()
+
+
+def has_images(*names):
+    """Tell whether there is an engine that has them all."""
+    return (
+        bool(shutil.which("docker")) and not subprocess.run(["docker", "image", "inspect", *names], capture_output=True).returncode
+    )
+
+
+def states():
+    """Return what the engine says of each container."""
+    return [json.loads(line) for line in compose("ps", "--all", "--format", "json").splitlines()]
+
+
+def all_healthy():
+    """Tell whether every program and its services are healthy."""
+    return all(one["Health"] == "healthy" for one in states() if one["Service"] in {*PROGRAMS, "postgres", "valkey", "objects"})
+
+
+def wait_for(condition, timeout_s, what):
+    """Wait until `condition` says something true, and return it."""
+    until = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < until, what()
+        time.sleep(1)
+    return found
 
 
 @dataclass

@@ -1,9 +1,7 @@
 """docker-compose.yml as people use it: brought up, sent to, killed, scaled, restarted. Needs an engine and the images: `make infra-check`."""
 
 import json
-import shutil
 import subprocess
-import time
 import urllib.request
 
 import pytest
@@ -12,32 +10,14 @@ from contracts.categories import Category
 from infra.deploy.rollout import DeployFailed
 from infra.deploy.smoke import send
 from producer.render import render
-from tests.compose.site import GATEWAY, compose, containers, register, sql
+from tests.compose.site import GATEWAY, PROGRAMS, all_healthy, compose, containers, has_images, register, sql, states, wait_for
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
-PROGRAMS = ("gateway", "intake", "worker", "drain", "review", "learning")
-
-
-def wait_for(condition, timeout_s, what):
-    until = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < until, what()
-        time.sleep(1)
-    return found
-
-
-def states():
-    return [json.loads(line) for line in compose("ps", "--all", "--format", "json").splitlines()]
-
-
-def all_healthy():
-    found = states()
-    return all(one["Health"] == "healthy" for one in found if one["Service"] in {*PROGRAMS, "postgres", "valkey", "objects"})
 
 
 @pytest.fixture(scope="module")
 def site():
-    if not shutil.which("docker") or subprocess.run(["docker", "image", "inspect", "waste-worker"], capture_output=True).returncode:
+    if not has_images("waste-worker"):
         pytest.skip("there is no container engine that has the images: infra/check images")
     compose("down", "--volumes", "--timeout", "5")
     compose("up", "--detach", "--no-build")
@@ -127,3 +107,8 @@ def test_prometheus_scrapes_every_program(site):
         return {row["metric"]["role"] for row in rows if row["value"][1] == "1"} >= set(PROGRAMS)
 
     wait_for(scraped, 60, lambda: "some program is not scraped")
+
+
+def test_the_ledgers_months_are_seen_to(site):
+    wait_for(lambda: "no month was past its retention" in compose("logs", "--no-color", "maintenance"), 30, states)
+    assert len(containers("maintenance")) == 1

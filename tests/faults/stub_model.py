@@ -13,7 +13,7 @@ from contracts.categories import CATEGORIES
 _SHARPNESS = 12.0
 
 
-def write_stub_model(path: Path) -> str:
+def write_stub_model(path: Path, version: str = "stub") -> str:
     """Write the model and return its SHA-256: bright red is plastic, green paper, blue glass, other pictures are unsure."""
     weights = np.zeros((3, len(CATEGORIES)), np.float32)
     weights[0, 0] = weights[1, 1] = weights[2, 2] = _SHARPNESS
@@ -35,7 +35,7 @@ def write_stub_model(path: Path) -> str:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     facts = {
         "labels": json.dumps([category.value for category in CATEGORIES]),
-        "version": "stub",
+        "version": version,
         "threshold": "0.75",
         "preprocessing": PREPROCESSING,
         "calibration": json.dumps({"temperature": 1.0}),

@@ -93,6 +93,16 @@ FORBIDDEN = {
         "UPDATE events SET open = false",
         "SELECT * FROM revocations",
     ],
+    "learning": [
+        "UPDATE ground_truth SET category = 'glass'",
+        "UPDATE ground_truth SET source = 'x'",
+        "DELETE FROM ground_truth",
+        "UPDATE alerts SET kind = 'x'",
+        "UPDATE trainings SET asked_by = 'x'",
+        "UPDATE labels SET choice = 'glass'",
+        "UPDATE models SET state = 'champion'",
+        "UPDATE outcomes SET kind = 'prediction'",
+    ],
     "reader": [
         "INSERT INTO outcomes DEFAULT VALUES",
         "UPDATE events SET open = false",

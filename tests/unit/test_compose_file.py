@@ -15,6 +15,8 @@ from waste.config import _ROLES
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
 DOCKERFILE = (REPOSITORY / "infra" / "Dockerfile").read_text()
 PROGRAMS = {"gateway": "gateway", "intake": "intake", "worker": "worker", "drain": "dlq", "review": "dlq", "learning": "slow"}
+ROLES = PROGRAMS | {"maintenance": "db"}
+OURS = {name: one for name, one in COMPOSE["services"].items() if one["image"].startswith("waste-") and "profiles" not in one}
 TARGETS = re.findall(r"^FROM role AS (\w+)$", DOCKERFILE, re.MULTILINE)
 
 
@@ -23,9 +25,9 @@ def fields_of(role):
     return {field.alias: field for field in getattr(import_module(module), name).model_fields.values()}
 
 
-@pytest.mark.parametrize("service", PROGRAMS)
+@pytest.mark.parametrize("service", ROLES)
 def test_each_variable_of_a_service_is_a_setting_and_a_file_holds_secrets_alone(service):
-    known = fields_of(PROGRAMS[service])
+    known = fields_of(ROLES[service])
     others = {alias for role in _ROLES for alias in fields_of(role)}
     for variable in COMPOSE["services"][service]["environment"]:
         name = variable.removesuffix("_FILE")
@@ -34,16 +36,16 @@ def test_each_variable_of_a_service_is_a_setting_and_a_file_holds_secrets_alone(
             assert "SecretStr" in str(known[name].annotation), f"{service}: {variable} is read from no file"
 
 
-@pytest.mark.parametrize("service", PROGRAMS)
+@pytest.mark.parametrize("service", ROLES)
 def test_a_service_has_all_that_its_program_needs(service, tmp_path):
     environment = {}
     held = {"DATABASE_URL_FILE": "postgresql://u:p@h/d", "QUEUE_URL_FILE": "redis://u:p@h:6379/0"}
     for variable, value in COMPOSE["services"][service]["environment"].items():
-        environment[variable] = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value))
+        environment[variable] = re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", str(value))
         if variable.endswith("_FILE"):
             (tmp_path / variable).write_text(held.get(variable, "ab" * 32))
             environment[variable] = str(tmp_path / variable)
-    module, name = _ROLES[PROGRAMS[service]]
+    module, name = _ROLES[ROLES[service]]
     read_settings(getattr(import_module(module), name), environment)
 
 
@@ -56,11 +58,9 @@ def test_every_image_has_a_target_whose_command_and_packages_exist():
         for role in roles.split():
             assert (REPOSITORY / "requirements" / f"{role}.txt").exists()
             assert f"requirements/{role}.txt" in DOCKERFILE
-    built = {service["build"]["target"] for service in COMPOSE["services"].values() if "build" in service}
+    built = {service["build"]["target"] for service in OURS.values() if "build" in service}
     assert built <= {*TARGETS}
-    assert {
-        service["image"].removeprefix("waste-") for service in COMPOSE["services"].values() if service["image"].startswith("waste-")
-    } == built
+    assert {service["image"].removeprefix("waste-") for service in OURS.values()} == built
 
 
 def test_every_package_of_ours_is_in_the_images():
@@ -75,7 +75,7 @@ def test_every_service_is_held_and_every_file_that_it_mounts_is_there():
         assert "no-new-privileges:true" in service.get("security_opt", ()), name
         if name not in {"secrets", "bucket", "migrate"}:
             assert {"cpus", "memory", "pids"} <= service["deploy"]["resources"]["limits"].keys(), name
-        if name in PROGRAMS:
+        if name in {*ROLES, "sqs"}:
             assert (service["read_only"], service["cap_drop"], service["restart"]) == (True, ["ALL"], "unless-stopped"), name
         for volume in service.get("volumes", ()):
             source = volume.partition(":")[0]
@@ -87,3 +87,18 @@ def test_what_prometheus_scrapes_is_what_serves_metrics():
     found = {name: config["port"] for job in scraped for config in job["dns_sd_configs"] for name in config["names"]}
     ports = dict(re.findall(r"(HEALTH_PORT|GATEWAY_PORT)=(\d+)", DOCKERFILE))
     assert found == dict.fromkeys(PROGRAMS, int(ports["HEALTH_PORT"])) | {"gateway": int(ports["GATEWAY_PORT"])}
+
+
+def test_the_queues_of_the_profile_sqs_are_its_emulator_and_no_secret_overrides_them():
+    told = dict(
+        line.split("=", 1) for line in (REPOSITORY / "infra" / "compose" / "sqs.env").read_text().splitlines() if line[0] != "#"
+    )
+    (profile,) = COMPOSE["services"]["sqs"]["profiles"]
+    assert told["COMPOSE_PROFILES"] == profile
+    assert told["QUEUE_URL_FILE"] == ""
+    dockerfile = (REPOSITORY / COMPOSE["services"]["sqs"]["build"]["dockerfile"]).read_text()
+    assert told["QUEUE_URL"].endswith(f"@sqs:{re.search('GATEWAY_PORT=([0-9]+)', dockerfile)[1]}")
+    for service in PROGRAMS:
+        environment = COMPOSE["services"][service]["environment"]
+        assert environment["QUEUE_URL"] == "${QUEUE_URL:-}"
+        assert environment["QUEUE_URL_FILE"] == "${QUEUE_URL_FILE-/secrets/queue-url}", "without a colon: an empty one counts"

@@ -44,7 +44,7 @@ class Desk:
         self.ran, self.written = [], ""
 
     def scale(self, count, status, *, dry=False, limits=None):
-        scale(count, lambda: as_json(status), limits or Limits(1, 8), self.ran.append, self.write, dry=dry)
+        scale(count, lambda: as_json(status), limits or Limits(1, 8, target_s=30), self.ran.append, self.write, dry=dry)
 
     def write(self, text):
         self.written += text
@@ -187,7 +187,7 @@ def test_utilization_and_workers_needed_are_of_what_comes_in_and_what_workers_me
     status = a_status(waiting=0, edge=0)
     assert utilization(status) == pytest.approx(10 / 100)
     assert workers_needed(status) == pytest.approx(10 / 0.8 / 50)
-    assert workers_needed(a_status()) == pytest.approx((10 / 0.8 + 6000 / 15) / 50)
+    assert workers_needed(a_status()) == pytest.approx((10 / 0.8 + 6000 / 5) / 50)
     unmeasured = a_status(workers=[a_worker(events_per_s=0.0)])
     assert utilization(unmeasured) == workers_needed(unmeasured) == 0.0
     assert math.isinf(load_of(a_status(workers=[])).youngest_s)

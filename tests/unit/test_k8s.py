@@ -78,7 +78,9 @@ def seconds(text):
 
 def test_every_program_of_the_compose_file_is_deployed():
     assert set(DEPLOYMENTS) == set(SETTINGS)
-    assert {name for name, one in COMPOSE.items() if one.get("image", "").startswith("waste-")} == {*SETTINGS, "migrate"}
+    assert {name for name, one in COMPOSE.items() if one.get("image", "").startswith("waste-")} == {
+        *(*SETTINGS, "migrate", "maintenance", "sqs")
+    }
 
 
 @pytest.mark.parametrize("role", SETTINGS)
@@ -161,7 +163,7 @@ def secrets_asked_for():
         name = template["metadata"]["labels"]["app.kubernetes.io/name"]
         for one in template["spec"]["containers"]:
             for variable in one.get("env", []):
-                if "valueFrom" in variable:
+                if "secretKeyRef" in variable.get("valueFrom", {}):
                     ref = variable["valueFrom"]["secretKeyRef"]
                     yield name, ref["name"], ref["key"]
         for volume in template["spec"]["volumes"]:

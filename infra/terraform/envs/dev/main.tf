@@ -12,6 +12,7 @@ module "fleet" {
   database_class      = "db.t4g.small"
   database_storage_gb = 20
   backup_days         = 3
+  ledger_months       = 3
   deletion_protection = false
   gateway_tasks       = { fewest = 1, most = 2 }
   intake_tasks        = 1

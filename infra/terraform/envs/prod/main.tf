@@ -12,6 +12,7 @@ module "fleet" {
   database_class      = "db.m7g.large"
   database_storage_gb = 100
   backup_days         = 14
+  ledger_months       = var.ledger_months
   deletion_protection = true
   gateway_tasks       = { fewest = 2, most = 10 }
   intake_tasks        = 2

@@ -27,6 +27,12 @@ variable "image_tag" {
   description = "The images' tag, such as the commit."
 }
 
+variable "ledger_months" {
+  type        = number
+  default     = null
+  description = "How many months of events the database keeps, this one too; null: all."
+}
+
 variable "gateway_host" {
   type        = string
   description = "The name under which bins reach the gateway."

@@ -4,6 +4,6 @@ output "bounds" {
 }
 
 output "tracking" {
-  value       = one(aws_appautoscaling_policy.this.target_tracking_scaling_policy_configuration)
-  description = "What is tracked, as tests look at it."
+  value       = { for name, one in aws_appautoscaling_policy.this : name => one.target_tracking_scaling_policy_configuration[0] }
+  description = "What is tracked by each policy, as tests look at it."
 }

@@ -21,13 +21,19 @@ variable "most" {
 variable "backlog" {
   type        = object({ namespace = string, name = string, target_s = number })
   default     = null
-  description = "The metric of the seconds of work that wait for each task, and what it is held at; null: by CPU."
+  description = "The metric of the seconds of work that wait for each task, and what it is held at; null: not tracked."
+}
+
+variable "load" {
+  type        = object({ namespace = string, name = string, target = number })
+  default     = null
+  description = "The metric of what comes in as a share of what the tasks can do, and what it is held at; null: not tracked."
 }
 
 variable "cpu" {
   type        = number
   default     = 60
-  description = "The share of CPU in percent that is held, without a backlog."
+  description = "The share of CPU in percent that is held, without a backlog and a load."
 }
 
 variable "scale_out_cooldown_s" {

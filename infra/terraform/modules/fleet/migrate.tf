@@ -1,4 +1,4 @@
-# Run before the first deployment and before each that brings a migration, and once a month: aws ecs run-task.
+# Run before the first deployment and before each that brings a migration, by the deployment; and once a day, see maintenance.tf.
 resource "aws_cloudwatch_log_group" "migrate" {
   #checkov:skip=CKV_AWS_338:As the services' logs.
   name              = "/waste/${var.name}/migrate"
@@ -31,7 +31,11 @@ resource "aws_ecs_task_definition" "migrate" {
     readonlyRootFilesystem = true
     privileged             = false
     linuxParameters        = { initProcessEnabled = true, capabilities = { drop = ["ALL"] } }
-    environment            = [{ name = "DATABASE_HOST", value = module.database.address }, { name = "LOG_FORMAT", value = "json" }]
+    environment = [
+      { name = "DATABASE_HOST", value = module.database.address },
+      { name = "LEDGER_MONTHS", value = var.ledger_months == null ? "" : tostring(var.ledger_months) },
+      { name = "LOG_FORMAT", value = "json" },
+    ]
     secrets = concat(
       [{ name = "OWNER_PASSWORD", valueFrom = "${module.database.owner_secret_arn}:password::" }],
       [for login in ["gateway", "intake", "learning", "reader", "review", "worker"] : {

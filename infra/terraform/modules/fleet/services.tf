@@ -60,7 +60,7 @@ locals {
     })
     # Puts the metric that workers are scaled by, again and again until it is told to end.
     scaler = merge(local.usual, {
-      command = var.scaler_command, cpu = 256, memory = 512, health_check = false, min_healthy = 0, most = 100, environment = local.puts_pictures
+      command = var.scaler_command, cpu = 256, memory = 512, min_healthy = 0, most = 100, environment = local.puts_pictures
     })
   }
 }
@@ -104,6 +104,7 @@ module "worker_scaling" {
   fewest       = var.worker_tasks.fewest
   most         = var.worker_tasks.most
   backlog      = merge(local.backlog, { target_s = var.backlog_target_s })
+  load         = { namespace = var.backlog_namespace, name = var.load_metric, target = var.load_target }
 }
 
 module "gateway_scaling" {

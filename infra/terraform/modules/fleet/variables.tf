@@ -78,6 +78,16 @@ variable "backup_days" {
   description = "To any second of how many days the ledger can be taken back."
 }
 
+variable "ledger_months" {
+  type        = number
+  default     = null
+  description = "How many months of events the database keeps, this one too; null: all."
+  validation {
+    condition     = var.ledger_months == null || try(var.ledger_months >= 3 && floor(var.ledger_months) == var.ledger_months, false)
+    error_message = "A whole number, at least 3: younger months are in use."
+  }
+}
+
 variable "deletion_protection" {
   type        = bool
   default     = true

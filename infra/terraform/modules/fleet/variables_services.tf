@@ -67,7 +67,19 @@ variable "backlog_target_s" {
 variable "backlog_namespace" {
   type        = string
   default     = "waste"
-  description = "The namespace of the metric that workers are scaled by."
+  description = "The namespace of the metrics that workers are scaled by."
+}
+
+variable "load_metric" {
+  type        = string
+  default     = "worker_utilization"
+  description = "The metric of what comes in as a share of what the workers can do."
+}
+
+variable "load_target" {
+  type        = number
+  default     = 0.8
+  description = "What it is held at."
 }
 
 variable "backlog_metric" {

@@ -69,7 +69,7 @@ run "workers_are_on_spot_with_a_base_and_follow_the_backlog" {
     error_message = "a program that must not be interrupted is on Spot"
   }
   assert {
-    condition     = module.fleet.scaling.worker.tracking.customized_metric_specification[0].metric_name == "backlog_seconds_per_task" && module.fleet.scaling.worker.tracking.scale_in_cooldown > module.fleet.scaling.worker.tracking.scale_out_cooldown
+    condition     = module.fleet.scaling.worker.tracking.backlog.customized_metric_specification[0].metric_name == "backlog_seconds_per_task" && module.fleet.scaling.worker.tracking.load.customized_metric_specification[0].metric_name == "worker_utilization" && module.fleet.scaling.worker.tracking.backlog.scale_in_cooldown > module.fleet.scaling.worker.tracking.backlog.scale_out_cooldown
     error_message = "workers follow something else, or go as fast as they come"
   }
   assert {
