@@ -33,6 +33,15 @@ output "migrate" {
   description = "What the migrate task is run with."
 }
 
+output "maintenance" {
+  value = {
+    schedule      = aws_scheduler_schedule.maintenance.schedule_expression
+    task          = aws_ecs_task_definition.migrate.family
+    ledger_months = one([for one in jsondecode(aws_ecs_task_definition.migrate.container_definitions)[0].environment : one.value if one.name == "LEDGER_MONTHS"])
+  }
+  description = "What sees to the ledger's months, as tests look at it."
+}
+
 output "database" {
   value       = { public = module.database.publicly_accessible, multi_az = module.database.multi_az, protected = module.database.deletion_protection }
   description = "How the ledger is set up, as tests look at it."

@@ -38,7 +38,7 @@ run "every_program_runs_and_a_failed_deployment_of_it_is_taken_back" {
     error_message = "one may write to its root, or is root"
   }
   assert {
-    condition     = [for program, one in module.fleet.containers : program if !contains(keys(one), "healthCheck")] == ["scaler"]
+    condition     = alltrue([for one in values(module.fleet.containers) : contains(keys(one), "healthCheck")])
     error_message = "one is not asked how it is"
   }
 }
@@ -97,5 +97,16 @@ run "with_valkey_there_are_no_queues_on_sqs_and_its_url_is_a_secret" {
   assert {
     condition     = length(module.fleet.queue_names) == 0 && alltrue([for one in module.fleet.containers : contains([for said in one.secrets : said.name], "QUEUE_URL")])
     error_message = "the broker's password stands in the open, or queues remain"
+  }
+}
+
+run "the_ledgers_months_are_seen_to_once_a_day" {
+  assert {
+    condition     = startswith(module.fleet.maintenance.schedule, "cron(") && module.fleet.maintenance.task == "${module.fleet.migrate.task}"
+    error_message = "another task, or none"
+  }
+  assert {
+    condition     = module.fleet.maintenance.ledger_months == "3"
+    error_message = "another retention"
   }
 }
