@@ -1,10 +1,8 @@
-"""What keeps a program going round: signals stop it, an absent dependency makes it wait, nothing else makes it end."""
+"""What keeps a program going round: an absent dependency makes it wait, and nothing but being told makes it end."""
 
-import signal
 import threading
 import time
 from collections.abc import Callable
-from types import FrameType
 
 import structlog
 
@@ -16,18 +14,6 @@ from contracts.ports import Telemetry
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 READY = "first round"
-
-
-def stop_on_signals() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set."""
-    stop = threading.Event()
-
-    def on_signal(_: int, __: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
-    return stop
 
 
 def run_until_stopped(

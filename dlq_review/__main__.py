@@ -15,7 +15,7 @@ from adapters.health import Health, serve_health
 from adapters.http_server import serve
 from adapters.image_source import SourceSettings, open_image_source
 from adapters.logs import configure_logging
-from adapters.loops import READY, run_until_stopped, stop_on_signals
+from adapters.loops import READY, run_until_stopped
 from adapters.passwords import Argon2Passwords
 from adapters.pictures import FleetPictures
 from adapters.postgres import Pool, open_pool, ping
@@ -29,6 +29,7 @@ from adapters.postgres_quality import PostgresQuality
 from adapters.postgres_review import PostgresReviewDesk
 from adapters.queues import open_dead_letter_queue, open_edge_queue
 from adapters.settings import DatabaseSettings, LogSettings, Names, QueueSettings
+from adapters.stopping import stop_on_signals
 from adapters.telemetry import FleetTelemetry
 from dlq_review.arguments import parser
 from dlq_review.chores import WithChores

@@ -15,13 +15,14 @@ from adapters.celery_queue import CeleryWorkQueue, celery_app
 from adapters.environment import read_settings
 from adapters.health import Health, serve_health
 from adapters.logs import configure_logging
-from adapters.loops import READY, run_until_stopped, stop_on_signals
+from adapters.loops import READY, run_until_stopped
 from adapters.postgres import Pool, open_pool
 from adapters.postgres_fleet import PostgresFleet
 from adapters.postgres_intake import PostgresIntakeLedger
 from adapters.postgres_reconciliation import PostgresReconciliation
 from adapters.queues import open_dead_letter_queue, open_edge_queue, open_hints
 from adapters.settings import DatabaseSettings, ImageSettings, LogSettings, MasterKeySettings, PressureSettings, QueueSettings
+from adapters.stopping import stop_on_signals
 from adapters.telemetry import FleetTelemetry
 from contracts.fleet import FleetStatus
 from intake.drain import Drain

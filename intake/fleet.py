@@ -10,12 +10,13 @@ from adapters.cloudwatch import BACKLOG_METRIC, UTILIZATION_METRIC, CloudWatch, 
 from adapters.environment import read_settings
 from adapters.health import Health, serve_health
 from adapters.logs import configure_logging
-from adapters.loops import READY, run_until_stopped, stop_on_signals
+from adapters.loops import READY, run_until_stopped
 from adapters.postgres import open_pool
 from adapters.postgres_fleet import PostgresFleet
 from adapters.postgres_sensors import PostgresSensors
 from adapters.queues import open_edge_queue
 from adapters.settings import DatabaseSettings, LogSettings, QueueSettings
+from adapters.stopping import stop_on_signals
 from adapters.telemetry import FleetTelemetry
 from contracts.errors import RequestRefused
 from contracts.fleet import FleetStatus
