@@ -1,5 +1,6 @@
 """`python -m infra.deploy --fleet waste-prod ... worker=REPOSITORY@sha256:... database=...`: deploy, or go back.
 
+With `--model VERSION` and no images a model of the registry is made the champion, or taken back.
 Ends with 0 when deployed, 1 when rolled back, 2 when somebody has to look, 3 when nothing was begun (`infra.deploy.rollout`).
 SMOKE_TOKEN is the token of the sensor that sends the picture.
 """
@@ -17,6 +18,7 @@ from types import FrameType
 import boto3
 
 from infra.deploy.ecs import EcsSite
+from infra.deploy.promotion import Promotion
 from infra.deploy.rollout import DATABASE, ORDER, DeployFailed, Rollout
 from infra.deploy.smoke import send
 
@@ -26,13 +28,19 @@ _PINNED = re.compile(r"[^\s@=]+@sha256:[0-9a-f]{64}")
 
 def main(argv: list[str] | None = None) -> int:
     """Deploy."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if bool(options.images) == bool(options.model):
+        parser.error("either images or --model")
     signal.signal(signal.SIGTERM, _interrupt)
     network = {"subnets": options.subnets.split(","), "securityGroups": [options.security_group], "assignPublicIp": "DISABLED"}
     smoke = partial(send, options.gateway, options.sensor, os.environ.get("SMOKE_TOKEN", ""), options.picture)
     site = EcsSite(boto3.client("ecs"), boto3.client("cloudwatch"), options.fleet, network, smoke)
+    pause = partial(time.sleep, options.watch_s / options.looks)
     try:
-        return Rollout(site, _say, lambda: time.sleep(options.watch_s / options.looks), options.looks).run(dict(options.images))
+        if options.model:
+            return Promotion(site, _say, pause, options.looks).run(options.model)
+        return Rollout(site, _say, pause, options.looks).run(dict(options.images))
     except DeployFailed as error:
         _say(f"nothing was begun: {error}")
         return _REFUSED
@@ -44,12 +52,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--gateway", required=True, metavar="URL", help="where a bin would send")
     parser.add_argument("--sensor", default="smoke-test", help="as which bin (default: smoke-test)")
     parser.add_argument("--picture", required=True, type=Path, metavar="FILE", help="a JPEG to send")
-    parser.add_argument("--subnets", required=True, metavar="ID,...", help="where the migration runs")
+    parser.add_argument("--subnets", required=True, metavar="ID,...", help="where tasks run that run once")
     parser.add_argument("--security-group", required=True, metavar="ID")
+    parser.add_argument("--model", metavar="VERSION", help="promote this model; images stay as they are")
     parser.add_argument("--watch-s", type=float, default=600.0, help="how long alarms are watched afterwards (default: 600)")
     parser.add_argument("--looks", type=int, default=20, help="how often in that time (default: 20)")
     parser.add_argument(
-        "images", nargs="+", type=_image, metavar="SERVICE=IMAGE", help=f"of {', '.join((DATABASE, *ORDER))}, by digest"
+        "images", nargs="*", type=_image, metavar="SERVICE=IMAGE", help=f"of {', '.join((DATABASE, *ORDER))}, by digest"
     )
     return parser
 

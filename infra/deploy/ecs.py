@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.deploy.promotion import CommandRefused
 from infra.deploy.rollout import ORDER, DeployFailed
 
 _COPIED = (
@@ -29,9 +30,9 @@ MIGRATE = "migrate"
 
 @dataclass
 class EcsSite:
-    """Implements `infra.deploy.rollout.Site`.
+    """Implements `infra.deploy.rollout.Site` and `infra.deploy.promotion.ModelSite`.
 
-    `ecs` and `cloudwatch` are boto3 clients, `name` is the fleet's, `network` an awsvpcConfiguration for the task that migrates,
+    `ecs` and `cloudwatch` are boto3 clients, `name` is the fleet's, `network` an awsvpcConfiguration for tasks that run once,
     `send` sends a picture through the fleet, and `clock` and `sleep` are those of `time`.
     """
 
@@ -54,21 +55,18 @@ class EcsSite:
 
     def migrate(self, image: str) -> None:
         """Run the task that migrates, once, with `image`, and await its exit code."""
-        definition = self._with_image(f"{self.name}-{MIGRATE}", MIGRATE, image)
-        started = self._call(
-            self.ecs.run_task,
-            cluster=self.name,
-            taskDefinition=definition,
-            launchType="FARGATE",
-            networkConfiguration={"awsvpcConfiguration": dict(self.network)},
+        code, reason = self._run(
+            self._with_image(f"{self.name}-{MIGRATE}", MIGRATE, image), MIGRATE, None, "the task that migrates"
         )
-        if not started["tasks"]:
-            raise DeployFailed(f"the task that migrates did not start: {started['failures']}")
-        task = started["tasks"][0]["taskArn"]
-        ended = self._await(lambda: self._ended(task), "the task that migrates")
-        code = ended["containers"][0].get("exitCode")
         if code != 0:
-            raise DeployFailed(f"the task that migrates ended with {code}: {ended.get('stoppedReason', '')}")
+            raise DeployFailed(f"the task that migrates ended with {code}: {reason}")
+
+    def run_command(self, service: str, arguments: Sequence[str]) -> None:
+        """Run `waste` with these arguments in a task as the service's own."""
+        definition = self._services()[service]["taskDefinition"]
+        code, reason = self._run(definition, service, arguments, f"waste {' '.join(arguments[:2])}")
+        if code != 0:
+            raise CommandRefused(f"waste {' '.join(arguments)} ended with {code}: {reason}; the log of {service} says why")
 
     def update(self, service: str, image: str) -> None:
         """Register the service's task with another image, and have the service run it."""
@@ -89,6 +87,21 @@ class EcsSite:
         """Return the names of the fleet's alarms that sound."""
         found = self._call(self.cloudwatch.describe_alarms, AlarmNamePrefix=f"{self.name}-", StateValue="ALARM")
         return sorted(one["AlarmName"] for one in found["MetricAlarms"])
+
+    def _run(self, definition: str, container: str, command: Sequence[str] | None, what: str) -> tuple[int | None, str]:
+        started = self._call(
+            self.ecs.run_task,
+            cluster=self.name,
+            taskDefinition=definition,
+            launchType="FARGATE",
+            networkConfiguration={"awsvpcConfiguration": dict(self.network)},
+            overrides={"containerOverrides": [{"name": container, "command": list(command)}] if command else []},
+        )
+        if not started["tasks"]:
+            raise DeployFailed(f"{what} did not start: {started['failures']}")
+        task = started["tasks"][0]["taskArn"]
+        ended = self._await(lambda: self._ended(task), what)
+        return ended["containers"][0].get("exitCode"), ended.get("stoppedReason", "")
 
     def _services(self) -> dict[str, Any]:
         found = self._call(self.ecs.describe_services, cluster=self.name, services=list(ORDER))

@@ -87,7 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     _command(made, "promote", commands.promote, "make a model the champion", version=True, why=True)
     _command(made, "retire", commands.retire, "take a model out of its trial", version=True, why=True)
-    _command(made, "rollback", commands.roll_back, "bring back the champion before this one", why=True)
+    back = _command(made, "rollback", commands.roll_back, "bring back the champion before this one", why=True)
+    back.add_argument("--of", metavar="VERSION", help="only if this one is the champion; otherwise nothing is done")
     _command(made, "pin", commands.pin, "have nothing move by itself")
     _command(made, "unpin", commands.unpin, "let models move by themselves again")
     return parser

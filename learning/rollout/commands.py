@@ -98,7 +98,7 @@ def _moved(options: argparse.Namespace, bench: Bench, target: ModelState) -> int
 
 def roll_back(options: argparse.Namespace, bench: Bench) -> int:
     """Bring back the champion before this one."""
-    gone, back = bench.moves.roll_back(options.because)
+    gone, back = bench.moves.roll_back(options.because, options.of)
     bench.say(f"{gone} is retired, {back or 'the model that each worker came with'} decides; within five seconds everywhere\n")
     return 0
 

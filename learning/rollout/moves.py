@@ -36,8 +36,10 @@ class Moves:
             raise ModelRefused("version", f"{version} is {state}, from where it does not become {target}{hint}")
         return state
 
-    def roll_back(self, why: str) -> tuple[str, str | None]:
-        """Retire the champion and return it and the one that is champion again; raises ModelRefused if there is none."""
+    def roll_back(self, why: str, of: str | None = None) -> tuple[str, str | None]:
+        """Retire the champion and return it and the one that is it again; raises ModelRefused if there is none, or not `of`."""
+        if of is not None and self.state_of(of) is not ModelState.CHAMPION:
+            raise ModelRefused("--of", f"{of} is not the champion: nothing is taken back")
         found = self.registry.roll_back(self.who, why)
         if found is None:
             raise ModelRefused("registry", "has no champion: workers use their own model already")

@@ -242,7 +242,8 @@ def test_the_life_of_a_model_by_hand(model, registry, tmp_path):
     assert "shadow -> canary" in model("try", "better-1", "--as", "canary", "--share", "0.2")
     assert "canary on 20% of the events" in model("list")
     assert "canary -> champion" in model("promote", "better-1")
-    assert f"better-1 is retired, {shipped} decides" in model("rollback", "--because", "bad nights")
+    assert f"{shipped} is not the champion: nothing is taken back" in model("rollback", "--of", shipped, code=1)
+    assert f"better-1 is retired, {shipped} decides" in model("rollback", "--of", "better-1", "--because", "bad nights")
     told = json.loads(model("show", "better-1", "--json"))
     assert (told["moves"][0]["before"], told["moves"][0]["after"]) == ("champion", "retired")
     assert told["facts"]["threshold"] == 0.75

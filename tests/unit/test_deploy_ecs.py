@@ -6,6 +6,7 @@ from botocore.stub import ANY, Stubber
 
 from infra.deploy.__main__ import _image
 from infra.deploy.ecs import EcsSite
+from infra.deploy.promotion import CommandRefused
 from infra.deploy.rollout import ORDER, DeployFailed
 
 FLEET = "waste-test"
@@ -113,6 +114,33 @@ def test_one_that_never_gets_steady_is_given_up(aws):
         site.await_steady(["worker"])
 
 
+def ran(stub, definition, overrides, code):
+    run = {
+        "cluster": FLEET,
+        "taskDefinition": definition,
+        "launchType": "FARGATE",
+        "networkConfiguration": ANY,
+        "overrides": {"containerOverrides": overrides},
+    }
+    stub.add_response("run_task", {"tasks": [{"taskArn": "t"}], "failures": []}, run)
+    stub.add_response("describe_tasks", {"tasks": [{"lastStatus": "RUNNING"}]})
+    stub.add_response("describe_tasks", {"tasks": [{"lastStatus": "STOPPED", "containers": [{"exitCode": code}]}]})
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_command_runs_once_in_the_task_that_a_service_runs_and_its_exit_code_counts(aws, code):
+    site, ecs, _ = aws
+    service = {"serviceName": "learning", "status": "ACTIVE", "taskDefinition": arn(f"{FLEET}-learning", 4)}
+    ecs.add_response("describe_services", {"services": [service]}, {"cluster": FLEET, "services": list(ORDER)})
+    command = ["model", "promote", "glass-7"]
+    ran(ecs, arn(f"{FLEET}-learning", 4), [{"name": "learning", "command": command}], code)
+    if code:
+        with pytest.raises(CommandRefused, match="waste model promote glass-7 ended with 1"):
+            site.run_command("learning", command)
+    else:
+        site.run_command("learning", command)
+
+
 @pytest.mark.parametrize(("code", "fails"), [(0, False), (1, True)])
 def test_the_migration_is_a_task_whose_exit_code_counts(aws, code, fails):
     site, ecs, _ = aws
@@ -120,10 +148,7 @@ def test_the_migration_is_a_task_whose_exit_code_counts(aws, code, fails):
         "describe_task_definition", definition(f"{FLEET}-migrate", "migrate", "old"), {"taskDefinition": f"{FLEET}-migrate"}
     )
     ecs.add_response("register_task_definition", definition(f"{FLEET}-migrate", "migrate", "new", 9))
-    run = {"cluster": FLEET, "taskDefinition": arn(f"{FLEET}-migrate", 9), "launchType": "FARGATE", "networkConfiguration": ANY}
-    ecs.add_response("run_task", {"tasks": [{"taskArn": "t"}], "failures": []}, run)
-    ecs.add_response("describe_tasks", {"tasks": [{"lastStatus": "RUNNING"}]})
-    ecs.add_response("describe_tasks", {"tasks": [{"lastStatus": "STOPPED", "containers": [{"exitCode": code}]}]})
+    ran(ecs, arn(f"{FLEET}-migrate", 9), [], code)
     if fails:
         with pytest.raises(DeployFailed, match="ended with 1"):
             site.migrate("new")

@@ -56,13 +56,14 @@ resource "aws_iam_role_policy" "deploy" {
         Resource = ["${local.ecs}:service/${var.name}/*"]
       },
       {
-        Sid       = "Migrate"
+        # The migration, and `waste model promote` and `rollback` in a task as learning's own.
+        Sid       = "RunOnce"
         Effect    = "Allow"
         Action    = ["ecs:RunTask"]
-        Resource  = ["${local.ecs}:task-definition/${var.name}-migrate:*"]
+        Resource  = [for program in ["migrate", "learning"] : "${local.ecs}:task-definition/${var.name}-${program}:*"]
         Condition = { ArnEquals = { "ecs:cluster" = "${local.ecs}:cluster/${var.name}" } }
       },
-      { Sid = "Migrated", Effect = "Allow", Action = ["ecs:DescribeTasks"], Resource = ["${local.ecs}:task/${var.name}/*"] },
+      { Sid = "RanOnce", Effect = "Allow", Action = ["ecs:DescribeTasks"], Resource = ["${local.ecs}:task/${var.name}/*"] },
       # What sounds after a deployment takes it back.
       { Sid = "Alarms", Effect = "Allow", Action = ["cloudwatch:DescribeAlarms"], Resource = ["arn:aws:cloudwatch:${var.region}:${var.account_id}:alarm:*"] },
       {
