@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 def site():
     if not has_images("waste-worker"):
         pytest.skip("there is no container engine that has the images: infra/check images")
-    compose("down", "--volumes", "--timeout", "5")
+    compose("--profile", "*", "down", "--volumes", "--timeout", "5")
     compose("up", "--detach", "--no-build")
     try:
         wait_for(all_healthy, 90, states)
