@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from contracts.ids import uuid7
@@ -69,6 +70,19 @@ def wait_for(condition, timeout_s, what):
     return found
 
 
+def patiently(ask, passing):
+    """Ask until there is an answer whose status is none of `passing`, as a bin does."""
+    for _ in range(60):
+        try:
+            return ask()
+        except urllib.error.HTTPError as error:
+            assert error.code in passing, (error.code, error.read())
+        except OSError:
+            pass
+        time.sleep(1)
+    raise TimeoutError(ask)
+
+
 @dataclass
 class Bin:
     """One bin with its token."""
@@ -84,25 +98,17 @@ class Bin:
             event_id = uuid7(datetime.now(UTC), os.urandom(10))
             picture = render(("plastic", "paper", "glass", "metal", "organic")[self.sequence % 5], self.sequence)
             place = self._patiently("/v1/uploads", upload_of(self.sensor_id, event_id, len(picture)))
-            request = urllib.request.Request(place["url"], picture, {"Content-Type": "image/jpeg"}, method="PUT")
-            urllib.request.urlopen(request, timeout=30).close()
+            upload = urllib.request.Request(place["url"], picture, {"Content-Type": "image/jpeg"}, method="PUT")
+            patiently(partial(urllib.request.urlopen, upload, timeout=30), {500, 503}).close()
             self._patiently("/v1/events", event_of(self.sensor_id, event_id, place["image_url"], self.sequence))
             self.sent.append(event_id)
             self.sequence += 1
 
     def _patiently(self, path, body):
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        for _ in range(60):
-            try:
-                request = urllib.request.Request(GATEWAY + path, json.dumps(body).encode(), headers)
-                with urllib.request.urlopen(request, timeout=30) as answer:
-                    return json.loads(answer.read())
-            except urllib.error.HTTPError as error:
-                assert error.code in {429, 503}, (error.code, error.read())
-            except OSError:
-                pass
-            time.sleep(1)
-        raise TimeoutError(path)
+        request = urllib.request.Request(GATEWAY + path, json.dumps(body).encode(), headers)
+        with patiently(partial(urllib.request.urlopen, request, timeout=30), {429, 503}) as answer:
+            return json.loads(answer.read())
 
 
 @dataclass
