@@ -8,16 +8,16 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import structlog
 from celery import Celery, signals
-from celery.beat import Scheduler
+from celery.beat import Scheduler, Service
 from kombu import Exchange, Queue
-from kombu.exceptions import OperationalError
 
-from adapters.celery_queue import celery_app
+from adapters.celery_queue import broker_errors, celery_app
+from contracts.errors import Infrastructure
 from contracts.names import SLOW_QUEUE
 
 _AGAIN_S = 2.0
@@ -52,23 +52,29 @@ def schedule_app(
     return app
 
 
-def run_schedule(app: Celery, jobs: Mapping[str, Job], *, stopping: Event) -> int:
-    """Run jobs, each once at the start, until SIGTERM or SIGINT; returns the exit code."""
+def run_schedule(app: Celery, jobs: Mapping[str, Job], *, stopping: Event, tick: Callable[[], object] = lambda: None) -> int:
+    """Run jobs, each once at the start, until SIGTERM or SIGINT; returns the exit code.
+
+    `tick` is called while the queue is waited for at the start.
+    """
     signals.setup_logging.connect(_quiet_beat, weak=False)
     signals.worker_shutting_down.connect(lambda **_: stopping.set(), weak=False)
-    _run_once(app, jobs)
+    _run_once(app, jobs, tick)
     worker = app.Worker(
         # A training takes minutes: the steering of a rollout shall not wait for it.
         concurrency=3,
         pool="threads",
         queues=[SLOW_QUEUE],
-        beat=True,
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
         quiet=True,
     )
+    # Celery's own beat is a child process: it would outlive whoever is killed, and its ticks would reach nobody here.
+    beat = Service(app, scheduler_cls=app.conf.beat_scheduler)
+    Thread(target=beat.start, name="beat", daemon=True).start()
     worker.start()
+    beat.stop()
     return int(worker.exitcode or 0)
 
 
@@ -83,15 +89,17 @@ def _ticking(tick: Callable[[], object]) -> type[Scheduler]:
     return TickingScheduler
 
 
-def _run_once(app: Celery, jobs: Mapping[str, Job]) -> None:
-    """Have every job run; waits for the queue while it is away, as the worker does from then on."""
+def _run_once(app: Celery, jobs: Mapping[str, Job], tick: Callable[[], object]) -> None:
+    """Have every job run; waits for the queue while it is away or full, as the worker does from then on."""
     for name, job in jobs.items():
         while True:
+            tick()
             try:
-                app.send_task(name, queue=SLOW_QUEUE, expires=job.every_s)
+                with broker_errors(app.connection_for_write()):
+                    app.send_task(name, queue=SLOW_QUEUE, expires=job.every_s)
                 break
-            except OperationalError as error:
-                structlog.get_logger("waste").warning("work_queue_away", detail=str(error)[:200])
+            except Infrastructure as error:
+                structlog.get_logger("waste").warning(error.reason, detail=error.detail)
                 time.sleep(_AGAIN_S)
 
 

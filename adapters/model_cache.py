@@ -53,7 +53,12 @@ class ModelCache:
     def _write(self, path: Path, body: bytes) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=self._folder, prefix=_COMING, delete=False) as file:
-            file.write(body)
+            try:
+                file.write(body)
+                file.flush()
+            except OSError:  # it is tried again in seconds: on a full disk each try would leave its part
+                Path(file.name).unlink(missing_ok=True)
+                raise
         Path(file.name).replace(path)
 
     def _forget_old(self) -> None:

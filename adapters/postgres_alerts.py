@@ -26,7 +26,8 @@ SELECT {_ALERT} FROM alerts WHERE {_NOT_TOLD} ORDER BY fired_at
 """  # noqa: S608 - the only insertion is a constant of this module
 # Ends with its transaction, so with whoever died while telling.
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtext('alerts.telling'), hashtext(%s))"
-_STILL = f"SELECT FROM alerts WHERE alert_id = %s AND {_NOT_TOLD}"
+# In the state in which it was read: one that has closed meanwhile may have been told as open by another.
+_STILL = f"SELECT FROM alerts WHERE alert_id = %s AND (resolved_at IS NULL) = %s AND {_NOT_TOLD}"
 _TOLD = """
 UPDATE alerts SET told_fired_at = coalesce(told_fired_at, now()),
     told_resolved_at = CASE WHEN %s::timestamptz IS NULL THEN told_resolved_at ELSE now() END
@@ -62,10 +63,11 @@ class PostgresAlerts:
 
     @contextmanager
     def telling(self, alert: Alert) -> Iterator[bool]:
-        """Keep all others from telling of an alert within the block; False if another does, or has by now."""
+        """Keep all others from telling of an alert within the block; False if another does or has, or its state is another now."""
         with connected(self._pool) as connection, connection.transaction():
             row = connection.execute(_LOCK, (str(alert.alert_id),)).fetchone()
-            yield bool(row and row[0]) and connection.execute(_STILL, (alert.alert_id,)).fetchone() is not None
+            still = (alert.alert_id, alert.resolved_at is None)
+            yield bool(row and row[0]) and connection.execute(_STILL, still).fetchone() is not None
 
     def told(self, alert: Alert) -> None:
         """Note that people were told of this state of it."""

@@ -6,7 +6,7 @@ from typing import Any
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
-from adapters.postgres import HEARTBEAT_SILENCE_S, Pool, connected
+from adapters.postgres import HEARTBEAT_SILENCE_S, Pool, connected, patient
 from adapters.postgres_serving import PLAN, read_plan
 from contracts.errors import ModelRefused
 from contracts.models import Model, ModelFile, ModelState, Move, NewModel, ServingPlan, WorkerState, cut_for
@@ -107,8 +107,10 @@ class PostgresRegistry:
 
     def _aim(self, version: str) -> None:
         """Have the canary's sensors be its share of the traffic."""
+        share = self.plan().canary_share
+        with patient(self._pool) as connection:
+            cut = cut_for(share, dict(connection.execute(_TRAFFIC).fetchall()), version)
         with connected(self._pool) as connection:
-            cut = cut_for(self.plan().canary_share, dict(connection.execute(_TRAFFIC).fetchall()), version)
             connection.execute(_SET_SHARES, (None, cut, None))
 
     def workers(self) -> list[WorkerState]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from adapters.postgres import Pool, connected
+from adapters.postgres import Pool, connected, patient
 from contracts.categories import Category
 from contracts.truth import Delivery, GroundTruth, JoinedItem, Oddity, SeenItem, ToldItem, TruthDay, TruthTaken
 
@@ -124,7 +124,7 @@ class PostgresTruth:
 
     def to_join(self, limit: int, again_after_s: float) -> list[TruthDay]:
         """Return days with labels that were not joined yet, then those whose labels found nobody `again_after_s` ago."""
-        with connected(self._pool) as connection:
+        with patient(self._pool) as connection:
             rows = connection.execute(_TO_JOIN, {"limit": limit}).fetchall()
             if not rows:
                 rows = connection.execute(_ALONE, {"limit": limit, "again": again_after_s}).fetchall()
@@ -141,13 +141,13 @@ class PostgresTruth:
 
     def contest(self) -> int:
         """Have one more person look at each picture of which a plant says otherwise than people did, once; return how many."""
-        with connected(self._pool) as connection:
+        with patient(self._pool) as connection:
             return connection.execute(_CONTEST).rowcount
 
     def odd(self, what: Oddity, limit: int) -> list[Mapping[str, object]]:
         """Return the newest labels that are odd in a way, as rows for people."""
         query = _ODD.format(odd=_CONTRADICTS if what is Oddity.CONTRADICTING else "g.match = %(what)s")
-        with connected(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        with patient(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             return list(cursor.execute(query, {"what": what.value, "limit": limit}).fetchall())
 
     def write(self, day: TruthDay, joined: Sequence[JoinedItem]) -> int:

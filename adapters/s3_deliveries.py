@@ -9,10 +9,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.sigv4 import AwsKeys
-from contracts.errors import ObjectStoreUnavailable
+from contracts.errors import ObjectStoreUnavailable, RequestRefused
 from contracts.truth import DeliveredFile
 
 _MOST_BYTES = 500 * 2**20
+_LONGEST_SUFFIX = 20
+_OF_THIS_FILE = frozenset({403, 404, 412})
+"""Answers that say nothing of other files: it is archived or forbidden, is gone, or is being replaced."""
 
 
 class S3Deliveries:
@@ -52,10 +55,15 @@ class S3Deliveries:
                         yield DeliveredFile(source, f"{place}#{version}", entry["Key"])
 
     def fetch(self, file: DeliveredFile, folder: Path) -> Path:
-        """Copy a file into a folder and return its path; raises ObjectStoreUnavailable."""
-        path = folder / f"delivery{Path(file.key).suffix.lower()}"
+        """Copy a file into a folder and return its path; raises RequestRefused if it cannot be had, and ObjectStoreUnavailable."""
+        path = folder / f"delivery{Path(file.key).suffix.lower()[:_LONGEST_SUFFIX]}"
         with _errors(self._bucket):
-            self._client.download_file(self._bucket, file.key, str(path))
+            try:
+                self._client.download_file(self._bucket, file.key, str(path))
+            except ClientError as error:
+                if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _OF_THIS_FILE:
+                    raise RequestRefused(file.key, f"cannot be fetched now: {str(error)[:200]}") from error
+                raise
         return path
 
 

@@ -45,7 +45,7 @@ class Alerts(Protocol):
         """Return alerts whose opening or closing nobody was told of yet."""
 
     def telling(self, alert: Alert) -> AbstractContextManager[bool]:
-        """Keep all others from telling of an alert within the block; False if another does, or has by now."""
+        """Keep all others from telling of an alert within the block; False if another does or has, or its state is another now."""
 
     def told(self, alert: Alert) -> None:
         """Note that people were told of this state of it."""

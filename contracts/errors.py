@@ -8,6 +8,11 @@ A class's docstring is its message; `reason` is what the outcome, the metric and
 from typing import ClassVar
 
 
+def printable(text: str) -> str:
+    """Return a stranger's text with what cannot be printed escaped."""
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
+
+
 class FleetError(Exception):
     """Something went wrong in the fleet."""
 
@@ -18,7 +23,7 @@ class FleetError(Exception):
 
         It may quote what a stranger's server has sent: what cannot be printed is escaped, for Postgres stores no NUL.
         """
-        detail = "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in detail)
+        detail = printable(detail)
         self.detail = detail
         message = (type(self).__doc__ or type(self).__name__).split("\n", 1)[0].rstrip(".")
         super().__init__(f"{message}: {detail}" if detail else message)
@@ -209,7 +214,7 @@ class RequestRefused(FleetError):
 
     def __init__(self, field: str, problem: str) -> None:
         """`field` is the name of what is at fault, `problem` what is wrong with it."""
-        self.field, self.problem = field, problem
+        self.field, self.problem = field, printable(problem)
         super().__init__(f"{field} {problem}")
 
 

@@ -109,6 +109,8 @@ def read_truth(row: Mapping[str, object], now: datetime, source: str | None = No
         if row.get("source") not in {None, "", source}:
             raise EventInvalid("source", f"is not {source}, who sent it")
         row = {**row, "source": source}
+    if str(row.get("source")).startswith(PLANT):
+        raise EventInvalid("source", "is the name of a credential, and not the plant's own")
     try:
         truth = GroundTruth.model_validate(row)
     except ValidationError as error:
@@ -172,7 +174,7 @@ class Deliveries(Protocol):
         """Yield the files that lie there."""
 
     def fetch(self, file: DeliveredFile, folder: Path) -> Path:
-        """Copy a file into a folder and return its path."""
+        """Copy a file into a folder and return its path; raises RequestRefused for one that cannot be had now."""
 
 
 class TruthLedger(Protocol):

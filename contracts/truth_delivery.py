@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
-from contracts.errors import EventInvalid
+from contracts.errors import EventInvalid, printable
 from contracts.ports import Clock
 from contracts.truth import Delivery, GroundTruth, RowProblem, TruthLedger, read_truth
 
@@ -20,7 +20,7 @@ class _Tally:
     def reject(self, line: int, problem: str) -> None:
         self.rejected += 1
         if len(self.problems) < _MOST_PROBLEMS:
-            self.problems.append(RowProblem(line, problem))
+            self.problems.append(RowProblem(line, printable(problem)))  # it may quote the file, and no ledger stores a NUL
 
 
 def take_delivery(

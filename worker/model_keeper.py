@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 
 import structlog
 
@@ -21,7 +22,10 @@ class ModelKeeper:
         """Withdraw models as `who`."""
         self._serving, self._slots, self._who = serving, slots, who
         self._heard = 0
+        self._tried, self._again_at = -1, 0.0
+        """The revision that was tried last, and from when on it is tried again; another one is at once."""
         self._news = threading.Event()
+        slots.on_arrival(self._arrived)
 
     def start(self) -> None:
         """Go on from a thread."""
@@ -30,8 +34,13 @@ class ModelKeeper:
     def heard(self, revision: int) -> None:
         """Hear which revision is planned."""
         self._heard = revision
-        if revision != self._slots.served.revision or self._slots.benched:
+        may_try = revision != self._tried or time.monotonic() >= self._again_at
+        if (revision != self._slots.served.revision and may_try) or self._slots.benched:
             self._news.set()
+
+    def _arrived(self) -> None:
+        self._again_at = 0.0
+        self._news.set()
 
     def renew(self) -> None:
         """Withdraw what is unfit, and bring into force what is planned; raises LedgerUnavailable."""
@@ -39,8 +48,11 @@ class ModelKeeper:
             self._serving.withdraw(version, self._who, why, {})
             # Withdrawn by this worker or another, or moved on by somebody who knows better.
             self._slots.benched.pop(version, None)
-        if self._heard != self._slots.served.revision:
-            self._slots.bring(self._serving.plan())
+        heard = self._heard
+        if heard != self._slots.served.revision:
+            plan = self._serving.plan()
+            self._tried, self._again_at = max(heard, plan.revision), time.monotonic() + AGAIN_S
+            self._slots.bring(plan)
 
     def _run(self) -> None:
         wait = threading.Event().wait
@@ -57,5 +69,3 @@ class ModelKeeper:
                 structlog.get_logger("waste").error("models_not_renewed", problem=str(error))
             except Exception:  # noqa: BLE001 - a worker that has lost this thread would never hear of a roll-back
                 structlog.get_logger("waste").exception("models_not_renewed")
-            if self._slots.served.problem:
-                wait(AGAIN_S)

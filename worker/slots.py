@@ -4,6 +4,7 @@ What is in force is exchanged as a whole, while events flow: each is decided by 
 none waits for a model to load.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -13,7 +14,11 @@ from contracts.errors import FleetError
 from contracts.facts import ModelNotLoaded, ModelsInForce, ModelUnfit
 from contracts.models import ModelFile, Served, ServingPlan, place_of
 from contracts.ports import Classifier, Telemetry
+from worker.loads import Loads, StillLoading
 from worker.pace import Pace
+
+LOAD_S, FIRST_LOAD_S = 0.5, 60.0
+"""So long an exchange, and the first one, waits for models that are not loaded yet; those that come later get one of their own."""
 
 
 class Models(Protocol):
@@ -81,7 +86,8 @@ class ModelSlots:
 
     def __init__(self, own: Callable[[], Classifier], load: Callable[[ModelFile], Classifier], telemetry: Telemetry) -> None:
         """`own` gives the model for a plan without a champion, `load` one of the registry; both may raise a FleetError."""
-        self._own, self._load, self._telemetry = own, load, telemetry
+        self._own, self._telemetry = own, telemetry
+        self._loads = Loads(load)
         self._now: InForce | None = None
         self._known: list[tuple[Classifier, ModelFile]] = []
         """What was loaded for this plan or the one before it, and from which file."""
@@ -114,16 +120,22 @@ class ModelSlots:
             return now.champion
         return now.shadow if now.on_shadow(sensor_id) else None
 
+    def on_arrival(self, arrived: Callable[[], object]) -> None:
+        """Have `arrived` be called when a model has come, or failed to, for which an exchange did not wait."""
+        self._loads.arrived = arrived
+
     def bring(self, plan: ServingPlan) -> bool:
         """Load what a plan names and exchange all of it at once; returns whether all of it is in force.
 
         What cannot be loaded leaves the champion that there is, and a trial without its model. Raises a FleetError only if there
         is nothing at all to decide with.
         """
-        problems: list[str] = []
-        champion = self._champion(plan, problems)
-        canary, shadow = (self._on_trial(file, problems) for file in (plan.canary, plan.shadow))
-        self._problem = "; ".join(problems)
+        problems: list[tuple[str, FleetError]] = []
+        until = time.monotonic() + (LOAD_S if self._now else FIRST_LOAD_S)
+        self._begin(plan)
+        champion = self._champion(plan, problems, until)
+        canary, shadow = (self._on_trial(file, problems, until) for file in (plan.canary, plan.shadow))
+        self._problem = "; ".join(f"{what}: {error}" for what, error in problems)
         self._known = [one for one in self._known if any(one[0] is used for used in (champion, canary, shadow))]
         with self._lock:
             before = self._now
@@ -132,36 +144,46 @@ class ModelSlots:
             self._now = InForce(
                 kept, champion, *(one if one and one.version not in self.benched else None for one in (canary, shadow))
             )
-        if problems:
+        if any(not isinstance(error, StillLoading) for _, error in problems):
             self._telemetry.emit(ModelNotLoaded(plan.revision, self._problem))
-        else:
+        elif not problems:
             self._telemetry.emit(_told(self.in_force))
         return not problems
 
-    def _champion(self, plan: ServingPlan, problems: list[str]) -> Classifier:
+    def _begin(self, plan: ServingPlan) -> None:
+        files = [file for file in (plan.champion, plan.canary, plan.shadow) if file]
+        self._loads.forget_all_but(files)
+        for file in files:
+            if self._there(file) is None and file.version not in self.benched:
+                self._loads.begin(file)
+
+    def _champion(self, plan: ServingPlan, problems: list[tuple[str, FleetError]], until: float) -> Classifier:
         try:
-            return self._loaded(plan.champion) if plan.champion else self._own()
+            return self._loaded(plan.champion, until) if plan.champion else self._own()
         except FleetError as error:
-            problems.append(f"champion: {error}")
+            problems.append(("champion", error))
         return self._now.champion if self._now else self._own()
 
-    def _on_trial(self, file: ModelFile | None, problems: list[str]) -> Classifier | None:
+    def _on_trial(self, file: ModelFile | None, problems: list[tuple[str, FleetError]], until: float) -> Classifier | None:
         if file is None or file.version in self.benched:
             return None
         try:
-            return self._loaded(file)
+            return self._loaded(file, until)
         except FleetError as error:
-            problems.append(f"{file.version}: {error}")
+            problems.append((file.version, error))
             return None
 
-    def _loaded(self, file: ModelFile) -> Classifier:
-        # By its file and not by its version: the worker's own model may bear the name of another.
-        for model, of in self._known:
-            if of == file:
-                return model
-        model = self._load(file)
-        self._known.append((model, file))
+    def _loaded(self, file: ModelFile, until: float) -> Classifier:
+        model = self._there(file)
+        if model is None:
+            self._loads.begin(file)
+            model = self._loads.take(file, max(0.0, until - time.monotonic()))
+            self._known.append((model, file))
         return model
+
+    def _there(self, file: ModelFile) -> Classifier | None:
+        # By its file and not by its version: the worker's own model may bear the name of another.
+        return next((model for model, of in self._known if of == file), None)
 
     def unfit(self, model: Classifier, why: str) -> Classifier | None:
         """Ask a model on trial no more; return the champion, None if the model is that itself."""

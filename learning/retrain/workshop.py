@@ -20,6 +20,7 @@ from learning.broken import broken_features
 from learning.datasets import DatasetInvalid, Split, read_manifests
 from learning.duplicates import thumbprints
 from learning.export import read_backbone, read_heads
+from learning.feature_cache import digest_of
 from learning.features import extract_features
 from learning.graph import SIDE_PX
 from learning.lake.making import SnapshotMaker
@@ -88,12 +89,15 @@ class LakeWorkshop:
     def fit(self, lesson: Lesson, version: str, told: Told) -> Retrained:
         """Fit and examine a candidate."""
         path, _ = self.champion()
+        backbone = read_backbone(path, self.tools.preprocessing.name)
+        if digest_of(backbone) != self.snapshots.get(lesson.snapshot_id).manifest["backbone"]:
+            # Heads of the one on features of the other would be examined as what no worker will ever see.
+            raise DatasetInvalid("the champion was exchanged meanwhile for one with another backbone; ask for a training again")
         champion, extract = onnx.load(path), self.tools.open_features(path)
         jobs = [(CATEGORIES[number % len(CATEGORIES)], number) for number in range(_PHOTOGRAPHS)]
         photographs = [self.tools.decode(self.tools.render(category, number, 0.0)) for category, number in jobs]
         broken = broken_features(photographs, extract)
         told("fit", 0.7)
-        backbone = read_backbone(path, self.tools.preprocessing.name)
         fitting = Fitting(champion, backbone, broken, lambda model: self._slower(model, path), lesson.is_golden)
         threshold = read_heads(champion).threshold
         return fitting.fit(lesson.features, Recipe(version, threshold, self.tools.preprocessing.name, self.tools.git_revision()))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from contracts.facts import ModelMoved
 from contracts.models import Model, ModelState, Registry
@@ -17,6 +17,7 @@ GATE = "gate"
 AGREEMENT, TO_PEOPLE = "agreement", "to_people"
 _NEXT = {ModelState.SHADOW: ModelState.CANARY, ModelState.CANARY: ModelState.CHAMPION}
 _BY = "rollout"
+_MOVES, _EVER = 1000, datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Steering:
     def look(self, model: Model) -> Trial:
         """Return how the trial of a model stands."""
         expected = Expected(_number(model.metrics.get(AGREEMENT)), _number(model.metrics.get(TO_PEOPLE)))
-        counts = self.trials.counts(model.file.version, self._since(model))
+        counts = self.trials.counts(model.file.version, max(self._since(model), self._crowned()))
         return judge(counts, expected=expected, decides=model.state is ModelState.CANARY)
 
     def _judge(self, model: Model) -> bool:
@@ -67,6 +68,11 @@ class Steering:
     def _since(self, model: Model) -> datetime:
         moves = self.registry.moves(model.file.version, 20)
         return next((move.acted_at for move in moves if move.after == model.state), model.added_at)
+
+    def _crowned(self) -> datetime:
+        """Return since when the champion is what it is: how a model did beside another one says nothing of this one."""
+        moves = self.registry.moves(limit=_MOVES)
+        return max((one.acted_at for one in moves if ModelState.CHAMPION in {one.before, one.after}), default=_EVER)
 
     def _move(self, model: Model, target: ModelState, why: str, evidence: Mapping[str, object]) -> bool:
         moved = self.registry.move(model.file.version, model.state, target, _BY, why, evidence)

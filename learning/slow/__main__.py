@@ -60,9 +60,8 @@ def main(argv: list[str] | None = None) -> int:
             "steer-rollout": Job(min(15.0, settings.look_every_s), loop.steer),
         }
         try:
-            return run_schedule(
-                schedule_app(settings.work_url(), jobs, region=settings.aws_region, tick=health.tick), jobs, stopping=Event()
-            )
+            app = schedule_app(settings.work_url(), jobs, region=settings.aws_region, tick=health.tick)
+            return run_schedule(app, jobs, stopping=Event(), tick=health.tick)
         finally:
             stop_serving()
 

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TextIO
 
 from contracts.errors import RequestRefused
 from learning.truth.parquet import LONGEST_ROW, parquet_rows
@@ -12,6 +13,8 @@ Rows = Iterator[tuple[int, Mapping[str, object] | str]]
 _NEEDED = ("sensor_id", "observed_at", "category")
 _NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
 """What stands for bytes that are no UTF-8; no label has any."""
+_TOO_LONG = f"is longer than {LONGEST_ROW} letters"
+_ENDS = ("\n", "\r")
 
 
 def read_rows(path: Path) -> Rows:
@@ -29,27 +32,51 @@ def read_rows(path: Path) -> Rows:
         raise RequestRefused(str(path), f"cannot be read: {error.strerror or str(error)[:200]}") from None
 
 
+class _Lines:
+    """The lines of a file, each of LONGEST_ROW letters and a few at most: what is longer is cut, and `cut` is its number."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file, self._number, self.cut = file, 0, 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._file.readline(LONGEST_ROW + 1):
+            self._number += 1
+            if len(line) > LONGEST_ROW and not line.endswith(_ENDS):
+                self.cut = self._number
+                while (rest := self._file.readline(LONGEST_ROW)) and not rest.endswith(_ENDS):
+                    pass  # a file may be one line of gigabytes
+                line += "\n"
+            yield line
+
+
 def _csv(path: Path) -> Rows:
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        lines = csv.reader(file)
+        lines = _Lines(file)
+        rows = csv.reader(iter(lines))
         try:
-            names = [name.strip() for name in next(lines, [])]
+            names = [name.strip() for name in next(rows, [])]
         except csv.Error as error:
-            raise RequestRefused(str(path), f"cannot be read as CSV: line {lines.line_num}: {error}") from None
+            raise RequestRefused(str(path), f"cannot be read as CSV: line {rows.line_num}: {error}") from None
         _check_names(path, names)
         while True:
-            first = lines.line_num + 1
+            first = rows.line_num + 1
             try:
-                cells = next(lines)
+                cells = next(rows)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield lines.line_num, f"is not CSV: {error}"
+                yield first, _swallowed(rows.line_num) if rows.line_num > first else f"is not CSV: {error}"
                 continue
-            if lines.line_num > first:  # no label has a line's end in it, so that others would be lost unseen
-                yield first, f"opens a quotation mark that swallows all until line {lines.line_num}"
+            if rows.line_num > first:  # no label has a line's end in it, so that others would be lost unseen
+                yield first, _swallowed(rows.line_num)
+            elif lines.cut == first:
+                yield first, _TOO_LONG
             elif cells:
                 yield first, _csv_row(names, cells)
+
+
+def _swallowed(until: int) -> str:
+    return f"opens a quotation mark that swallows all until line {until}"
 
 
 def _csv_row(names: list[str], cells: list[str]) -> Mapping[str, object] | str:
@@ -60,14 +87,14 @@ def _csv_row(names: list[str], cells: list[str]) -> Mapping[str, object] | str:
 
 def _json_lines(path: Path) -> Rows:
     with path.open(encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(_Lines(file), 1):
             if line.strip():
                 yield number, _json_row(line)
 
 
 def _json_row(line: str) -> Mapping[str, object] | str:
     if len(line) > LONGEST_ROW:
-        return f"is longer than {LONGEST_ROW} letters"
+        return _TOO_LONG
     if _NOT_UTF8 in line:
         return "is not UTF-8"
     try:

@@ -1,6 +1,7 @@
 """Looks whether accuracy has fallen, opens and closes the alert, and sees to it that people are told."""
 
 import math
+import random
 from datetime import timedelta
 
 from contracts.accuracy import Decisions, Dimension, Histogram
@@ -16,7 +17,7 @@ from learning.truth.shift import Shift, compare, compare_embeddings
 MATURE_S = 86_400.0
 """Labels are awaited so long: of what was photographed later than this ago nothing is judged yet."""
 _PATIENCE = 3
-"""So many alerts are not taken before the others wait for the next round."""
+"""So many alerts are not taken one after another before the others wait for the next round."""
 EMBEDDINGS = "embeddings"
 """The subject of a shift of what the model sees in the pictures."""
 
@@ -82,14 +83,17 @@ class AccuracyWatch:
         return found
 
     def tell(self) -> None:
-        """Tell people what they were not told yet; what cannot be told now is told in a later round."""
-        refused = 0
-        for alert in self._alerts.untold():
+        """Tell people what they were not told yet; what cannot be told now is told in a later round.
+
+        In any order: those that are never taken shall not keep back the same others each time.
+        """
+        refused, untold = 0, self._alerts.untold()
+        for alert in random.sample(untold, len(untold)):
             if refused >= _PATIENCE:
                 return  # it is the other side that is away, and not one alert that it does not take
             with self._alerts.telling(alert) as mine:
                 if mine:
-                    refused += not self._told(alert)
+                    refused = 0 if self._told(alert) else refused + 1
 
     def _told(self, alert: Alert) -> bool:
         try:

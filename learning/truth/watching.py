@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from contracts.errors import RequestRefused
 from contracts.ports import Clock
-from contracts.truth import DeliveredFile, Deliveries, Delivery, RowProblem, TruthLedger
+from contracts.truth import DeliveredFile, Deliveries, Delivery, RowProblem, TruthLedger, plant_of
 from contracts.truth_delivery import take_delivery
 from learning.truth.files import read_rows
 
@@ -34,11 +34,26 @@ class PrefixWatch:
 
     def _take(self, file: DeliveredFile) -> Delivery:
         with TemporaryDirectory(prefix="waste-truth-") as folder:
-            path = self.deliveries.fetch(file, Path(folder))
             try:
+                path = self.deliveries.fetch(file, Path(folder))
+            except RequestRefused as error:
+                return _refused(file, error)  # not noted: it is tried again
+            try:
+                _check_plant(file.source)
                 return take_delivery(read_rows(path), self.ledger, self.clock, source=file.source, name=file.name)
             except RequestRefused as error:
                 # As a whole it is none; said once, and looked at again when other content lies there.
-                found = Delivery(file.source, file.name, 0, 0, 1, (RowProblem(0, f"the file {error.problem}"),))
+                found = _refused(file, error)
                 self.ledger.note(found)
                 return found
+
+
+def _check_plant(source: str) -> None:
+    try:
+        plant_of(source)
+    except ValueError as error:
+        raise RequestRefused(source, f"lies in the folder of no plant: {error}") from None
+
+
+def _refused(file: DeliveredFile, error: RequestRefused) -> Delivery:
+    return Delivery(file.source, file.name, 0, 0, 1, (RowProblem(0, f"the file {error.problem}"),))

@@ -149,3 +149,22 @@ def test_a_worker_that_cannot_load_a_model_goes_on_with_the_one_it_has_and_says_
     moves.roll_back("it is damaged")
     await_in_force(registry, before)
     assert not registry.workers()[0].problem
+
+
+def test_a_shadow_that_does_not_load_holds_up_no_roll_back(registry, moves, add, outside):
+    (before,) = {one.model_version for one in registry.workers()}
+    add("calm-3", "0.0")
+    damaged = add("gone-2", "0.5")
+    outside.objects.put(damaged.object_key, b"another file", "application/octet-stream")
+    moves.move("calm-3", CHAMPION, "test")
+    await_in_force(registry, "calm-3")
+    moves.move("gone-2", ModelState.SHADOW, "test")
+    wait_for(lambda: all(one.problem for one in registry.workers()), 10, "a problem in every worker")
+    for _ in range(3):
+        moves.roll_back("test")
+        wait_for(lambda: {one.model_version for one in registry.workers()} == {before}, 5, "the one before in every worker")
+        moves.move("calm-3", CHAMPION, "test")
+        wait_for(lambda: {one.model_version for one in registry.workers()} == {"calm-3"}, 5, "the other in every worker")
+    moves.roll_back("test")
+    moves.move("gone-2", ModelState.RETIRED, "test")
+    await_in_force(registry, before)

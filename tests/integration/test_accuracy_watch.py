@@ -16,11 +16,14 @@ from adapters.postgres import open_pool
 from adapters.postgres_accuracy import PostgresAccuracy
 from adapters.postgres_alerts import PostgresAlerts
 from adapters.postgres_pictures import PostgresPictures
+from adapters.postgres_registry import PostgresRegistry
 from adapters.postgres_trials import PostgresTrials
+from adapters.postgres_truth import PostgresTruth
 from adapters.telemetry import FleetTelemetry
 from adapters.webhook import Webhook
 from contracts.accuracy import Histogram
 from contracts.categories import CATEGORIES
+from contracts.truth import Oddity
 from learning.truth.watch import AccuracyWatch
 from local.database import ensure_logins
 
@@ -147,16 +150,22 @@ def test_who_cannot_be_told_now_is_told_later(plant, watch, listener):
         lambda pool: PostgresPictures(pool).sum_up(TODAY, 7),
         lambda pool: PostgresPictures(pool).lately(TODAY - timedelta(days=1), TODAY),
         lambda pool: PostgresTrials(pool).counts("m1", TODAY - timedelta(days=7)),
+        lambda pool: PostgresTruth(pool).to_join(100, 0),
+        lambda pool: PostgresTruth(pool).contest(),
+        lambda pool: PostgresTruth(pool).odd(Oddity.CONTRADICTING, 20),
+        lambda pool: PostgresRegistry(pool).set_shares(canary=0.2),
     ],
-    ids=["accuracy", "days of sensors", "last hours of sensors", "trial"],
+    ids=["accuracy", "days of sensors", "last hours of sensors", "trial", "labels to join", "contested", "odd labels", "traffic"],
 )
-def test_a_look_that_takes_longer_than_an_event_may_wait_is_waited_for(plant, database_url, look):
+def test_a_look_that_takes_longer_than_an_event_may_wait_is_waited_for(plant, sql, database_url, look):
+    sql.execute("INSERT INTO models (version, sha256, size_bytes, object_key, state, facts, added_by) VALUES "
+                "('m1', repeat('0', 64), 1, 'm1', 'canary', '{}', 'ada')")  # fmt: skip
     pool = plant.pools["learning"]
     with pool.connection() as one, pool.connection() as other:
         for connection in (one, other):
             connection.execute("SET statement_timeout = '300ms'")
     with psycopg.connect(database_url) as busy, ThreadPoolExecutor(1) as threads:
-        busy.execute("LOCK TABLE predictions")
+        busy.execute("LOCK TABLE predictions, ground_truth, events")
         looking = threads.submit(look, pool)
         time.sleep(1)
         busy.rollback()
@@ -185,10 +194,31 @@ def test_an_alert_that_is_not_taken_keeps_no_other_from_being_told(plant, watch,
     listener.refuses = ("bin-1",)
     watch.tell()
     watch.tell()
-    assert [one["subject"] for one in listener.heard] == ["bin-2", "bin-3"]
+    assert sorted(one["subject"] for one in listener.heard) == ["bin-2", "bin-3"]
     listener.refuses = ()
     watch.tell()
-    assert [one["subject"] for one in listener.heard] == ["bin-2", "bin-3", "bin-1"]
+    assert [one["subject"] for one in listener.heard][2:] == ["bin-1"]
+
+
+def test_however_many_alerts_are_not_taken_another_one_is_told(plant, watch, listener):
+    refused = [f"bin-{number}" for number in range(5)]
+    for name in (*refused, "bin-9"):
+        watch.alerts.fire("sensor_faulty", name, {})
+    listener.refuses = refused
+    for _ in range(60):  # half of the rounds come to it
+        watch.tell()
+    assert [one["subject"] for one in listener.heard] == ["bin-9"]
+
+
+def test_an_alert_that_closes_while_another_tells_that_it_is_open_is_told_as_open_once(plant, watch, listener):
+    watch.alerts.fire("sensor_faulty", "bin-1", {})
+    (read,) = watch.alerts.untold()  # and then held up by another alert, whose listener takes its time
+    watch.tell()
+    watch.alerts.resolve("sensor_faulty", "bin-1", {})
+    with watch.alerts.telling(read) as mine:
+        assert not mine
+    watch.tell()
+    assert [one["state"] for one in listener.heard] == ["firing", "resolved"]
 
 
 def test_labels_that_are_still_awaited_are_not_judged(plant, watch):

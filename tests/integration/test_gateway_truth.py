@@ -38,4 +38,6 @@ def test_a_bin_cannot_say_what_was_in_it_and_a_plant_not_in_anothers_name(gatewa
     assert (answer.status_code, answer.json()["rejected"]) == (207, 1)
     for wrong in ({}, {"labels": []}, {"labels": [1]}, {"labels": rows("glass"), "x": 1}, {"labels": rows(*["glass"] * 5001)}):
         assert plant.post("/v1/ground-truth", json=wrong).status_code == 422
+    answer = gateway.client("plant:plant:north").post("/v1/ground-truth", json={"labels": rows("glass")})
+    assert (answer.status_code, answer.json()["rejected"]) == (207, 1)
     assert sql.execute("SELECT count(*) FROM ground_truth").fetchone() == (0,)

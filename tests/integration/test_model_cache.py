@@ -1,6 +1,7 @@
 """Models of the registry on a worker's own disk."""
 
 import os
+import resource
 
 import pytest
 
@@ -72,3 +73,14 @@ def test_a_disk_that_takes_nothing_is_said_so(objects, file, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ModelUnusable, match="file"):
         ModelCache(tmp_path / "file" / "cache", objects).path_of(file)
+
+
+def test_a_disk_that_takes_a_part_keeps_none_of_it(objects, file, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with pytest.raises(ModelUnusable, match="too large"):
+            ModelCache(tmp_path, objects).path_of(file)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []

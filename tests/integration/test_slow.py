@@ -6,7 +6,10 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 import redis
@@ -14,6 +17,7 @@ import redis
 from adapters.celery_schedule import schedule_app
 from contracts.names import SLOW_QUEUE
 from local.database import ensure_logins
+from local.ports import free_port
 from tests.conftest import wait_for
 from tests.faults.proxy import Proxy
 from tests.plant_house import Plant
@@ -34,6 +38,9 @@ def environment(stack, database_url, redis_url, tmp_path):
         "RETRAIN_EVERY_DAYS": "0",
         "MODEL_CACHE": str(tmp_path / "models"),
     }
+
+
+LINUX = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are read from Linux")
 
 
 @contextmanager
@@ -86,6 +93,73 @@ def test_a_queue_that_is_away_at_the_start_is_waited_for(plant, environment, tmp
             plant.tell(101)
             matched = "SELECT count(*) FROM ground_truth WHERE match = 'matched'"
             wait_for(lambda: plant.sql.execute(matched).fetchone()[0] == 1, 30, (tmp_path / "log").read_text)
+
+
+def test_a_queue_that_is_full_at_the_start_is_waited_for(plant, environment, tmp_path, redis_url):
+    client = redis.Redis.from_url(redis_url)
+    before = client.config_get("maxmemory")["maxmemory"]
+    client.config_set("maxmemory", "1mb")
+    try:
+        with slow_loop(environment, tmp_path / "log") as process:
+            wait_for(lambda: "queue_full" in (tmp_path / "log").read_text() or process.poll(), 30)
+            assert process.poll() is None, (tmp_path / "log").read_text()[-500:]
+            client.config_set("maxmemory", before)
+            wait_for(lambda: '"accuracy_watched"' in (tmp_path / "log").read_text(), 30, (tmp_path / "log").read_text)
+    finally:
+        client.config_set("maxmemory", before)
+
+
+@LINUX
+def test_what_is_killed_leaves_nobody_behind(environment, tmp_path):
+    with slow_loop(environment, tmp_path / "log") as process:
+        wait_for(lambda: '"accuracy_watched"' in (tmp_path / "log").read_text(), 30, (tmp_path / "log").read_text)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.kill()
+        process.wait(10)
+        left = [child for child in children if Path(f"/proc/{child}").exists()]
+        for child in left:
+            os.kill(int(child), signal.SIGKILL)
+    assert left == []
+
+
+def test_it_lives_while_it_goes_round_and_also_while_the_queue_is_away(environment, tmp_path, redis_url):
+    """Whoever is restarted every half a minute ends no training."""
+    at, port = urlsplit(redis_url), free_port()
+    (tmp_path / "sitecustomize.py").write_text("import adapters.health\nadapters.health._STALE_S = 6.0\n")
+    with Proxy(at.port) as proxy:
+        environment |= {
+            "HEALTH_PORT": str(port),
+            "QUEUE_URL": redis_url.replace(f":{at.port}", f":{proxy.port}"),
+            "PYTHONPATH": str(tmp_path),
+        }
+        proxy.cut()
+        with slow_loop(environment, tmp_path / "log"):
+            wait_for(lambda: why_dead(port) is not None, 30)
+            for _ in range(2):
+                assert stays_alive(port, 8) == ""
+                proxy.mend()
+            wait_for(lambda: '"accuracy_watched"' in (tmp_path / "log").read_text(), 30)
+            proxy.cut()
+            assert stays_alive(port, 8) == ""
+
+
+def why_dead(port):
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/health/live", timeout=5):
+            return ""
+    except HTTPError as dead:
+        return dead.read().decode()
+    except OSError:
+        return None
+
+
+def stays_alive(port, for_s):
+    until = time.monotonic() + for_s
+    while time.monotonic() < until:
+        if why := why_dead(port):
+            return why
+        time.sleep(0.5)
+    return ""
 
 
 def test_two_of_them_beside_each_other_do_no_harm(plant, environment, tmp_path):

@@ -130,6 +130,26 @@ def test_a_new_trial_of_the_same_model_begins_with_nothing(fleet):
     assert not fleet.steering.take_one()
 
 
+@pytest.mark.parametrize("taken_back", [True, False])
+def test_what_a_trial_showed_beside_another_champion_does_not_count(fleet, taken_back):
+    """A canary that beats a bad champion shall not be promoted over the good one that is brought back."""
+    moves = Moves(fleet.registry, "ada")
+    fleet.add("bad", passed=False)
+    fleet.add("other", passed=False)
+    fleet.add("new")
+    moves.move("bad", CHAMPION, "by mistake")
+    moves.move("new", CANARY, "try")
+    fleet.scored(80, "new", "bad", mine="plastic", other="glass", actual="glass")
+    if taken_back:
+        moves.roll_back("it is bad")
+    else:
+        moves.move("other", CHAMPION, "it is bad")
+    assert not fleet.steering.take_one()
+    fleet.scored(80, "new", "old", mine="glass", other="plastic", actual="glass")
+    assert fleet.steering.take_one()
+    assert fleet.states()["new"] == "retired"
+
+
 def test_one_trial_at_a_time(fleet):
     fleet.add("new")
     fleet.add("newer")

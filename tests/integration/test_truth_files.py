@@ -37,7 +37,8 @@ def table(moments, **more):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (b"bin-7," + b"x" * 10_000_000 + b",glass\n", "is not CSV: field larger"),
+        (b"bin-7," + b"x" * 10_000_000 + b",glass\n", "is longer than 10000 letters"),
+        (b"bin-7,2026-11-20T12:00:00Z,glass" + b" " * 10_000 + b",x\n", "is longer than 10000 letters"),
         (b"bin-\xe9,2026-11-20,glass\n", "is not UTF-8"),
         (b"bin-7,2026-11-20\n", "has 2 cells"),
     ],
@@ -52,6 +53,27 @@ def test_a_row_of_csv_that_cannot_be_read_keeps_no_other_out(read, wrong, said):
 
 def test_a_quotation_mark_that_is_not_closed_says_what_it_swallows(read):
     assert read("a.csv", f'{HEAD}{ROW}"{ROW}{ROW}{ROW}')[1:] == [(3, "opens a quotation mark that swallows all until line 5")]
+
+
+def test_a_quotation_mark_that_swallows_more_than_a_cell_may_have_is_named_where_it_opens(read):
+    found = read("a.csv", HEAD + ROW + '"' + ROW * 20_000)
+    assert (found[1][0], found[1][1][:50]) == (3, "opens a quotation mark that swallows all until lin")
+    until = int(found[1][1].rpartition(" ")[2])
+    assert [line for line, _ in found[2:]] == list(range(until + 1, 20_003))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from Linux")
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_file_that_is_one_line_takes_no_gigabytes(tmp_path, name):
+    path = tmp_path / name
+    with path.open("wb") as file:
+        file.write(HEAD.encode() if name == "a.csv" else b"")
+        file.write("\N{GRINNING FACE}".encode())
+        for _ in range(200):
+            file.write(b"x" * 2**20)
+    found, megabytes = peak_of(path)
+    assert found == 1
+    assert megabytes < 300
 
 
 def test_a_line_of_json_that_is_not_utf8_keeps_no_other_out(read):
@@ -94,16 +116,22 @@ def test_a_kilobyte_that_says_the_same_megabytes_a_thousand_times_takes_no_gigab
     bomb = table(pa.array([MOMENT] * 1000, pa.timestamp("s", "UTC"))).set_column(0, "sensor_id", repeated)
     parquet.write_table(bomb, path, compression="zstd")
     assert path.stat().st_size < 10_000
+    found, megabytes = peak_of(path)
+    assert found == 1000
+    assert megabytes < 400
+
+
+def peak_of(path):
+    """Return how many rows a process of its own reads of a file, all of them refused, and how many MB it takes at most."""
     script = """
 import re, sys
 from pathlib import Path
 from learning.truth.files import read_rows
 found = list(read_rows(Path(sys.argv[1])))
+assert all(isinstance(row, str) for _, row in found)
 # Not of getrusage, which also counts what the process had from which this one was forked.
 most = re.search(r"VmHWM:\\s+([0-9]+) kB", Path("/proc/self/status").read_text())[1]
-print(len(found), all(isinstance(row, str) for _, row in found), int(most) // 1024)
+print(len(found), int(most) // 1024)
 """
     done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
-    count, refused, megabytes = done.stdout.split()
-    assert (count, refused) == ("1000", "True")
-    assert int(megabytes) < 400
+    return tuple(map(int, done.stdout.split()))
