@@ -102,3 +102,8 @@ def test_the_queues_of_the_profile_sqs_are_its_emulator_and_no_secret_overrides_
         environment = COMPOSE["services"][service]["environment"]
         assert environment["QUEUE_URL"] == "${QUEUE_URL:-}"
         assert environment["QUEUE_URL_FILE"] == "${QUEUE_URL_FILE-/secrets/queue-url}", "without a colon: an empty one counts"
+
+
+def test_a_worker_computes_as_much_at_once_as_it_has_cores():
+    worker = COMPOSE["services"]["worker"]
+    assert worker["environment"]["COMPUTE_AT_ONCE"] == worker["deploy"]["resources"]["limits"]["cpus"]
