@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from celery import Celery, signals
-from celery.beat import Scheduler
+from celery.beat import EmbeddedService, Scheduler
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
@@ -62,13 +62,16 @@ def run_schedule(app: Celery, jobs: Mapping[str, Job], *, stopping: Event) -> in
         concurrency=3,
         pool="threads",
         queues=[SLOW_QUEUE],
-        beat=True,
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
         quiet=True,
     )
+    # In a thread: the worker's own is a process, and what goes round there this one's liveness does not see.
+    beat = EmbeddedService(app, thread=True, scheduler_cls=app.conf.beat_scheduler)
+    beat.start()
     worker.start()
+    beat.service.stop()
     return int(worker.exitcode or 0)
 
 

@@ -111,3 +111,29 @@ def test_it_says_that_it_goes_round_also_while_no_job_is_due():
     scheduler.tick()
     scheduler.tick()
     assert len(rounds) == 2
+
+
+TICKING = """
+import os, signal, sys, threading, time
+from adapters.celery_schedule import Job, run_schedule, schedule_app
+
+ticks, stopping = [], threading.Event()
+jobs = {"job": Job(1.0, lambda: None)}
+
+
+def end():
+    until = time.monotonic() + 20
+    while len(ticks) < 3 and time.monotonic() < until:
+        time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+threading.Thread(target=end, daemon=True).start()
+code = run_schedule(schedule_app(sys.argv[1], jobs, tick=lambda: ticks.append(1)), jobs, stopping=stopping)
+print(code, len(ticks) >= 3, stopping.is_set())
+"""
+
+
+def test_that_beat_goes_round_is_seen_by_the_program_whose_health_is_asked_for(redis_url):
+    ended = subprocess.run([sys.executable, "-c", TICKING, redis_url], capture_output=True, text=True, timeout=60)
+    assert ended.stdout.splitlines()[-1:] == ["0 True True"], ended.stderr
