@@ -26,7 +26,7 @@ _SHORTEST = 12
 class MigrationSettings(LogSettings, DatabaseSettings):
     """What a migration is told: DATABASE_URL is the owner's."""
 
-    ledger_months: Annotated[int | None, Field(alias="LEDGER_MONTHS", ge=LEAST_MONTHS)] = None
+    ledger_months: Annotated[int | None, Field(alias="LEDGER_MONTHS", ge=LEAST_MONTHS, le=1200)] = None
     """How many months of events are kept, this one too; without it nothing is dropped."""
 
 
@@ -38,11 +38,17 @@ def main(argv: list[str] | None = None) -> int:
     try:
         said: str = options.run(options, settings)
     except (OperationalError, ProgrammingError) as error:
-        raise LedgerUnavailable(str(error.orig).split("\n", 1)[0]) from None
+        raise LedgerUnavailable(_told(error.orig)) from None
     except psycopg.Error as error:
-        raise LedgerUnavailable(str(error).split("\n", 1)[0]) from None
+        raise LedgerUnavailable(_told(error)) from None
     sys.stdout.write(f"{said}\n")
     return 0
+
+
+def _told(error: BaseException | None) -> str:
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return "somebody has been at its tables for minutes (a backup, a long query?): try again when that has ended"
+    return str(error).split("\n", 1)[0]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 
 from migrations.months import PARENTS, Connection, create_months, drop_month, first_id, months_around, months_before
 
@@ -41,16 +41,26 @@ def maintain(database_url: str, today: date, keep_months: int | None) -> Maintai
         create_months(connection, today)
         if keep_months is not None:
             (oldest_kept,) = months_around(today, 1 - max(keep_months, LEAST_MONTHS), 1 - max(keep_months, LEAST_MONTHS))
-            for month in months_before(connection, oldest_kept):
-                why = drop_month(connection, month)
-                if why is None:
-                    done.dropped.append(month)
-                else:
-                    done.kept[month] = why
+            _drop_before(connection, oldest_kept, done)
             _forget_beside(connection, oldest_kept)
         for parent in PARENTS:
             connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(parent)))
     return done
+
+
+def _drop_before(connection: Connection, oldest_kept: date, done: Maintained) -> None:
+    months = months_before(connection, oldest_kept)
+    for month in months:
+        try:
+            why = drop_month(connection, month)
+        except errors.LockNotAvailable:
+            # Whoever reads for so long holds every month up, and each try holds others up.
+            done.kept.update(dict.fromkeys(months[months.index(month) :], "the ledger is too busy; try again later"))
+            return
+        if why is None:
+            done.dropped.append(month)
+        else:
+            done.kept[month] = why
 
 
 def _forget_beside(connection: Connection, oldest_kept: date) -> None:

@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -23,6 +24,7 @@ from infra.deploy.rollout import DATABASE, ORDER, DeployFailed, Rollout
 from infra.deploy.smoke import send
 
 _REFUSED = 3
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PINNED = re.compile(r"[^\s@=]+@sha256:[0-9a-f]{64}")
 
 
@@ -32,7 +34,10 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if bool(options.images) == bool(options.model):
         parser.error("either images or --model")
-    signal.signal(signal.SIGTERM, _interrupt)
+    if wrong := _unfit(options, os.environ):
+        parser.error(wrong)  # found out by the picture it would take a good deployment back
+    for one in _SIGNALS:
+        signal.signal(one, _interrupt)
     network = {"subnets": options.subnets.split(","), "securityGroups": [options.security_group], "assignPublicIp": "DISABLED"}
     smoke = partial(send, options.gateway, options.sensor, os.environ.get("SMOKE_TOKEN", ""), options.picture)
     site = EcsSite(boto3.client("ecs"), boto3.client("cloudwatch"), options.fleet, network, smoke)
@@ -44,6 +49,19 @@ def main(argv: list[str] | None = None) -> int:
     except DeployFailed as error:
         _say(f"nothing was begun: {error}")
         return _REFUSED
+    except KeyboardInterrupt:
+        _say("interrupted before any service was told anything; a migration that had begun may go on")
+        return _REFUSED
+
+
+def _unfit(options: argparse.Namespace, environ: Mapping[str, str]) -> str | None:
+    if not environ.get("SMOKE_TOKEN", "").strip():
+        return "SMOKE_TOKEN is not set: the token of the sensor that sends the picture"
+    if not options.picture.is_file():
+        return f"--picture {options.picture} is no file"
+    if options.looks < 1 or options.watch_s < 0:
+        return "--looks is at least 1, --watch-s at least 0"
+    return None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,6 +96,9 @@ def _say(text: str) -> None:
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:
+    # Once: GitHub sends two signals, and the second one must not cut off the way back.
+    for one in _SIGNALS:
+        signal.signal(one, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

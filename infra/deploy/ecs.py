@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,8 @@ _COPIED = (
 )
 _ERRORS = (BotoCoreError, ClientError)
 MIGRATE = "migrate"
+_SAID_NO = (1, 2)
+"""Exit codes of `waste`; others are of something that ended it."""
 
 
 @dataclass
@@ -63,10 +66,13 @@ class EcsSite:
 
     def run_command(self, service: str, arguments: Sequence[str]) -> None:
         """Run `waste` with these arguments in a task as the service's own."""
-        definition = self._services()[service]["taskDefinition"]
+        definition = self._service(service)["taskDefinition"]
         code, reason = self._run(definition, service, arguments, f"waste {' '.join(arguments[:2])}")
+        said = f"waste {' '.join(arguments)} ended with {code}: {reason}; the log of {service} says why"
+        if code in _SAID_NO:
+            raise CommandRefused(said)
         if code != 0:
-            raise CommandRefused(f"waste {' '.join(arguments)} ended with {code}: {reason}; the log of {service} says why")
+            raise DeployFailed(said)
 
     def update(self, service: str, image: str) -> None:
         """Register the service's task with another image, and have the service run it."""
@@ -100,8 +106,23 @@ class EcsSite:
         if not started["tasks"]:
             raise DeployFailed(f"{what} did not start: {started['failures']}")
         task = started["tasks"][0]["taskArn"]
-        ended = self._await(lambda: self._ended(task), what)
+        try:
+            ended = self._await(lambda: self._ended(task), what)
+        except BaseException:
+            self._stop(task)  # what goes on behind a way back would undo it
+            raise
         return ended["containers"][0].get("exitCode"), ended.get("stoppedReason", "")
+
+    def _stop(self, task: str) -> None:
+        with suppress(DeployFailed):
+            self._call(self.ecs.stop_task, cluster=self.name, task=task, reason="given up by the deployment")
+            self._await(lambda: self._ended(task), "its end")
+
+    def _service(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] | None = self._services().get(name)
+        if found is None:
+            raise DeployFailed(f"{name} is no active service of {self.name}")
+        return found
 
     def _services(self) -> dict[str, Any]:
         found = self._call(self.ecs.describe_services, cluster=self.name, services=list(ORDER))
@@ -125,7 +146,9 @@ class EcsSite:
         raise DeployFailed(f"{definition['family']} has no container {name}")
 
     def _steady(self, service: str) -> object:
-        deployments = self._services()[service]["deployments"]
+        deployments = self._service(service)["deployments"]
+        if not deployments:
+            return False
         newest = deployments[0]
         if newest["taskDefinition"] != self._told.get(service, newest["taskDefinition"]):
             raise DeployFailed(f"{service}: its circuit breaker took it back to {newest['taskDefinition']}")

@@ -22,7 +22,7 @@ class ModelSite(Protocol):
     def run_command(self, service: str, arguments: Sequence[str]) -> None:
         """Run `waste` with these arguments once, in a service's image and with its rights; returns when it ended with 0.
 
-        Raises CommandRefused when it ended with another code: then it has done nothing.
+        Raises CommandRefused when it said no: then it has done nothing. One that was killed may have done it.
         """
 
     def smoke(self) -> None:
@@ -70,13 +70,13 @@ class Promotion:
         try:
             # Only that one: where the promotion was refused, or somebody has moved on, nobody else's champion is taken back.
             self.site.run_command("learning", ("model", "rollback", "--of", version, "--because", BY_DEPLOYMENT))
-        except DeployFailed as error:
-            self.say(f"nothing was taken back: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it has to be said and the picture sent
+            self.say(f"nothing was taken back: {error!r}")
             failed = True
         try:
             self.site.smoke()
-        except DeployFailed as error:
-            self.say(f"what ran before does not run well either: {error}")
+        except Exception as error:  # noqa: BLE001 - as above
+            self.say(f"what ran before does not run well either: {error!r}")
             failed = True
         self.say("somebody has to look" if failed else "rolled back")
         return Ending.STUCK if failed else Ending.ROLLED_BACK

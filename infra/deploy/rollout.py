@@ -110,14 +110,14 @@ class Rollout:
         for name in reversed(self._touched):
             try:
                 self.site.update(name, before[name])
-            except DeployFailed as error:
-                self.say(f"{name} could not be taken back: {error}")
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others go back all the same
+                self.say(f"{name} could not be taken back: {error!r}")
                 failed = True
         try:
             self.site.await_steady(list(reversed(self._touched)))
             self.site.smoke()
-        except DeployFailed as error:
-            self.say(f"what ran before does not run well either: {error}")
+        except Exception as error:  # noqa: BLE001 - as above
+            self.say(f"what ran before does not run well either: {error!r}")
             failed = True
         self.say("somebody has to look" if failed else "rolled back")
         return Ending.STUCK if failed else Ending.ROLLED_BACK

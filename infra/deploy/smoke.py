@@ -6,6 +6,7 @@ import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,13 @@ def send(gateway: str, sensor_id: str, token: str, picture: Path, longest_s: flo
 
     Raises DeployFailed when it is refused, or has no outcome within `longest_s`.
     """
+    try:
+        return _send(gateway, sensor_id, token, picture, longest_s)
+    except (ValueError, KeyError, TypeError, HTTPException) as error:
+        raise DeployFailed(f"{gateway} answers otherwise than a gateway: {error!r}") from error
+
+
+def _send(gateway: str, sensor_id: str, token: str, picture: Path, longest_s: float) -> str:
     event_id, data = uuid7(datetime.now(UTC), os.urandom(10)), picture.read_bytes()
     place = _ask(gateway, token, "/v1/uploads", upload_of(sensor_id, event_id, len(data)))
     _open(urllib.request.Request(place["url"], data, {"Content-Type": "image/jpeg"}, method="PUT"))

@@ -10,6 +10,7 @@ import pytest
 from contracts.ids import uuid7
 from migrations.maintain import maintain
 from migrations.months import months_before
+from waste.__main__ import main
 
 TODAY = date(2044, 6, 10)
 OLD = datetime(2044, 1, 15, tzinfo=UTC)
@@ -32,11 +33,17 @@ def add_event(sql, event_id, *, is_open=False):
     )
 
 
-def add_outcome(sql, event_id, *, published=True):
+def add_outcome(sql, event_id, *, published=True, filed="labelled"):
     sql.execute(
         "INSERT INTO outcomes (event_id, kind, reason, dead_letter, published_at) VALUES (%s, 'review', 'x', '{}', %s)",
         (event_id, datetime.now(UTC) if published else None),
     )
+    if filed:
+        sql.execute(
+            "INSERT INTO review_items (event_id, sensor_id, captured_at, image_url, reason, decided_at, category, confidence, scores,"
+            " model_version, state) VALUES (%s, 'a', now(), 'b', 'x', now(), 'glass', 0.5, '{}', 'm', %s)",
+            (event_id, filed),
+        )
 
 
 def parts_of(sql, table="events"):
@@ -63,18 +70,13 @@ def test_without_a_retention_nothing_is_dropped(sql, database_url, months):
     assert parts_of(sql)[:3] == ["01", "02", "03"]
 
 
-@pytest.mark.parametrize("unfinished", ["event", "letter", "item", "failure"])
+@pytest.mark.parametrize("unfinished", ["event", "letter", "item", "failure", "letter in no lane"])
 def test_a_month_stays_while_anything_in_it_has_not_ended(sql, database_url, months, unfinished):
     event_id = months(OLD)
     add_event(sql, event_id, is_open=unfinished == "event")
     if unfinished != "event":
-        add_outcome(sql, event_id, published=unfinished != "letter")
-    if unfinished == "item":
-        sql.execute(
-            "INSERT INTO review_items (event_id, sensor_id, captured_at, image_url, reason, decided_at, category, confidence, scores, model_version)"
-            " VALUES (%s, 'a', now(), 'b', 'x', now(), 'glass', 0.5, '{}', 'm')",
-            (event_id,),
-        )
+        filed = {"item": "open", "letter in no lane": None}.get(unfinished, "labelled")
+        add_outcome(sql, event_id, published=unfinished != "letter", filed=filed)
     if unfinished == "failure":
         sql.execute(
             "INSERT INTO failures (event_id, reason, detail, attempts, decided_at) VALUES (%s, 'x', '', 1, now())", (event_id,)
@@ -133,3 +135,69 @@ def test_months_are_told_apart_from_other_tables(sql, database_url, months):
             date(2044, 1, 1),
             date(2044, 2, 1),
         ]
+
+
+def test_a_failure_that_was_redriven_and_is_filed_again_goes_and_one_that_is_not_yet_stays(sql, database_url, months):
+    decided = datetime(2044, 6, 1, tzinfo=UTC)
+    for moment, filed in ((OLD, decided), (datetime(2044, 2, 3, tzinfo=UTC), OLD)):
+        event_id = months(moment)
+        add_event(sql, event_id)
+        sql.execute(
+            "INSERT INTO outcomes (event_id, kind, reason, dead_letter, published_at) VALUES (%s, 'failure', 'x', %s, now())",
+            (event_id, f'{{"decided_at": "{decided.isoformat()}"}}'),
+        )
+        sql.execute(
+            "INSERT INTO failure_rounds (event_id, decided_at, reason, detail, attempts) VALUES (%s, %s, 'x', '', 1)",
+            (event_id, filed),
+        )
+    done = maintain(database_url, TODAY, 3)
+    assert date(2044, 1, 1) in done.dropped
+    assert done.kept == {date(2044, 2, 1): "1 dead letters are in no lane"}
+
+
+def test_what_somebody_has_detached_is_no_month_of_the_ledger_any_more(sql, database_url, months):
+    for table in ("events", "outcomes", "predictions"):
+        sql.execute(f"ALTER TABLE {table} DETACH PARTITION {table}_2044_01")
+    sql.execute("ALTER TABLE events DETACH PARTITION events_2044_02")
+    done = maintain(database_url, TODAY, 3)
+    assert date(2044, 1, 1) not in done.dropped
+    assert done.kept == {date(2044, 2, 1): "events_2044_02 is no partition of this month alone; what is left of it goes by hand"}
+    assert parts_of(sql)[:3] == ["01", "02", "04"]
+    assert parts_of(sql, "outcomes")[:3] == ["01", "02", "04"]
+
+
+def test_a_month_with_a_gap_or_bounds_of_somebodys_own_stays_and_holds_no_other_up(sql, database_url, months):
+    sql.execute("DROP TABLE outcomes_2044_01, predictions_2044_02, predictions_2044_03")
+    sql.execute(
+        "CREATE TABLE predictions_2044_02 PARTITION OF predictions"
+        " FOR VALUES FROM (first_event_id('2044-02-01')) TO (first_event_id('2044-04-01'))"
+    )
+    sql.execute("CREATE SCHEMA archive CREATE TABLE events_2043_01 (x int)")
+    sql.execute("CREATE TABLE events_2044_13 (x int)")
+    done = maintain(database_url, date(2044, 7, 10), 4)
+    assert {month.month: why.partition(" ")[0] for month, why in done.kept.items()} == {
+        1: "outcomes_2044_01",
+        2: "predictions_2044_02",
+        3: "predictions_2044_03",
+    }
+    assert parts_of(sql, "predictions")[:2] == ["01", "02"]
+    assert "events_2044_10" in {f"events_2044_{part}" for part in parts_of(sql)}
+
+
+def test_a_reader_who_holds_one_month_up_is_not_waited_for_at_each(sql, database_url, months, monkeypatch):
+    monkeypatch.setattr("migrations.months._TRIES", 3)
+    with psycopg.connect(database_url) as reader:
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        began = time.monotonic()
+        done = maintain(database_url, TODAY, 3)
+    assert time.monotonic() - began < 6
+    assert not done.dropped
+    assert {why for month, why in done.kept.items() if month.year == 2044} == {"the ledger is too busy; try again later"}
+
+
+@pytest.mark.parametrize("wrong", ["2", "0", "-1", "x", "3.5", "999999", "99999999999"])
+def test_a_number_of_months_that_is_none_is_refused_in_a_line(database_url, monkeypatch, wrong, capsys):
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("LEDGER_MONTHS", wrong)
+    assert main(["db", "maintain"]) == 2
+    assert "LEDGER_MONTHS" in capsys.readouterr().err

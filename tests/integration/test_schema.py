@@ -3,16 +3,21 @@
 import re
 import subprocess
 import sys
+import threading
+import time
 from datetime import UTC, date, datetime
 
 import psycopg
 import pytest
+from alembic import command
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from adapters.postgres import open_pool, ping
 from contracts.ids import uuid7
 from local.database import ensure_logins
-from migrations.logins import LOGINS, login_of
-from migrations.run import faults, migrate
+from migrations.logins import LOGINS, ensure_login, login_of
+from migrations.run import _config, _driver_url, faults, migrate
 from tests.conftest import REPOSITORY
 
 
@@ -176,3 +181,60 @@ def test_each_program_enters_with_the_password_of_its_file_and_a_new_one_is_take
                 assert connection.execute("SELECT pg_has_role(current_user, %s, 'member')", (LOGINS[program],)).fetchone() == (
                     True,
                 )
+
+
+def at_revision(url, revision):
+    """Have a database in the shape of a migration before the newest."""
+    engine = create_engine(_driver_url(url), poolclass=NullPool)
+    with engine.connect() as connection:
+        command.upgrade(_config(connection), revision)
+
+
+def test_a_migration_that_waits_for_a_long_reader_holds_nobody_up_behind_it(stack):
+    name = f"m{time.monotonic_ns()}"
+    stack.postgres.create_database(name)
+    url = stack.postgres.url(name)
+    at_revision(url, "0010")
+    waits = []
+    with psycopg.connect(url) as reader, psycopg.connect(url, autocommit=True) as other:
+        reader.execute("SELECT count(*) FROM workers").fetchone()
+        migration = threading.Thread(target=migrate, args=(url, date(2031, 12, 5)), daemon=True)
+        migration.start()
+        deadline = time.monotonic() + 4
+        while time.monotonic() < deadline:
+            began = time.monotonic()
+            other.execute("SET statement_timeout = '3s'")
+            other.execute("SELECT count(*) FROM workers").fetchone()
+            waits.append(time.monotonic() - began)
+            time.sleep(0.01)
+        assert faults(url, date(2031, 12, 5))[0].startswith("its shape is 0010")
+    migration.join(20)
+    assert not migration.is_alive()
+    assert faults(url, date(2031, 12, 5)) == []
+    stack.postgres.drop_database(name)
+    assert 0.2 < max(waits) < 1.0
+
+
+def test_check_finds_a_table_in_a_months_place_that_is_no_partition_of_it(database_url, sql):
+    migrate(database_url, date(2031, 12, 5))
+    assert faults(database_url, date(2031, 12, 5)) == []
+    sql.execute("ALTER TABLE outcomes DETACH PARTITION outcomes_2032_01")
+    (fault,) = faults(database_url, date(2031, 12, 5))
+    assert fault.startswith("outcomes_2032_01 is there, and no partition")
+    sql.execute("DROP TABLE outcomes_2032_01")
+    assert faults(database_url, date(2031, 12, 5)) == ["there is no partition outcomes_2032_01: waste db migrate"]
+
+
+def test_a_logins_password_stands_in_no_statement_that_a_server_may_log(stack, database_url):
+    password, heard = "never-to-be-logged-0123456789", []
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SET log_statement = 'ddl'; SET client_min_messages = 'log'")
+        connection.add_notice_handler(lambda notice: heard.append(notice.message_primary))
+        ensure_login(connection, "reader", password)
+        connection.commit()
+        ensure_login(connection, "reader", password)
+    assert any("ALTER ROLE" in one for one in heard)
+    assert not any(password in one for one in heard)
+    urls = [stack.postgres.url(database_url.rpartition("/")[2], user=login_of("reader"), password=password)]
+    with psycopg.connect(*urls) as entered:
+        assert entered.execute("SELECT current_user").fetchone() == (login_of("reader"),)

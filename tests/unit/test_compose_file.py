@@ -102,3 +102,15 @@ def test_the_queues_of_the_profile_sqs_are_its_emulator_and_no_secret_overrides_
         environment = COMPOSE["services"][service]["environment"]
         assert environment["QUEUE_URL"] == "${QUEUE_URL:-}"
         assert environment["QUEUE_URL_FILE"] == "${QUEUE_URL_FILE-/secrets/queue-url}", "without a colon: an empty one counts"
+
+
+def test_a_worker_computes_as_much_at_once_as_it_has_cores():
+    worker = COMPOSE["services"]["worker"]
+    assert worker["environment"]["COMPUTE_AT_ONCE"] == worker["deploy"]["resources"]["limits"]["cpus"]
+
+
+def test_of_the_object_store_s3_alone_is_for_others_and_a_small_disk_holds_more_than_a_volume():
+    told = dict(one[1:].split("=", 1) for one in COMPOSE["services"]["objects"]["command"] if "=" in one)
+    assert (told["ip"], told["ip.bind"], told["s3.ip.bind"]) == ("127.0.0.1", "127.0.0.1", "0.0.0.0")
+    assert int(told["master.volumeSizeLimitMB"]) <= 1024
+    assert COMPOSE["services"]["bucket"]["network_mode"] == "service:objects"

@@ -1,10 +1,15 @@
 """A deployment against a site in memory: whatever fails, what ran before runs again."""
 
+import signal
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
 
+from infra.deploy.__main__ import main
 from infra.deploy.rollout import DATABASE, ORDER, DeployFailed, Ending, Rollout
+from tests.conftest import REPOSITORY
 
 OLD = {name: f"{name}@sha256:old" for name in ORDER}
 NEW = {name: f"{name}@sha256:new" for name in (*ORDER, DATABASE)}
@@ -127,3 +132,61 @@ def test_services_that_run_it_already_are_left_alone_and_wrong_names_are_refused
     for wrong, said in ((NEW | {"wrker": "x"}, "wrker"), (OLD, "database")):
         with pytest.raises(DeployFailed, match=said):
             deployed(MemorySite(), wrong)
+
+
+def test_an_answer_that_nobody_foresaw_on_the_way_back_is_said_and_the_others_go_back_all_the_same():
+    site = MemorySite("smoke")
+
+    def update(service, image, real=site.update):
+        if image == OLD["gateway"]:
+            raise KeyError("services")
+        real(service, image)
+
+    site.update = update
+    ending, said = deployed(site)
+    assert ending is Ending.STUCK
+    assert "gateway could not be taken back: KeyError('services')" in said
+    assert {name for name, image in site.images.items() if image != OLD[name]} == {"gateway"}
+    site = MemorySite(("steady", "intake"))
+    site.smoke = lambda: {}["url"]
+    assert deployed(site)[0] is Ending.STUCK
+    assert site.images == OLD
+
+
+ARGUMENTS = ["--fleet", "f", "--gateway", "http://127.0.0.1:1", "--subnets", "s", "--security-group", "g", "--model", "m"]
+
+
+@pytest.mark.parametrize(
+    ("token", "more", "said"),
+    [
+        (" ", ["--picture", __file__], "SMOKE_TOKEN is not set"),
+        ("v1.x", ["--picture", "no-such.jpg"], "is no file"),
+        ("v1.x", ["--picture", __file__, "--looks", "0"], "--looks"),
+    ],
+)
+def test_what_would_take_a_good_deployment_back_is_found_before_it_begins(monkeypatch, capsys, token, more, said):
+    monkeypatch.setenv("SMOKE_TOKEN", token)
+    monkeypatch.setattr("boto3.client", lambda *_: pytest.fail("something was begun"))
+    with pytest.raises(SystemExit):
+        main([*ARGUMENTS, *more])
+    assert said in capsys.readouterr().err
+
+
+def test_a_second_signal_does_not_cut_the_way_back_off(tmp_path):
+    program = tmp_path / "interrupted.py"
+    program.write_text(
+        "import os, signal, time\n"
+        "from infra.deploy.__main__ import _SIGNALS, _interrupt\n"
+        "for one in _SIGNALS:\n    signal.signal(one, _interrupt)\n"
+        "try:\n    print('begun', flush=True)\n    time.sleep(30)\n"
+        "except KeyboardInterrupt:\n    print('going back', flush=True)\n    time.sleep(0.5)\n    print('went back', flush=True)\n"
+    )
+    started = subprocess.Popen(
+        [sys.executable, program], cwd=REPOSITORY, env={"PYTHONPATH": "."}, stdout=subprocess.PIPE, text=True
+    )
+    assert started.stdout.readline() == "begun\n"
+    started.send_signal(signal.SIGINT)
+    assert started.stdout.readline() == "going back\n"
+    started.send_signal(signal.SIGTERM)
+    started.send_signal(signal.SIGINT)
+    assert started.communicate(timeout=10)[0] == "went back\n"

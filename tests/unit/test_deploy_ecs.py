@@ -1,5 +1,8 @@
 """The deployment's calls of ECS and CloudWatch, against botocore's own model of them; no real AWS."""
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
 import boto3
 import pytest
 from botocore.stub import ANY, Stubber
@@ -8,6 +11,7 @@ from infra.deploy.__main__ import _image
 from infra.deploy.ecs import EcsSite
 from infra.deploy.promotion import CommandRefused
 from infra.deploy.rollout import ORDER, DeployFailed
+from infra.deploy.smoke import send
 
 FLEET = "waste-test"
 DIGEST = "a" * 64
@@ -174,3 +178,77 @@ def test_an_image_is_named_by_its_digest():
     for wrong in ("worker", "worker=waste-worker:latest", f"wrker=a@sha256:{DIGEST}", "worker=a@sha256:12"):
         with pytest.raises(Exception, match="is not"):
             _image(wrong)
+
+
+LEARNING = {"serviceName": "learning", "status": "ACTIVE", "taskDefinition": arn(f"{FLEET}-learning", 4)}
+COMMAND = ["model", "promote", "glass-7"]
+
+
+def asked(stub):
+    stub.add_response("describe_services", {"services": [LEARNING]}, {"cluster": FLEET, "services": list(ORDER)})
+
+
+@pytest.mark.parametrize("code", [137, 143, None])
+def test_a_command_that_was_killed_may_have_done_it_and_is_no_refusal(aws, code):
+    site, ecs, _ = aws
+    asked(ecs)
+    ecs.add_response("run_task", {"tasks": [{"taskArn": "t"}], "failures": []})
+    container = {} if code is None else {"exitCode": code}
+    ecs.add_response("describe_tasks", {"tasks": [{"lastStatus": "STOPPED", "containers": [container]}]})
+    with pytest.raises(DeployFailed, match=f"ended with {code}") as failed:
+        site.run_command("learning", COMMAND)
+    assert not isinstance(failed.value, CommandRefused)
+
+
+@pytest.mark.parametrize("given_up", ["interrupted", "too late"])
+def test_a_command_that_is_given_up_is_stopped_before_anything_is_taken_back(aws, given_up):
+    site, ecs, _ = aws
+    asked(ecs)
+    ecs.add_response("run_task", {"tasks": [{"taskArn": "t"}], "failures": []})
+    for _ in range(1 if given_up == "interrupted" else 6):
+        ecs.add_response("describe_tasks", {"tasks": [{"lastStatus": "RUNNING"}]})
+    ecs.add_response("stop_task", {}, {"cluster": FLEET, "task": "t", "reason": ANY})
+    ecs.add_response("describe_tasks", {"tasks": [{"lastStatus": "STOPPED"}]})
+    if given_up == "interrupted":
+        site.sleep = interrupt
+    with pytest.raises(KeyboardInterrupt if given_up == "interrupted" else DeployFailed):
+        site.run_command("learning", COMMAND)
+
+
+def interrupt(_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("services", [[], [LEARNING | {"status": "DRAINING"}]])
+def test_a_service_that_is_gone_is_said(aws, services):
+    site, ecs, _ = aws
+    for _ in range(2):
+        ecs.add_response("describe_services", {"services": services, "failures": [{"reason": "MISSING"}]})
+    for act in (lambda: site.await_steady(["learning"]), lambda: site.run_command("learning", COMMAND)):
+        with pytest.raises(DeployFailed, match="learning is no active service"):
+            act()
+
+
+class OtherServer(BaseHTTPRequestHandler):
+    """Answers as something else than a gateway does."""
+
+    def do_POST(self):
+        body = self.server.body
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body) + self.server.cut_off))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize(("body", "cut_off"), [(b"<html>", 0), (b"{}", 0), (b"[]", 0), (b"{}", 9)])
+def test_a_gateway_that_answers_oddly_fails_the_picture_and_nothing_else(tmp_path, body, cut_off):
+    (tmp_path / "p.jpg").write_bytes(b"jpeg")
+    with HTTPServer(("127.0.0.1", 0), OtherServer) as server:
+        server.body, server.cut_off = body, cut_off
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(DeployFailed, match="answers otherwise than a gateway"):
+            send(f"http://127.0.0.1:{server.server_port}", "bin", "v1.x", tmp_path / "p.jpg")
+        server.shutdown()

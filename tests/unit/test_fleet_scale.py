@@ -1,8 +1,10 @@
 """`waste fleet scale`: what it runs, what it refuses, and the figures for scalers elsewhere."""
 
 import dataclasses
+import json
 import math
 import sys
+import time
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -57,7 +59,7 @@ def desk():
 
 def test_a_backlog_brings_up_workers_and_recreates_none(desk):
     desk.scale(None, a_status())
-    assert desk.ran == [("docker", "compose", "up", "-d", "--no-recreate", "--scale", "worker=5")]
+    assert desk.ran == [("docker", "compose", "up", "-d", "--no-recreate", "--no-deps", "--scale", "worker=5", "worker")]
     assert desk.written.startswith("5 workers wanted, 2 running, 0 draining\n")
 
 
@@ -65,8 +67,8 @@ def test_a_dry_run_says_what_it_would_run_and_runs_nothing(desk):
     desk.scale(None, a_status(), dry=True)
     desk.scale(7, a_status(), dry=True)
     assert desk.ran == []
-    assert "would run: docker compose up -d --no-recreate --scale worker=5\n" in desk.written
-    assert "--scale worker=7\n" in desk.written
+    assert "would run: docker compose up -d --no-recreate --no-deps --scale worker=5 worker\n" in desk.written
+    assert "--scale worker=7 worker\n" in desk.written
 
 
 def test_where_as_many_run_as_are_wanted_nothing_is_run(desk):
@@ -80,12 +82,12 @@ def test_nobody_goes_while_a_worker_is_silent_or_drains(desk):
         desk.scale(None, a_status(waiting=0, edge=0, workers=workers))
     assert desk.ran == []
     desk.scale(None, a_status(waiting=0, edge=0, workers=[a_worker(), a_worker()]))
-    assert desk.ran[0][-1] == "worker=1"
+    assert desk.ran[0][-2:] == ("worker=1", "worker")
 
 
 def test_a_number_is_taken_as_it_is_and_nobody_is_asked(desk):
     scale(3, pytest.fail, Limits(), desk.ran.append, desk.write, dry=False)
-    assert desk.ran[0][-1] == "worker=3"
+    assert desk.ran[0][-2:] == ("worker=3", "worker")
 
 
 def test_a_backlog_that_is_not_seen_scales_nothing(desk):
@@ -104,6 +106,52 @@ def test_the_load_is_the_same_after_its_way_through_json(status):
 def test_what_is_no_state_is_refused(text):
     with pytest.raises(RequestRefused, match="no state of a fleet"):
         read_load(text)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"backlog": "9"},
+        {"backlog": math.nan},
+        {"backlog": 1.5},
+        {"backlog": -1},
+        {"running": None},
+        {"running": True},
+        {"events_in_per_s": math.inf},
+        {"events_in_per_s": []},
+        {"worker_events_per_s": math.nan},
+        {"worker_events_per_s": -3},
+        {"draining": "no"},
+        {"youngest_s": "old"},
+        {"youngest_s": math.nan},
+    ],
+)
+def test_figures_that_are_none_are_refused_and_scale_nothing(desk, wrong):
+    said = json.loads(as_json(a_status()))
+    said["load"] |= wrong
+    with pytest.raises(RequestRefused, match="no state of a fleet"):
+        scale(None, lambda: json.dumps(said), Limits(), desk.ran.append, desk.write, dry=False)
+    assert desk.ran == []
+
+
+def test_a_command_that_hangs_ends_with_all_that_it_has_started(tmp_path, monkeypatch):
+    monkeypatch.setattr("intake.fleet_scale._TIMEOUT_S", 0.5)
+    mark = tmp_path / "beside"
+    program = f"(while :; do date +%s%N > {mark}; sleep 0.05; done) & wait"
+    began = time.monotonic()
+    with pytest.raises(RequestRefused, match=r"cannot be run: .*timed out"):
+        run_command(["sh", "-c", program])
+    assert time.monotonic() - began < 5
+    time.sleep(0.2)
+    last = mark.read_text()
+    time.sleep(0.3)
+    assert mark.read_text() == last
+
+
+def test_what_is_no_text_is_refused_like_any_other():
+    said = run_command([sys.executable, "-c", "import sys; sys.stdout.buffer.write(bytes([255, 254]))"])
+    with pytest.raises(RequestRefused, match="no state of a fleet"):
+        read_load(said)
 
 
 def test_a_command_that_fails_is_told_by_its_last_line():
@@ -212,7 +260,7 @@ def test_without_a_database_the_intake_of_compose_is_asked(docker, capsys):
     assert main(["scale", "auto", "--most", "4"]) == 0
     asked, ran = docker()
     assert asked == "compose exec -T intake waste fleet status --json"
-    assert ran == "compose up -d --no-recreate --scale worker=4"
+    assert ran == "compose up -d --no-recreate --no-deps --scale worker=4 worker"
     assert capsys.readouterr().out.startswith("4 workers wanted, 2 running")
 
 

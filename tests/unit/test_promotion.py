@@ -81,3 +81,15 @@ def test_what_can_not_be_taken_back_or_is_anothers_by_now_is_for_somebody_to_loo
     assert promoted(site) is Ending.STUCK
     assert site.champions[: len(before)] == before
     assert site.overtaken_by is None or "another" in site.champions
+
+
+def test_an_answer_that_nobody_foresaw_on_the_way_back_is_for_somebody_to_look_at():
+    site = MemorySite("smoke")
+
+    def run_command(service, arguments, real=site.run_command):
+        if arguments[1] == "rollback":
+            raise KeyError("tasks")
+        real(service, arguments)
+
+    site.run_command = run_command
+    assert promoted(site) is Ending.STUCK

@@ -63,7 +63,7 @@ resource "aws_iam_role_policy" "deploy" {
         Resource  = [for program in ["migrate", "learning"] : "${local.ecs}:task-definition/${var.name}-${program}:*"]
         Condition = { ArnEquals = { "ecs:cluster" = "${local.ecs}:cluster/${var.name}" } }
       },
-      { Sid = "RanOnce", Effect = "Allow", Action = ["ecs:DescribeTasks"], Resource = ["${local.ecs}:task/${var.name}/*"] },
+      { Sid = "RanOnce", Effect = "Allow", Action = ["ecs:DescribeTasks", "ecs:StopTask"], Resource = ["${local.ecs}:task/${var.name}/*"] },
       # What sounds after a deployment takes it back.
       { Sid = "Alarms", Effect = "Allow", Action = ["cloudwatch:DescribeAlarms"], Resource = ["arn:aws:cloudwatch:${var.region}:${var.account_id}:alarm:*"] },
       {
