@@ -4,6 +4,7 @@ import re
 from importlib import import_module
 
 import pytest
+import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from adapters import metrics
@@ -34,6 +35,8 @@ OF_OTHERS = {
     *("RATE_URL", "WASTE_BIND", "GATEWAY_PORT", "PLANT_TOKEN"),
 }
 """What is read by others than our programs, or by a script that the document shows."""
+WORKFLOWS = "".join(path.read_text("utf-8") for path in sorted((REPOSITORY / ".github" / "workflows").glob("*.yml")))
+OF_OTHERS |= set(re.findall(r"(?:vars|secrets)\.([A-Z_]+)", WORKFLOWS))
 
 
 def settings():
@@ -49,13 +52,14 @@ def metric_names():
 
 QUEUES = {value for name, value in vars(names).items() if "QUEUE" in name}
 METRICS = metric_names()
+VOLUMES = {f"waste_{name}" for name in yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text("utf-8"))["volumes"]}
 TABLE_ROLES = {*LOGINS.values(), *(login_of(program) for program in LOGINS)}
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_each_setting_of_a_document_is_read_by_a_program(path):
     used = set(re.findall(r"`([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)\b", path.read_text("utf-8")))
-    used = {name for name in used if name not in OF_OTHERS}
+    used = {name for name in used if name not in OF_OTHERS and not name.startswith("COMPOSE_")}
     in_code = settings()
     scripts = "".join(
         one.read_text("utf-8") for one in [*(REPOSITORY / "producer").rglob("*.py"), *(REPOSITORY / "adapters").glob("*.py")]
@@ -67,7 +71,7 @@ def test_each_setting_of_a_document_is_read_by_a_program(path):
 def test_each_metric_and_role_is_one_of_ours(path):
     used = set(re.findall(r"\bwaste_[a-z_]+", path.read_text("utf-8")))
     bare = {re.sub(r"_(bucket|count|sum)$", "", name) for name in used}
-    assert bare <= METRICS | TABLE_ROLES | {f"{name}_" for name in TABLE_ROLES}
+    assert bare <= METRICS | TABLE_ROLES | VOLUMES | {f"{name}_" for name in TABLE_ROLES}
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(REPOSITORY)))
