@@ -40,7 +40,7 @@ def maintain(database_url: str, today: date, keep_months: int | None) -> Maintai
         connection.execute("SELECT pg_advisory_lock(hashtext('waste-migrate'))")
         create_months(connection, today)
         if keep_months is not None:
-            (oldest_kept,) = months_around(today, 1 - max(keep_months, LEAST_MONTHS), 1 - max(keep_months, LEAST_MONTHS))
+            oldest_kept = months_around(today, 1 - max(keep_months, LEAST_MONTHS), 0)[0]
             _drop_before(connection, oldest_kept, done)
             _forget_beside(connection, oldest_kept)
         for parent in PARENTS:

@@ -46,7 +46,7 @@ def months_around(today: date, first: int, last: int) -> list[date]:
 
 
 def create_months(connection: Connection, today: date) -> None:
-    """Create the partitions of the months around `today`; raises LockNotAvailable if somebody reads for half a minute on end."""
+    """Create the partitions of the months around `today`; raises LockNotAvailable if somebody reads for a minute on end."""
     for month in months_around(today, -1, MONTHS_AHEAD):
         _between_others(connection, partial(connection.execute, "SELECT create_month(%s)", (month,)))
 
@@ -79,7 +79,7 @@ def first_id(connection: Connection, month: date) -> object:
 def drop_month(connection: Connection, month: date) -> str | None:
     """Drop a month with its events, outcomes and predictions; returns why not, if something in it has not ended.
 
-    Raises LockNotAvailable if somebody reads for half a minute on end.
+    Raises LockNotAvailable if somebody reads for a minute on end.
     """
     bounds = {"first": first_id(connection, month), "beyond": first_id(connection, months_around(month, 1, 1)[0])}
     if missing := parts_missing(connection, month):

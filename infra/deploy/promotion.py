@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from infra.deploy.rollout import DeployFailed, Ending
+from infra.deploy.rollout import DeployFailed, Ending, Watched, prove, refuse_under_alarm
 
 BY_DEPLOYMENT = "by deployment"
 
@@ -16,7 +16,7 @@ class CommandRefused(DeployFailed):
     """A command ended by itself and said no."""
 
 
-class ModelSite(Protocol):
+class ModelSite(Watched, Protocol):
     """Where models are promoted. Each method raises DeployFailed."""
 
     def run_command(self, service: str, arguments: Sequence[str]) -> None:
@@ -24,12 +24,6 @@ class ModelSite(Protocol):
 
         Raises CommandRefused when it said no: then it has done nothing. One that was killed may have done it.
         """
-
-    def smoke(self) -> None:
-        """Send one picture through the whole fleet and wait for its outcome."""
-
-    def alarms(self) -> Sequence[str]:
-        """Return the names of the alarms that sound now."""
 
 
 @dataclass
@@ -43,12 +37,11 @@ class Promotion:
 
     def run(self, version: str) -> Ending:
         """Make a model of the registry the champion; raises DeployFailed where nothing was begun."""
-        if alarms := self.site.alarms():
-            raise DeployFailed(f"alarms sound before anything was done: {', '.join(sorted(alarms))}")
+        refuse_under_alarm(self.site)
         self.say(f"promoting {version}")
         try:
             self.site.run_command("learning", ("model", "promote", version, "--because", BY_DEPLOYMENT))
-            self._prove()
+            prove(self.site, self.say, self.pause, self.looks)
         except CommandRefused:
             raise
         except BaseException as error:  # noqa: BLE001 - a signal in the middle must not leave a model that nobody watches
@@ -56,14 +49,6 @@ class Promotion:
             return self._back(version)
         self.say("promoted")
         return Ending.DEPLOYED
-
-    def _prove(self) -> None:
-        self.say("sending a picture through")
-        self.site.smoke()
-        for _ in range(self.looks):
-            self.pause()
-            if alarms := self.site.alarms():
-                raise DeployFailed(f"alarms: {', '.join(alarms)}")
 
     def _back(self, version: str) -> Ending:
         failed = False

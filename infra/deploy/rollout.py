@@ -18,7 +18,17 @@ class DeployFailed(Exception):
     """A step failed; the message says which and why."""
 
 
-class Site(Protocol):
+class Watched(Protocol):
+    """What can be looked at from outside. Each method raises DeployFailed."""
+
+    def smoke(self) -> None:
+        """Send one picture through the whole fleet and wait for its outcome."""
+
+    def alarms(self) -> Sequence[str]:
+        """Return the names of the alarms that sound now."""
+
+
+class Site(Watched, Protocol):
     """Where services run. Each method raises DeployFailed."""
 
     def running(self) -> Mapping[str, str]:
@@ -33,12 +43,6 @@ class Site(Protocol):
     def await_steady(self, services: Sequence[str]) -> None:
         """Wait until each of the services runs what it was told and is healthy."""
 
-    def smoke(self) -> None:
-        """Send one picture through the whole fleet and wait for its outcome."""
-
-    def alarms(self) -> Sequence[str]:
-        """Return the names of the alarms that sound now."""
-
 
 class Ending(IntEnum):
     """How a deployment ended; the number is the exit code."""
@@ -47,6 +51,22 @@ class Ending(IntEnum):
     ROLLED_BACK = 1
     STUCK = 2
     """Neither forth nor back: somebody has to look."""
+
+
+def refuse_under_alarm(site: Watched) -> None:
+    """Raise DeployFailed while an alarm sounds: what is begun then could not be judged."""
+    if alarms := site.alarms():
+        raise DeployFailed(f"alarms sound before anything was done: {', '.join(sorted(alarms))}")
+
+
+def prove(site: Watched, say: Callable[[str], object], pause: Callable[[], object], looks: int) -> None:
+    """Send a picture through, then look at the alarms so often; raises DeployFailed."""
+    say("sending a picture through")
+    site.smoke()
+    for _ in range(looks):
+        pause()
+        if alarms := site.alarms():
+            raise DeployFailed(f"alarms: {', '.join(alarms)}")
 
 
 @dataclass
@@ -65,9 +85,7 @@ class Rollout:
         Whatever goes wrong after the first service was told, also a signal that raises, leads back to what ran before.
         """
         before = self._checked(wanted)
-        alarms = set(self.site.alarms())
-        if alarms:
-            raise DeployFailed(f"alarms sound before anything was done: {', '.join(sorted(alarms))}")
+        refuse_under_alarm(self.site)
         if all(before[name] == wanted[name] for name in ORDER if name in wanted):
             self.say("every service runs that already")
             return Ending.DEPLOYED
@@ -98,12 +116,7 @@ class Rollout:
                 self._touched.append(name)
                 self.site.update(name, wanted[name])
                 self.site.await_steady([name])
-        self.say("sending a picture through")
-        self.site.smoke()
-        for _ in range(self.looks):
-            self.pause()
-            if alarms := self.site.alarms():
-                raise DeployFailed(f"alarms: {', '.join(alarms)}")
+        prove(self.site, self.say, self.pause, self.looks)
 
     def _back(self, before: Mapping[str, str]) -> Ending:
         failed = False
