@@ -35,6 +35,7 @@ from producer.render import render
 _STRETCHES = 4
 _DIFFERENT = 60
 _LONGEST_S = 10.0
+_POLL_S = 0.1
 
 
 @dataclass
@@ -107,7 +108,7 @@ def _run(fleet: LocalFleet, registry: PostgresRegistry, rate: float, swaps: int)
         sender.into = []
         time.sleep(1)
         sender.into = sent.calm
-        time.sleep(took)
+        _ask(registry, took)
         sender.into = []
     sender.stop()
     time.sleep(5)
@@ -119,7 +120,15 @@ def _await(registry: PostgresRegistry) -> None:
     while not all(one.revision == wanted for one in registry.workers()):
         if time.monotonic() > until:
             raise TimeoutError(f"not in force: {registry.workers()}")
-        time.sleep(0.05)
+        time.sleep(_POLL_S)
+
+
+def _ask(registry: PostgresRegistry, seconds: float) -> None:
+    """Ask as often as `_await` does, that the stretches differ by nothing but the swaps."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        registry.workers()
+        time.sleep(_POLL_S)
 
 
 def _add_models(registry: PostgresRegistry, fleet: LocalFleet) -> list[str]:

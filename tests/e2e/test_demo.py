@@ -66,6 +66,7 @@ def test_real_photographs_come_through_too(tmp_path, local_photographs):
 @pytest.mark.timeout(180)
 def test_a_script_tries_the_slow_loop_on_a_demo_as_its_last_lines_say_and_ends_it(tmp_path):
     log = tmp_path / "log"
+    log.touch()  # the shell tells the process before that has opened it
     command = f"{sys.executable} -m waste demo --events 40 --rate 0 --data-dir {tmp_path / 'd'} 2> {log} & echo $!; wait"
     shell = subprocess.Popen(["sh", "-c", command], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     pid = int(shell.stdout.readline())

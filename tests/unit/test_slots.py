@@ -1,54 +1,18 @@
 """Which model decides for whom, and what becomes of one that is unfit."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Event
 
 import pytest
 
 from adapters.memory import MemoryTelemetry
-from contracts.errors import ModelUnusable, ObjectStoreUnavailable
+from contracts.errors import ModelUnusable
 from contracts.facts import ModelNotLoaded, ModelUnfit
-from contracts.models import ModelFile, ServingPlan, cut_for, place_of
-from contracts.outcomes import Scores
-from tests.conftest import wait_for
+from contracts.models import ServingPlan, cut_for, place_of
 from tests.unit.house import House
+from tests.unit.shelf import Said, Shelf, file
 from worker.model_keeper import ModelKeeper
 from worker.slots import ModelSlots
-
-
-class Said:
-    """A model that is as sure as `best` of the category `index`."""
-
-    outlier_threshold = None
-
-    def __init__(self, version, index=0, best=0.9, threshold=0.75, error=None):
-        self.version, self.threshold, self.asked = version, threshold, 0
-        self.scores, self.error = [best if i == index else (1 - best) / 4 for i in range(5)], error
-
-    def classify(self, image):
-        self.asked += 1
-        if self.error:
-            raise self.error
-        return Scores(self.scores)
-
-
-def file(version):
-    return ModelFile(version, f"{version:0>64}", f"models/{version}")
-
-
-class Shelf:
-    """Models by version, some of which do not load."""
-
-    def __init__(self, *models):
-        self.models, self.loaded, self.missing = {m.version: m for m in models}, [], set()
-
-    def __call__(self, found):
-        if found.version in self.missing:
-            raise ObjectStoreUnavailable("away")
-        self.loaded.append(found.version)
-        return self.models[found.version]
 
 
 @pytest.fixture
@@ -150,71 +114,6 @@ def test_a_trial_whose_model_does_not_load_leaves_the_champion_to_decide(slots, 
     shelf.missing = {"t1"}
     slots.bring(ServingPlan(1, file("c1"), file("t1"), canary_cut=0.5))
     assert {slots.deciding(sensor).version for sensor in SENSORS} == {"c1"}
-
-
-class Hanging(Shelf):
-    """A shelf that hands out some models only when it is let go."""
-
-    def __init__(self, *models, hangs=()):
-        super().__init__(*models)
-        self.hangs, self.let_go = set(hangs), Event()
-
-    def __call__(self, found):
-        if found.version in self.hangs:
-            self.let_go.wait(30)
-        return super().__call__(found)
-
-
-@pytest.fixture
-def hanging():
-    shelf = Hanging(Said("c1"), Said("c2", 1), Said("t1", 2), hangs=("t1",))
-    yield shelf
-    shelf.let_go.set()
-
-
-def test_a_trial_whose_model_does_not_come_holds_up_no_roll_back(hanging):
-    slots = ModelSlots(lambda: Said("own"), hanging, MemoryTelemetry())
-    slots.bring(ServingPlan(1, file("c2")))
-    began = time.monotonic()
-    assert not slots.bring(ServingPlan(2, file("c2"), file("t1")))
-    assert not slots.bring(ServingPlan(3, file("c1"), file("t1")))
-    assert time.monotonic() - began < 2
-    assert (slots.served.version, slots.served.revision) == ("c1", 1)
-    assert "t1: The model is still being loaded" in slots.served.problem
-    assert slots._telemetry.of(ModelNotLoaded) == []
-
-
-def test_a_model_that_comes_late_is_in_force_when_it_has_come_and_is_loaded_once(hanging):
-    house = House()
-    slots = ModelSlots(lambda: Said("own"), hanging, MemoryTelemetry())
-    slots.bring(ServingPlan(1, file("c1")))
-    house.serving.planned = ServingPlan(2, file("c1"), file("t1"), canary_cut=1.0)
-    keeper = ModelKeeper(house.serving, slots, "worker a/1")
-    keeper.start()
-    keeper.heard(2)
-    wait_for(lambda: slots.served.problem, 5)
-    for _ in range(3):
-        keeper.heard(2)  # with each heartbeat
-    hanging.let_go.set()
-    wait_for(lambda: (slots.served.revision, slots.served.problem) == (2, ""), 3)  # sooner than it would be tried again
-    assert slots.deciding("bin-1").version == "t1"
-    assert hanging.loaded == ["c1", "t1"]
-
-
-def test_a_roll_back_does_not_wait_until_a_model_that_does_not_load_is_tried_again(shelf):
-    house = House()
-    shelf.missing = {"t1"}
-    slots = ModelSlots(lambda: Said("own"), shelf, MemoryTelemetry())
-    slots.bring(ServingPlan(1, file("c2")))
-    house.serving.planned = ServingPlan(2, file("c2"), file("t1"))
-    keeper = ModelKeeper(house.serving, slots, "worker a/1")
-    keeper.start()
-    keeper.heard(2)
-    wait_for(lambda: slots.served.problem, 5)
-    house.serving.planned = ServingPlan(3, file("c1"), file("t1"))
-    keeper.heard(3)
-    wait_for(lambda: slots.served.version == "c1", 2.5)
-    assert len(slots._telemetry.of(ModelNotLoaded)) == 2
 
 
 def house_with(models, plan, share=0.5):
