@@ -7,9 +7,9 @@ from datetime import timedelta
 from contracts.accuracy import Decisions, Dimension, Histogram
 from contracts.alerts import ACCURACY_FELL, SHIFTED, Alert, Alerts, Messenger
 from contracts.errors import AlertNotTold
+from contracts.estimates import estimate
 from contracts.facts import AccuracyWatched, AlertClosed, AlertOpened
 from contracts.ports import Clock, Telemetry
-from learning.truth.accuracy import estimate
 from learning.truth.alarm import BASELINE, WINDOW_DAYS, Evidence, weigh
 from learning.truth.sampling import fair_days
 from learning.truth.shift import Shift, compare, compare_embeddings
