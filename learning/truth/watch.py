@@ -10,9 +10,9 @@ from contracts.errors import AlertNotTold
 from contracts.estimates import estimate
 from contracts.facts import AccuracyWatched, AlertClosed, AlertOpened
 from contracts.ports import Clock, Telemetry
+from contracts.shift import Shift, compare, compare_embeddings
 from learning.truth.alarm import BASELINE, WINDOW_DAYS, Evidence, weigh
 from learning.truth.sampling import fair_days
-from learning.truth.shift import Shift, compare, compare_embeddings
 
 MATURE_S = 86_400.0
 """Labels are awaited so long: of what was photographed later than this ago nothing is judged yet."""
