@@ -27,10 +27,12 @@ from adapters.postgres_labels import PostgresLabels
 from adapters.postgres_lane import PostgresReviewLane
 from adapters.postgres_quality import PostgresQuality
 from adapters.postgres_review import PostgresReviewDesk
+from adapters.postgres_rollups import PostgresRollups
 from adapters.queues import open_dead_letter_queue, open_edge_queue
 from adapters.settings import DatabaseSettings, LogSettings, Names, QueueSettings
 from adapters.stopping import stop_on_signals
 from adapters.telemetry import FleetTelemetry
+from contracts.categories import CATEGORIES
 from dlq_review.arguments import parser
 from dlq_review.chores import WithChores
 from dlq_review.desk import Desk
@@ -138,7 +140,8 @@ def _drain(options: argparse.Namespace, settings: ReviewSettings, pool: Pool) ->
         return 0
     stop, health = stop_on_signals(), Health(READY)
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
-    rounds = WithChores(drain.take_one, desk.quality, desk.letters, desk.telemetry, audit_share=settings.audit_share)
+    rollups = PostgresRollups(pool, CATEGORIES)
+    rounds = WithChores(drain.take_one, desk.quality, desk.letters, rollups, desk.telemetry, audit_share=settings.audit_share)
     run_until_stopped(rounds.take_one, stop, health, desk.telemetry)
     stop_serving()
     return 0

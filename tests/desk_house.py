@@ -17,6 +17,7 @@ from adapters.passwords import Argon2Passwords
 from adapters.pictures import FleetPictures
 from adapters.postgres import open_pool
 from adapters.postgres_intake import PostgresIntakeLedger
+from adapters.postgres_rollups import PostgresRollups
 from adapters.postgres_worker import PostgresWorkerLedger
 from adapters.s3_objects import S3Objects
 from adapters.sigv4 import AwsKeys
@@ -82,6 +83,7 @@ class House:
             "passwords": Argon2Passwords(),
         }
         self.desk = Desk(**(values | settings))
+        self.rollups = PostgresRollups(pool, CATEGORIES, grace_s=0.0)
         self.doors = Doors(public_url=URL)
         self._keys = AwsKeys(stack.addresses.s3_access_key, stack.addresses.s3_secret_key)
 
