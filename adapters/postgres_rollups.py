@@ -5,6 +5,7 @@ back, with the number of its own transaction, and the next one counts up to the 
 ended: then nothing can come any more that is older.
 """
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,29 +14,32 @@ from psycopg.rows import TupleRow
 
 from adapters.postgres import Pool, connected
 from adapters.postgres_accuracy import ACTUAL, actual_tables
+from contracts.errors import LedgerUnavailable
 from contracts.rollups import CONFIDENCE_BINS, LABELS_COUNTED_DAYS, LATENCY_BOUNDS_S
 
 GRACE_S = 60.0
 """Longer than a transaction of the fleet may take until it writes, by its timeouts; then it has a number and is waited for."""
-_WINDOW = "interval '5 min'"
-"""So much is counted at once when there is more: seconds of work, however busy the fleet was."""
+_FIRST_WINDOW_S, _SHORTEST_WINDOW_S, _LONGEST_WINDOW_S = 300.0, 10.0, 86_400.0
+"""So much time is counted at once when there is more: it is found out how much takes about a second."""
+_QUICK_S, _SLOW_S = 0.3, 2.0
 _NOT_LONGER = "interval '15 min'"
 """A transaction that hangs for so long holds up no figures."""
-_MINUTES_KEPT = "interval '3 days'"
+_MINUTES_KEPT = "interval '4 days'"
 _STAGES = ("queued_ms", "fetch_ms", "decode_ms", "inference_ms", "record_ms")
 _FLOW = ("received", "predictions", "reviews", "failures", "redriven")
 _KEYS = "kind, reason, category, model_version"
 
 _STATE = f"""
-SELECT seen_through, least(mark_at, seen_through + {_WINDOW}), mark_at > seen_through + {_WINDOW},
+SELECT seen_through, least(mark_at, seen_through + make_interval(secs => %(window)s)),
+    mark_at > seen_through + make_interval(secs => %(window)s),
     coalesce(pg_snapshot_xmin(pg_current_snapshot()) > mark_xid OR mark_at < now() - {_NOT_LONGER}, false),
     mark_at IS NULL
 FROM rolling FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - the only insertions are constants of this module
-_MARK = f"""
-UPDATE rolling SET mark_at = greatest(now() - make_interval(secs => %s), seen_through), mark_xid = pg_current_xact_id()
-RETURNING mark_at > seen_through + {_WINDOW}
-"""  # noqa: S608 - as above
+_MARK = """
+UPDATE rolling SET mark_at = greatest(now() - make_interval(secs => %(grace)s), seen_through), mark_xid = pg_current_xact_id()
+RETURNING mark_at > seen_through + make_interval(secs => %(least)s)
+"""
 _FORGET = f"DELETE FROM flow_minutes WHERE minute < now() - {_MINUTES_KEPT}"  # noqa: S608 - as above
 
 
@@ -165,11 +169,24 @@ class PostgresRollups:
     def __init__(self, pool: Pool, categories: Sequence[str], *, grace_s: float = GRACE_S) -> None:
         """Work on connections of `pool`, and count labels that name one of `categories`."""
         self._pool, self._categories, self._grace_s = pool, list(categories), grace_s
+        self._window_s = _FIRST_WINDOW_S
 
     def roll(self) -> bool:
         """Count up to the mark if it is settled, and set the next one; returns whether more could be counted now."""
+        begun = time.monotonic()
+        try:
+            more = self._roll()
+        except LedgerUnavailable:
+            self._window_s = max(_SHORTEST_WINDOW_S, self._window_s / 4)  # it may have been too much for the time it had
+            raise
+        took_s = time.monotonic() - begun
+        factor = 2.0 if more and took_s < _QUICK_S else 0.5 if took_s > _SLOW_S else 1.0
+        self._window_s = min(max(_SHORTEST_WINDOW_S, self._window_s * factor), _LONGEST_WINDOW_S)
+        return more
+
+    def _roll(self) -> bool:
         with connected(self._pool) as connection, connection.transaction():
-            found = connection.execute(_STATE).fetchone()
+            found = connection.execute(_STATE, {"window": self._window_s}).fetchone()
             if found is None:
                 return False
             since, until, behind, settled, unmarked = found
@@ -184,7 +201,7 @@ class PostgresRollups:
 
     def _mark(self, connection: Connection[TupleRow]) -> bool:
         connection.execute(_FORGET)
-        row = connection.execute(_MARK, (self._grace_s,)).fetchone()
+        row = connection.execute(_MARK, {"grace": self._grace_s, "least": _FIRST_WINDOW_S}).fetchone()
         return bool(row and row[0])
 
     def count_labels(self) -> int:
