@@ -22,12 +22,18 @@ from adapters.postgres import Pool, open_pool, ping
 from adapters.postgres_accounts import PostgresAccounts
 from adapters.postgres_backlog import PostgresBacklog
 from adapters.postgres_browse import PostgresBrowser
+from adapters.postgres_console import PostgresConsole
 from adapters.postgres_failures import PostgresFailureLane
+from adapters.postgres_figures import PostgresFigures
+from adapters.postgres_fleet import PostgresFleet
 from adapters.postgres_labels import PostgresLabels
 from adapters.postgres_lane import PostgresReviewLane
 from adapters.postgres_quality import PostgresQuality
+from adapters.postgres_registry import PostgresRegistry
 from adapters.postgres_review import PostgresReviewDesk
 from adapters.postgres_rollups import PostgresRollups
+from adapters.postgres_story import PostgresStories
+from adapters.postgres_trainings import PostgresTrainings
 from adapters.queues import open_dead_letter_queue, open_edge_queue
 from adapters.settings import DatabaseSettings, LogSettings, Names, QueueSettings
 from adapters.stopping import stop_on_signals
@@ -35,6 +41,7 @@ from adapters.telemetry import FleetTelemetry
 from contracts.categories import CATEGORIES
 from dlq_review.arguments import parser
 from dlq_review.chores import WithChores
+from dlq_review.console.room import BASELINE, Room
 from dlq_review.desk import Desk
 from dlq_review.drain import DeadLetterDrain
 from dlq_review.web.app import create_app
@@ -78,6 +85,10 @@ class ServeSettings(ReviewSettings, SourceSettings):
     gold_share: Annotated[float, Field(alias="GOLD_SHARE", ge=0, le=0.5)] = 0.02
     """Of what a reviewer is shown, this share is items whose answer is known."""
     reviewer_hours_a_day: Annotated[float, Field(alias="REVIEWER_HOURS_A_DAY", gt=0, le=1000)] = 4.0
+    accuracy_baseline: Annotated[float, Field(alias="ACCURACY_BASELINE", gt=0, lt=1)] = BASELINE
+    """The accuracy that the fleet is held to, a line in the console; the slow loop is told the same."""
+    console_logs_url: Annotated[str, Field(alias="CONSOLE_LOGS_URL", pattern="^(https?://[^ ]+)?$")] = ""
+    """Where log lines are searched, with {event_id} where an event's id belongs. Empty: the console only says what to look for."""
 
     @field_validator("review_proxy_secret")
     @classmethod
@@ -130,6 +141,20 @@ def ledgers(pool: Pool, second_opinion_share: float) -> dict[str, object]:
     }
 
 
+def room_of(pool: Pool, baseline: float = BASELINE, logs_url: str = "") -> Room:
+    """Return what the console works with."""
+    return Room(
+        figures=PostgresFigures(pool),
+        book=PostgresConsole(pool),
+        fleet=PostgresFleet(pool).status,
+        stories=PostgresStories(pool),
+        registry=PostgresRegistry(pool),
+        trainings=PostgresTrainings(pool),
+        baseline=baseline,
+        logs_url=logs_url,
+    )
+
+
 def _drain(options: argparse.Namespace, settings: ReviewSettings, pool: Pool) -> int:
     desk = _desk(settings, pool)
     drain = DeadLetterDrain(desk.dead_letters, desk.letters, desk.clock, desk.telemetry, gather_s=_GATHER_S)
@@ -162,13 +187,14 @@ def _serve(_: argparse.Namespace, settings: ServeSettings, pool: Pool) -> int:
         proxy_user_header=settings.review_proxy_user_header,
         proxy_secret=secret.get_secret_value() if secret else None,
     )
+    room = room_of(pool, settings.accuracy_baseline, settings.console_logs_url)
     hosts = [urlsplit(settings.public_url).hostname or "", *_LOCAL]
     health = Health(_DATABASE)
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
     pulse = Pulse(health.tick, lambda: ping(pool), lambda there: (health.met if there else health.lost)(_DATABASE))
     try:
         serve(
-            create_app(desk, doors, hosts=hosts, pulse=pulse),
+            create_app(desk, room, doors, hosts=hosts, pulse=pulse),
             host=settings.review_host,
             port=settings.review_port,
             setting="REVIEW_PORT",

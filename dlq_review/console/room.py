@@ -1,0 +1,33 @@
+"""All that the console works with, in one place."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from contracts.console import ConsoleBook
+from contracts.figures import Figures
+from contracts.fleet import FleetStatus
+from contracts.models import Registry
+from contracts.story import Stories
+from contracts.trainings import Trainings
+from dlq_review.console.lately import Lately
+
+BASELINE = 0.85
+"""The accuracy that the fleet is held to, unless it is told otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """The ports of the console beside those of the desk; `fleet` returns the fleet's state and raises LedgerUnavailable.
+
+    `logs_url` is where log lines are searched, with {event_id} where the event's id belongs; empty: nobody has said.
+    """
+
+    figures: Figures
+    book: ConsoleBook
+    fleet: Callable[[], FleetStatus]
+    stories: Stories
+    registry: Registry
+    trainings: Trainings
+    baseline: float = BASELINE
+    logs_url: str = ""
+    lately: Lately = field(default_factory=Lately)
