@@ -46,8 +46,7 @@ ORDER BY fired_at DESC LIMIT %(limit)s
 """  # noqa: S608 - as above
 _ALERT = "alert_id, kind, subject, fired_at, resolved_at, evidence"
 _MODELS = """
-SELECT version, state, added_at, added_by, parent, size_bytes, snapshot_id, facts->'threshold' AS threshold,
-    metrics->'accuracy' AS accuracy, count(*) OVER ()::int AS of
+SELECT version, state, added_at, added_by, parent, size_bytes, snapshot_id, facts->'threshold' AS threshold
 FROM models ORDER BY array_position(ARRAY['champion', 'canary', 'shadow', 'candidate'], state), added_at DESC, version
 LIMIT %(limit)s OFFSET %(skip)s
 """
@@ -151,7 +150,8 @@ class PostgresConsole:
 
     def models(self, limit: int, skip: int) -> tuple[list[dict[str, Any]], int]:
         """Return models without their long facts, those in force first, then the newest, and how many there are."""
-        return _of_all(self._rows(_MODELS, {"limit": limit, "skip": skip}))
+        ((count,),) = (row.values() for row in self._rows("SELECT count(*)::int FROM models", {}))
+        return self._rows(_MODELS, {"limit": limit, "skip": skip}), count
 
     def model(self, version: str) -> dict[str, Any] | None:
         """Return a model with all that is known of it; None if there is none of that name."""

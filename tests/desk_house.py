@@ -46,6 +46,13 @@ PAGES = {
         "/items?lane=failures",
         "/api/v1/items?lane=failures",
         "/api/v1/label-studio/tasks",
+        "/console",
+        "/console/model",
+        "/console/models",
+        "/console/sensors",
+        "/console/search",
+        "/api/v1/console/fleet",
+        "/api/v1/console/model",
     ],
     Role.ADMIN: ["/people"],
 }

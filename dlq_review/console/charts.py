@@ -53,7 +53,7 @@ class Chart:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to draw."""
-        return not any(value is not None for one in self.series for value in one.values)
+        return not any(value is not None for one in self.series if one.shown for value in one.values)
 
     def rows(self, most: int) -> list[tuple[datetime | float, list[tuple[Value, str]]]]:
         """Return the last places with their values and units, the latest first where the axis is time; for a table."""

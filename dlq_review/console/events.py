@@ -15,12 +15,12 @@ from dlq_review.text import jsonable, plain
 from dlq_review.web.api_answers import Problem, Story, answers
 from dlq_review.web.looking import THREADS, sent
 from dlq_review.web.pages import FILTERS, render
-from dlq_review.web.visitors import Ops, TheDesk, Visitor
+from dlq_review.web.visitors import ENTRANCES, Ops, TheDesk, Visitor
 
 STAGES = ("queued", "fetch", "decode", "inference", "record")
 _LONGEST_FACTS = 600
 _UNKNOWN = "Nothing is known of this event: it was never accepted, or its month has gone."
-page_router, api_router = APIRouter(include_in_schema=False), APIRouter(prefix="/api/v1/console")
+page_router, api_router = APIRouter(include_in_schema=False), APIRouter(prefix="/api/v1/console", dependencies=ENTRANCES)
 
 
 @page_router.get("/console/events/{event_id}")

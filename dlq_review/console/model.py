@@ -26,12 +26,12 @@ from dlq_review.console.room import Room
 from dlq_review.web.api_answers import ConsoleFigures, answers
 from dlq_review.web.formats import NONE, number, percent
 from dlq_review.web.pages import render
-from dlq_review.web.visitors import Ops
+from dlq_review.web.visitors import ENTRANCES, Ops
 
 _HOURLY_UP_TO = 7
 _SECONDS = 30.0
 _DAY_S = 86_400.0
-page_router, api_router = APIRouter(include_in_schema=False), APIRouter(prefix="/api/v1/console")
+page_router, api_router = APIRouter(include_in_schema=False), APIRouter(prefix="/api/v1/console", dependencies=ENTRANCES)
 
 
 @page_router.get("/console/model")

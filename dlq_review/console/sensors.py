@@ -17,14 +17,14 @@ from dlq_review.console.room import Room
 from dlq_review.text import jsonable
 from dlq_review.web.api_answers import ConsoleFigures, Problem, answers
 from dlq_review.web.pages import render
-from dlq_review.web.visitors import Ops
+from dlq_review.web.visitors import ENTRANCES, Ops
 from dlq_review.web.wishes import Asked, Text, asked
 
 PAGE = 50
 _DAYS, _WEEK = 30, 7
 _EVENTS, _TICKETS = 30, 10
 _SUMS_S = 10.0
-page_router, api_router = APIRouter(include_in_schema=False), APIRouter(prefix="/api/v1/console")
+page_router, api_router = APIRouter(include_in_schema=False), APIRouter(prefix="/api/v1/console", dependencies=ENTRANCES)
 
 
 class SensorFields(BaseModel):

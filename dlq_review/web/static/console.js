@@ -109,7 +109,7 @@ function times(plot, ticks, _, __, step) {
 function draw(chart, figure) {
   const canvas = figure.querySelector(".canvas"), title = figure.querySelector("figcaption strong");
   if (title.textContent !== chart.title) title.textContent = chart.title;
-  const known = chart.series.some((one) => last(one.values) >= 0);
+  const known = chart.series.some((one) => one.shown && last(one.values) >= 0);
   let nothing = canvas.querySelector(".nothing");
   if (!known && !nothing) { nothing = canvas.appendChild(document.createElement("p")); nothing.className = "nothing"; }
   if (nothing) { nothing.textContent = chart.empty; nothing.hidden = known; }
