@@ -12,7 +12,7 @@ from datetime import datetime
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from adapters.postgres import Pool, connected
+from adapters.postgres import HEARTBEAT_SILENCE_S, Pool, connected
 from adapters.postgres_accuracy import ACTUAL, actual_tables
 from contracts.errors import LedgerUnavailable
 from contracts.rollups import CONFIDENCE_BINS, LABELS_COUNTED_DAYS, LATENCY_BOUNDS_S
@@ -40,6 +40,17 @@ _MARK = """
 UPDATE rolling SET mark_at = greatest(now() - make_interval(secs => %(grace)s), seen_through), mark_xid = pg_current_xact_id()
 RETURNING mark_at > seen_through + make_interval(secs => %(least)s)
 """
+# What nobody looked at for a minute is not known.
+_WORKERS = f"""
+WITH looked AS (
+    UPDATE rolling SET workers_at = now() FROM (SELECT workers_at AS before FROM rolling) r
+    RETURNING extract(epoch FROM least(now() - before, interval '1 min'))::float8 AS seconds
+)
+INSERT INTO worker_hours AS t (hour, version, model_version, worker_s)
+SELECT date_trunc('hour', now()), version, model_version, count(*) * looked.seconds
+FROM workers, looked WHERE heartbeat_at > now() - interval '{HEARTBEAT_SILENCE_S} s' GROUP BY 2, 3, looked.seconds
+ON CONFLICT (hour, version, model_version) DO UPDATE SET worker_s = t.worker_s + excluded.worker_s
+"""  # noqa: S608 - as above
 _FORGET = f"DELETE FROM flow_minutes WHERE minute < now() - {_MINUTES_KEPT}"  # noqa: S608 - as above
 
 
@@ -201,6 +212,7 @@ class PostgresRollups:
 
     def _mark(self, connection: Connection[TupleRow]) -> bool:
         connection.execute(_FORGET)
+        connection.execute(_WORKERS)
         row = connection.execute(_MARK, {"grace": self._grace_s, "least": _FIRST_WINDOW_S}).fetchone()
         return bool(row and row[0])
 

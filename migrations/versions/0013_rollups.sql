@@ -6,10 +6,12 @@ CREATE TABLE rolling (
     mark_at      timestamptz,
     mark_xid     xid8,
     labels_day   date        NOT NULL DEFAULT current_date,
+    workers_at   timestamptz NOT NULL DEFAULT now(),
     CHECK ((mark_at IS NULL) = (mark_xid IS NULL))
 );
 COMMENT ON COLUMN rolling.seen_through IS 'what was received, decided or redriven up to then is in the rollups, each once';
 COMMENT ON COLUMN rolling.mark_at IS 'up to where to count next, once every transaction up to mark_xid has ended: what is committed late carries an earlier time';
+COMMENT ON COLUMN rolling.workers_at IS 'when the live workers were counted last';
 COMMENT ON COLUMN rolling.labels_day IS 'the day whose labels were counted last, of those that are gone through one after another';
 INSERT INTO rolling (seen_through) SELECT least(now(), (SELECT min(decided_at) FROM outcomes), (SELECT min(received_at) FROM events))
     - interval '1 s';
@@ -81,6 +83,15 @@ COMMENT ON TABLE sensor_counts IS 'the same by sensor: predictions and reviews, 
 COMMENT ON COLUMN sensor_counts.last_at IS 'when the last of them was decided';
 CREATE INDEX sensor_counts_by_day ON sensor_counts (day);
 
+CREATE TABLE worker_hours (
+    hour          timestamptz NOT NULL,
+    version       text        NOT NULL,
+    model_version text        NOT NULL,
+    worker_s      float8      NOT NULL,
+    PRIMARY KEY (hour, version, model_version)
+) WITH (fillfactor = 70);
+COMMENT ON TABLE worker_hours IS 'seconds for which workers lived, by what they ran; looked at several times a minute while the drain runs';
+
 CREATE FUNCTION add_counts(counts integer[], more integer[]) RETURNS integer[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN ARRAY(SELECT coalesce(one, 0) + coalesce(other, 0) FROM unnest(counts, more) WITH ORDINALITY AS u (one, other, place) ORDER BY place);
@@ -88,10 +99,10 @@ COMMENT ON FUNCTION add_counts IS 'adds two histograms, bin by bin';
 
 CREATE INDEX redriven_outcomes_by_time ON redriven_outcomes (redriven_at);
 
-GRANT SELECT, INSERT, UPDATE ON flow_minutes, decision_hours, decision_days, sensor_counts TO waste_review;
+GRANT SELECT, INSERT, UPDATE ON flow_minutes, decision_hours, decision_days, sensor_counts, worker_hours TO waste_review;
 GRANT SELECT, UPDATE ON rolling TO waste_review;
 GRANT DELETE ON flow_minutes TO waste_review;
-GRANT SELECT ON rolling, flow_minutes, decision_hours, decision_days, sensor_counts TO waste_reader;
+GRANT SELECT ON rolling, flow_minutes, decision_hours, decision_days, sensor_counts, worker_hours TO waste_reader;
 
 -- What the console reads beside, and what ops may do there.
 GRANT SELECT ON devices, sensors, sensor_days, suspect_periods, alerts, models, model_transitions, serving, trainings, shadow_predictions

@@ -200,6 +200,26 @@ def test_two_that_roll_at_once_count_nothing_twice(house, database_url, from_lon
     assert_equal(house.sql)
 
 
+def test_the_time_of_live_workers_is_counted_by_what_they_run(house):
+    house.sql.execute(
+        "INSERT INTO workers (owner, host, pid, version, model_version, heartbeat_at) SELECT gen_random_uuid(), 'h', n, '0.1.0', 'm1',"
+        " now() + CASE n WHEN 3 THEN interval '-1 min' ELSE interval '1 min' END FROM generate_series(1, 3) n"
+    )
+    house.rollups.roll()
+    house.sql.execute("DELETE FROM worker_hours")
+    house.sql.execute("UPDATE rolling SET workers_at = now() - interval '20 s'")
+    catch_up(house.rollups)
+    ((version, model, seconds),) = house.sql.execute(
+        "SELECT version, model_version, sum(worker_s) FROM worker_hours GROUP BY 1, 2"
+    ).fetchall()
+    assert (version, model) == ("0.1.0", "m1")
+    assert 40 <= seconds < 50
+    house.sql.execute("UPDATE rolling SET workers_at = now() - interval '20 h'")
+    catch_up(house.rollups)
+    ((more,),) = house.sql.execute("SELECT sum(worker_s) FROM worker_hours").fetchall()
+    assert 160 <= more < 175  # a minute of two workers beside
+
+
 def test_a_latency_lies_in_its_bin(house, from_long_ago):
     decide(house, random.Random(5), 20)
     house.sql.execute("UPDATE outcomes SET captured_at = decided_at - make_interval(secs => 1.7)")
