@@ -24,8 +24,8 @@ from adapters.postgres_backlog import PostgresBacklog
 from adapters.postgres_browse import PostgresBrowser
 from adapters.postgres_console import PostgresConsole
 from adapters.postgres_failures import PostgresFailureLane
-from adapters.postgres_figures import PostgresFigures
 from adapters.postgres_fleet import PostgresFleet
+from adapters.postgres_history import PostgresHistory
 from adapters.postgres_labels import PostgresLabels
 from adapters.postgres_lane import PostgresReviewLane
 from adapters.postgres_quality import PostgresQuality
@@ -144,7 +144,7 @@ def ledgers(pool: Pool, second_opinion_share: float) -> dict[str, object]:
 def room_of(pool: Pool, baseline: float = BASELINE, logs_url: str = "") -> Room:
     """Return what the console works with."""
     return Room(
-        figures=PostgresFigures(pool),
+        history=PostgresHistory(pool),
         book=PostgresConsole(pool),
         fleet=PostgresFleet(pool).status,
         stories=PostgresStories(pool),

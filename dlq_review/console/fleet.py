@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from contracts.errors import QueueUnavailable
-from contracts.figures import FlowPoint
 from contracts.fleet import FleetStatus, WorkerState
+from contracts.history import FlowPoint
 from contracts.rollups import quantile
 from dlq_review.console.asked import SPANS, FleetAsked, FleetFields, TheRoom
 from dlq_review.console.charts import Chart, Told
@@ -97,20 +97,20 @@ def _of_time(recent: list[FlowPoint]) -> dict[str, str]:
 
 
 def _charts(room: Room, minutes: int) -> tuple[list[Chart], list[FlowPoint]]:
-    through, step_s = room.figures.through(), STEPS_S[minutes]
+    through, step_s = room.history.through(), STEPS_S[minutes]
     until = datetime.fromtimestamp(through.timestamp() // step_s * step_s, through.tzinfo)
     since = until - timedelta(minutes=minutes)
     axis = steps(since, until, step_s)
-    points = room.figures.flow(since, until, step_s)
+    points = room.history.flow(since, until, step_s)
     late = {point.at: point.latencies for point in points}
-    recent = room.figures.flow(through - timedelta(minutes=_LATENCY_MINUTES), through, 60.0)
+    recent = room.history.flow(through - timedelta(minutes=_LATENCY_MINUTES), through, 60.0)
     return [rates(points, axis, step_s), latency(late, axis), endings(points, axis, step_s)], recent
 
 
 def _beside(room: Room) -> dict[str, Any]:
     alerts, count = room.lately.of("alerts", _BACKLOG_S, lambda: room.book.open_alerts(_MOST_ALERTS))
     versions = room.lately.of("versions", _BACKLOG_S, room.book.versions)
-    return {"alerts": alerts, "alert_count": count, "versions": versions, "through": room.figures.through()}
+    return {"alerts": alerts, "alert_count": count, "versions": versions, "through": room.history.through()}
 
 
 def _worker(one: WorkerState, revision: int) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from contracts.figures import FlowPoint
+from contracts.history import FlowPoint
 from contracts.rollups import quantile
 from dlq_review.console.charts import Chart, Series, Value
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from contracts.figures import Decided, Grain
+from contracts.history import Decided, Grain
 from contracts.names import OutcomeKind
 from dlq_review.console.asked import DAYS, ModelAsked, ModelFields, TheRoom
 from dlq_review.console.charts import Told
@@ -54,18 +54,18 @@ def told_of(room: Room, fields: ModelFields) -> Told:
 
 
 def _told(room: Room, days: int) -> Told:
-    through = room.figures.through()
+    through = room.history.through()
     tomorrow = datetime.combine(through.date() + timedelta(days=1), time(), UTC)
     first = tomorrow - timedelta(days=days)
     long_ago = first - timedelta(days=ROLLING_DAYS + BEFORE_DAYS)
-    by_day = room.figures.decided(first - timedelta(days=ROLLING_DAYS), tomorrow, Grain.DAY)
-    confidences = room.figures.confidences(long_ago, tomorrow)
+    by_day = room.history.decided(first - timedelta(days=ROLLING_DAYS), tomorrow, Grain.DAY)
+    confidences = room.history.confidences(long_ago, tomorrow)
     axis = steps(first, tomorrow, _DAY_S)
     often, ticks = by_day, axis
     if days <= _HOURLY_UP_TO:
         last = through.replace(minute=0, second=0, microsecond=0)
         ticks = steps(last - timedelta(days=days), last, 3600.0)
-        often = room.figures.decided(ticks[0], last, Grain.HOUR)
+        often = room.history.decided(ticks[0], last, Grain.HOUR)
     lately = {day: told for day, told in confidences.items() if day >= first.date()}
     charts = [
         rolling_accuracy(by_day, axis, room.baseline),

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from contracts.accuracy import StratumCount
 from contracts.categories import CATEGORIES
 from contracts.estimates import Accuracy, estimate
-from contracts.figures import Decided
+from contracts.history import Decided
 from contracts.names import LOW_CONFIDENCE, OUT_OF_DISTRIBUTION, OutcomeKind
 from contracts.rollups import CONFIDENCE_BINS
 from contracts.shift import FEWEST, SHIFTED, compare

@@ -12,7 +12,7 @@ from contracts.accuracy import StratumCount
 from contracts.console import Row
 from contracts.errors import ModelRefused, RequestRefused
 from contracts.estimates import Accuracy, estimate
-from contracts.figures import Decided, Grain
+from contracts.history import Decided, Grain
 from contracts.models import ModelState, Move, ServingPlan
 from contracts.moves import Moves
 from contracts.names import OutcomeKind
@@ -133,9 +133,9 @@ class Result:
 
 def results_of(room: Room) -> list[Result]:
     """Return what each model did in the last thirty days, the latest first."""
-    tomorrow = datetime.combine(room.figures.through().date() + timedelta(days=1), time(), UTC)
+    tomorrow = datetime.combine(room.history.through().date() + timedelta(days=1), time(), UTC)
     by_model: dict[str, list[Decided]] = defaultdict(list)
-    for row in room.figures.decided(tomorrow - timedelta(days=_DAYS), tomorrow, Grain.DAY, by_model=True):
+    for row in room.history.decided(tomorrow - timedelta(days=_DAYS), tomorrow, Grain.DAY, by_model=True):
         if row.kind != OutcomeKind.FAILURE:
             by_model[row.model_version].append(row)
     found = [Result(version, rows) for version, rows in by_model.items()]

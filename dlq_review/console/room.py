@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from contracts.console import ConsoleBook
-from contracts.figures import Figures
 from contracts.fleet import FleetStatus
+from contracts.history import History
 from contracts.models import Registry
 from contracts.story import Stories
 from contracts.trainings import Trainings
@@ -22,7 +22,7 @@ class Room:
     `logs_url` is where log lines are searched, with {event_id} where the event's id belongs; empty: nobody has said.
     """
 
-    figures: Figures
+    history: History
     book: ConsoleBook
     fleet: Callable[[], FleetStatus]
     stories: Stories

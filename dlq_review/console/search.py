@@ -70,9 +70,9 @@ def _events(room: Room, fields: SearchFields) -> dict[str, Any]:
 
 def back_to(room: Room, until: datetime | None) -> datetime:
     """Return from when on events are looked through: a day back, or as far as some ten thousand go."""
-    last = until or room.figures.through()
+    last = until or room.history.through()
     seen, since = 0, last - timedelta(minutes=1)
-    for point in reversed(room.figures.flow(last - _LONGEST_BACK, last, 60.0)):
+    for point in reversed(room.history.flow(last - _LONGEST_BACK, last, 60.0)):
         seen += point.decided
         if seen > _MOST_LOOKED_THROUGH:
             break

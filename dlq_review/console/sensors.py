@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator
 from starlette.responses import JSONResponse, Response
 
 from contracts.console import SILENT_AFTER_S, EventWish, Row, SensorWish, Trouble
-from contracts.figures import SensorCount
+from contracts.history import SensorCount
 from dlq_review.console.asked import TheRoom
 from dlq_review.console.charts import Chart, Series, Told
 from dlq_review.console.flow import steps
@@ -59,8 +59,8 @@ def sensors(request: Request, room: TheRoom, visitor: Ops, asked: SensorAsked) -
 
 def _week(room: Room, rows: list[Row]) -> dict[str, tuple[int, int, int]]:
     sums: dict[str, tuple[int, int, int]] = {}
-    since = (room.figures.through() - timedelta(days=_WEEK - 1)).date()
-    for one in room.figures.of_sensors([row["sensor_id"] for row in rows], since):
+    since = (room.history.through() - timedelta(days=_WEEK - 1)).date()
+    for one in room.history.of_sensors([row["sensor_id"] for row in rows], since):
         before = sums.get(one.sensor_id, (0, 0, 0))
         sums[one.sensor_id] = (before[0] + one.decided, before[1] + one.reviews, before[2] + one.failures)
     return sums
@@ -97,9 +97,9 @@ def _find(room: Room, sensor_id: str) -> Row | None:
 
 def told_of(room: Room, sensor_id: str) -> Told:
     """Return what a sensor's page draws."""
-    today = room.figures.through().date()
+    today = room.history.through().date()
     first = today - timedelta(days=_DAYS - 1)
-    days = {one.day: one for one in room.figures.of_sensors([sensor_id], first)}
+    days = {one.day: one for one in room.history.of_sensors([sensor_id], first)}
     axis = steps(_begin(first), _begin(today + timedelta(days=1)), 86_400.0)
     charts = [_volume(days, axis), _doubt(days, axis)]
     return Told(charts={one.name: one for one in charts})

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from adapters.postgres import Pool, connected
-from contracts.figures import Decided, FlowPoint, Grain, SensorCount
+from contracts.history import Decided, FlowPoint, Grain, SensorCount
 from contracts.rollups import CONFIDENCE_BINS, LATENCY_BOUNDS_S
 
 _STAGES = ("queued", "fetch", "decode", "inference", "record")
@@ -45,8 +45,8 @@ FROM sensor_counts WHERE sensor_id = ANY(%(sensors)s) AND day >= %(since)s ORDER
 """
 
 
-class PostgresFigures:
-    """Implements `contracts.figures.Figures`; for logins with the role waste_review or waste_reader."""
+class PostgresHistory:
+    """Implements `contracts.history.History`; for logins with the role waste_review or waste_reader."""
 
     def __init__(self, pool: Pool) -> None:
         """Work on connections of `pool`."""

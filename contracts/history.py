@@ -68,7 +68,7 @@ class SensorCount:
     last_at: datetime
 
 
-class Figures(Protocol):
+class History(Protocol):
     """Where rollups are read. Raises LedgerUnavailable."""
 
     def through(self) -> datetime:
