@@ -114,6 +114,16 @@ def main(argv: list[str] | None = None) -> int:
         pool.close(timeout=3)
 
 
+def console(argv: list[str] | None = None) -> int:
+    """Serve the console, which stands in the review desk's own app, and say where it is."""
+    said = "The console: the fleet now, the model, rollout, sensors, events. It is served with the review desk (waste dlq serve)."
+    argparse.ArgumentParser(prog="waste console", description=said).parse_args(argv)
+    settings = read_settings(ServeSettings, os.environ)
+    sys.stdout.write(f"the console: {settings.public_url}/console (for accounts of the role ops)\n")
+    sys.stdout.flush()
+    return main(["serve"])
+
+
 def _desk(settings: ReviewSettings, pool: Pool, **more: object) -> Desk:
     values = {
         "edge_queue": open_edge_queue(settings),

@@ -32,10 +32,10 @@ SELECT event_id, CASE WHEN captured_at < now() - interval '12 days' THEN 'waste-
     CASE category WHEN 'organic' THEN confidence ELSE (1 - confidence) / 4 END,
     extract(epoch FROM decided_at - captured_at) * 1000 - 60, 20 + 30 * spread, 6, 14, 2, 50, decided_at, 0.1 + 0.2 * spread
 FROM made WHERE kind <> 'failure';
-INSERT INTO review_items (event_id, reason, sensor_id, image_url, captured_at, category, confidence, scores, model_version, decided_at, state, resolved,
+INSERT INTO review_items (event_id, reason, sensor_id, image_url, captured_at, category, confidence, scores, model_version, decided_at, filed_at, state, resolved,
     closed_at, outlier_score, sampling_probability)
 SELECT event_id, coalesce(reason, 'audit_sample'), sensor_id, 's3://waste-images/' || sensor_id || '/' || n || '.jpg', captured_at, category, confidence, '{}',
-    'm', decided_at, CASE WHEN n %% 4 > 0 THEN 'labelled' ELSE 'open' END,
+    'm', decided_at, decided_at, CASE WHEN n %% 4 > 0 THEN 'labelled' ELSE 'open' END,
     CASE WHEN n %% 4 > 0 THEN CASE WHEN pick * 7 - floor(pick * 7) < CASE WHEN kind = 'review' THEN 0.6 ELSE 0.95 END THEN category ELSE 'glass' END END,
     CASE WHEN n %% 4 > 0 THEN least(now(), decided_at + interval '5 hours') END, 0.2, CASE WHEN kind = 'prediction' THEN 0.1 END
 FROM made WHERE kind = 'review' OR (kind = 'prediction' AND n %% 10 = 0);
@@ -51,6 +51,16 @@ FROM (SELECT sensor_id, row_number() OVER (ORDER BY sensor_id) AS n_sites FROM s
 INSERT INTO devices (sensor_id, site, generation) VALUES ('bin-new', 'site-9', 1);
 """
 _REST = """
+INSERT INTO accounts (name, role) VALUES ('rita', 'reviewer'), ('rolf', 'reviewer');
+INSERT INTO labels (label_id, event_id, account_id, choice, purpose, origin, labelled_at, took_ms)
+SELECT gen_random_uuid(), event_id, account_id, resolved, 'review', 'desk', closed_at, 1200 + 4000 * random()
+FROM review_items, accounts WHERE state = 'labelled' AND name = 'rita';
+INSERT INTO labels (label_id, event_id, account_id, choice, purpose, origin, labelled_at, took_ms)
+SELECT gen_random_uuid(), event_id, account_id, CASE WHEN random() < 0.9 THEN resolved ELSE 'metal' END, 'late', 'desk', closed_at, 1500 + 3000 * random()
+FROM review_items, accounts WHERE state = 'labelled' AND name = 'rolf' AND random() < 0.1;
+INSERT INTO worker_hours (hour, version, model_version, worker_s)
+SELECT hour, CASE WHEN hour < now() - interval '9 days' THEN '0.0.9' ELSE '0.1.0' END, 'waste-lite0-0.2.0', 7200
+FROM generate_series(date_trunc('hour', now()) - interval '40 days', now(), '1 hour') AS hour;
 INSERT INTO workers (owner, host, pid, version, model_version, started_at, heartbeat_at, decided_last_minute, events_per_s)
 VALUES (gen_random_uuid(), 'plant-a', 311, '0.1.0', 'waste-lite0-0.2.0', now() - interval '3 days', now(), 840, 71.5),
     (gen_random_uuid(), 'plant-b', 87, '0.1.0', 'waste-lite0-0.2.0', now() - interval '40 min', now(), 790, 68.2),
@@ -79,6 +89,9 @@ def fill(sql, *, events=6000, days=40, sensors=12):
     sql.execute(
         "INSERT INTO trainings (asked_by, because, state, ended_at, version, report) VALUES ('slow loop', 'thirty days have passed', 'registered', now(), %s, %s)",
         ("waste-lite0-0.3.0", Jsonb({})),
+    )
+    sql.execute(
+        "UPDATE model_transitions SET acted_at = now() - CASE transition_id WHEN 1 THEN interval '30 days' ELSE interval '12 days' END"
     )
     sql.execute("UPDATE rolling SET seen_through = now() - make_interval(days => %s), mark_at = NULL, mark_xid = NULL", (days + 1,))
     sql.execute("DROP TABLE made")

@@ -17,6 +17,7 @@ _ROLES = {
     "intake": ("intake.__main__", "IntakeSettings"),
     "worker": ("worker.__main__", "WorkerSettings"),
     "dlq": ("dlq_review.__main__", "ServeSettings"),
+    "report": ("dlq_review.report.__main__", "ReportSettings"),
     "truth": ("learning.truth.__main__", "TruthSettings"),
     "model": ("learning.rollout.__main__", "ModelSettings"),
     "lake": ("learning.lake.__main__", "LakeSettings"),

@@ -160,6 +160,15 @@ def _sum(strata: Iterable[StratumCount | None]) -> StratumCount:
     return StratumCount("", known[0].kind, *sums)
 
 
+def strata_of(rows: Iterable[Decided]) -> list[StratumCount]:
+    """Return what rows of all days sum up to, by how it was decided; failures are none."""
+    by_kind: dict[str, list[StratumCount]] = defaultdict(list)
+    for row in rows:
+        if row.kind != OutcomeKind.FAILURE:
+            by_kind[row.kind].append(StratumCount("", row.kind, row.decided, row.confidence_sum, row.labelled, row.right))
+    return [_sum(by_kind[kind]) for kind in sorted(by_kind)]
+
+
 def _accuracy(by_day: Strata, at: datetime) -> Accuracy:
     days = [by_day.get(at.date() - timedelta(days=back), {}) for back in range(ROLLING_DAYS)]
     kinds = sorted({kind for day in days for kind in day})

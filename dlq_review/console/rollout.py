@@ -1,14 +1,12 @@
 """Models and rollout: what decides, what is on trial, how each did; promoted and rolled back with a reason, asked for twice."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from contracts.accuracy import StratumCount
 from contracts.console import Row
 from contracts.errors import ModelRefused, RequestRefused
 from contracts.estimates import Accuracy, estimate
@@ -17,6 +15,7 @@ from contracts.models import ModelState, Move, ServingPlan
 from contracts.moves import Moves
 from contracts.names import OutcomeKind
 from dlq_review.console.asked import TheRoom
+from dlq_review.console.quality import strata_of
 from dlq_review.console.room import Room
 from dlq_review.desk import Desk
 from dlq_review.text import plain
@@ -128,7 +127,7 @@ class Result:
         self.decided = sum(row.decided for row in rows)
         self.reviews = sum(row.decided for row in rows if row.kind == OutcomeKind.REVIEW)
         self.last_day = max(row.at for row in rows)
-        self.accuracy: Accuracy = estimate(_strata(rows))
+        self.accuracy: Accuracy = estimate(strata_of(rows))
 
 
 def results_of(room: Room) -> list[Result]:
@@ -140,14 +139,6 @@ def results_of(room: Room) -> list[Result]:
             by_model[row.model_version].append(row)
     found = [Result(version, rows) for version, rows in by_model.items()]
     return sorted(found, key=lambda one: (one.last_day, one.decided), reverse=True)[:PAGE]
-
-
-def _strata(rows: Iterable[Decided]) -> list[StratumCount]:
-    sums: dict[str, list[float]] = defaultdict(lambda: [0, 0.0, 0, 0])
-    for row in rows:
-        parts = (row.decided, row.confidence_sum, row.labelled, row.right)
-        sums[row.kind] = [one + other for one, other in zip(sums[row.kind], parts, strict=True)]
-    return [StratumCount("", kind, int(n), confidence, int(k), int(right)) for kind, (n, confidence, k, right) in sums.items()]
 
 
 def _ask(

@@ -40,6 +40,11 @@ def render(request: Request, template: str, visitor: Visitor | None = None, stat
     return HTMLResponse(page.render(told | {"problem": None} | values), status)
 
 
+def page_of(template: str, values: dict[str, Any]) -> str:
+    """Return a page that belongs to no request."""
+    return _TEMPLATES.get_template(template).render(values)
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("dlq_review.web"),
