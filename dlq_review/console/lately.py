@@ -32,6 +32,11 @@ class Lately:
         self._forget()
         return answer
 
+    def forget(self) -> None:
+        """Remember nothing any more."""
+        with self._lock:
+            self._known.clear()
+
     def _forget(self) -> None:
         with self._lock:
             if len(self._known) <= _MOST:

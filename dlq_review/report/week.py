@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+_FIRST_YEAR, _LAST_YEAR = 2000, 9000
 _ISO_WEEK = re.compile(r"(\d{4})-W(\d{2})", re.ASCII)
 
 
@@ -49,6 +50,9 @@ def week_named(text: str) -> Week:
     """Return the week of 2026-W09 or of a date in it; raises argparse.ArgumentTypeError."""
     found = _ISO_WEEK.fullmatch(text)
     try:
-        return Week(date.fromisocalendar(int(found[1]), int(found[2]), 1)) if found else week_of(date.fromisoformat(text))
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is neither a week as 2026-W09 nor a date as 2026-02-25") from None
+        day = date.fromisocalendar(int(found[1]), int(found[2]), 1) if found else date.fromisoformat(text)
+    except ValueError:
+        day = date.min
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is neither a week as 2026-W09 nor a date as 2026-02-25 of this fleet")
+    return week_of(day)
