@@ -20,12 +20,30 @@ _TROUBLES = {
     Trouble.GAPS: "(s.missing <> '{}' OR s.next_sequence - 1 > s.last_sequence)",
     Trouble.TICKET: _SICK,
 }
-# Those that were registered and never heard of are sensors, too.
-_ALL = """
-(SELECT coalesce(s.sensor_id, d.sensor_id) AS sensor_id, coalesce(d.site, '') AS site, s.last_contact_at, s.last_event_at,
-    s.missing, s.last_sequence, s.next_sequence, s.given_up, s.restarts, s.report, d.added_at, d.generation, d.note
-FROM sensors s FULL JOIN devices d ON d.sensor_id = s.sensor_id) s
+_HEARD = """
+(SELECT s.sensor_id, coalesce(d.site, '') AS site, s.last_contact_at, s.last_event_at, s.missing, s.last_sequence, s.next_sequence,
+    s.given_up, s.restarts, s.report, d.added_at, d.generation, d.note
+FROM sensors s LEFT JOIN devices d ON d.sensor_id = s.sensor_id) s
 """
+# Those that were registered and never heard of are sensors, too.
+_UNHEARD = """
+(SELECT d.sensor_id, d.site, NULL::timestamptz AS last_contact_at, NULL::timestamptz AS last_event_at,
+    NULL::int8multirange AS missing, NULL::bigint AS last_sequence, NULL::bigint AS next_sequence, NULL::bigint AS given_up, NULL::integer AS restarts,
+    NULL::jsonb AS report, d.added_at, d.generation, d.note
+FROM devices d WHERE NOT EXISTS (SELECT FROM sensors s WHERE s.sensor_id = d.sensor_id)) s
+"""
+
+
+def _half(of: str, where: str) -> str:
+    return f"(SELECT * FROM {of} WHERE {where} ORDER BY s.sensor_id LIMIT %(limit)s)"  # noqa: S608 - constants of this program
+
+
+def _sensors_where(where: str) -> str:
+    """Return the SQL of sensors by name; each half goes along its primary key and ends when there are enough."""
+    both = f"{_half(_HEARD, where)} UNION ALL {_half(_UNHEARD, where)}"
+    return f"SELECT {_SENSOR}, s.report, s.added_at, s.generation, s.note FROM ({both}) s ORDER BY s.sensor_id LIMIT %(limit)s"  # noqa: S608
+
+
 _SENSOR = f"""
 s.sensor_id, s.site, extract(epoch FROM now() - s.last_contact_at)::float8 AS silent_s,
 extract(epoch FROM now() - s.last_event_at)::float8 AS quiet_s, s.missing AS runs,
@@ -35,11 +53,15 @@ coalesce(s.restarts, 0) AS restarts, s.last_contact_at, s.last_event_at,
 (SELECT coalesce(a.evidence->>'fault', 'sick') FROM alerts a
     WHERE a.kind = '{SENSOR_FAULTY}' AND a.subject = s.sensor_id AND a.resolved_at IS NULL) AS ticket
 """  # noqa: S608 - the only insertions are constants of this program
+_OF_SENSORS = [trouble for trouble in Trouble if trouble is not Trouble.TICKET]
 _SUMS = f"""
-SELECT count(*)::int AS sensors, {", ".join(f"count(*) FILTER (WHERE {of})::int AS {trouble}" for trouble, of in _TROUBLES.items())}
-FROM {_ALL}
+SELECT heard.sensors + unheard.sensors AS sensors, heard.silent + unheard.sensors AS silent, heard.quiet, heard.gaps,
+    (SELECT count(*)::int FROM alerts WHERE kind = '{SENSOR_FAULTY}' AND resolved_at IS NULL) AS ticket
+FROM (SELECT count(*)::int AS sensors, {", ".join(f"count(*) FILTER (WHERE {_TROUBLES[of]})::int AS {of}" for of in _OF_SENSORS)}
+        FROM sensors s) heard,
+    (SELECT count(*)::int AS sensors FROM devices d
+        WHERE NOT EXISTS (SELECT FROM sensors s WHERE s.sensor_id = d.sensor_id)) unheard
 """  # noqa: S608 - as above
-_ONE_SENSOR = f"SELECT {_SENSOR}, coalesce(s.report, '{{}}') AS report, s.added_at, s.generation, s.note FROM {_ALL} WHERE s.sensor_id = %(sensor)s"  # noqa: S608, E501 - as above
 _TICKETS = f"""
 SELECT alert_id, fired_at, resolved_at, evidence FROM alerts WHERE kind = '{SENSOR_FAULTY}' AND subject = %(sensor)s
 ORDER BY fired_at DESC LIMIT %(limit)s
@@ -100,9 +122,8 @@ class PostgresConsole:
         tests = [_TROUBLES[wanted.trouble]] if wanted.trouble else []
         tests += ["(starts_with(s.sensor_id, %(text)s) OR starts_with(s.site, %(text)s))"] if wanted.text else []
         tests += ["s.sensor_id > %(after)s"] if wanted.after is not None else []
-        query = f"SELECT {_SENSOR} FROM {_ALL} WHERE {' AND '.join(tests) or 'true'} ORDER BY s.sensor_id LIMIT %(limit)s"  # noqa: S608
         values = {"text": wanted.text, "after": wanted.after, "limit": wanted.limit}
-        return [_with_runs(row) for row in self._rows(query, values)]
+        return [_with_runs(row) for row in self._rows(_sensors_where(" AND ".join(tests) or "true"), values)]
 
     def sensor_sums(self) -> dict[str, Any]:
         """Return how many sensors there are, and how many are in each trouble, by its name."""
@@ -110,7 +131,7 @@ class PostgresConsole:
 
     def sensor(self, sensor_id: str) -> dict[str, Any] | None:
         """Return one sensor with its gaps and its last report; None if nobody has heard of it."""
-        rows = self._rows(_ONE_SENSOR, {"sensor": sensor_id})
+        rows = self._rows(_sensors_where("s.sensor_id = %(sensor)s"), {"sensor": sensor_id, "limit": 1})
         return _with_runs(rows[0]) if rows else None
 
     def tickets(self, sensor_id: str, limit: int) -> list[dict[str, Any]]:
@@ -181,4 +202,4 @@ def _of_all(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
 
 def _with_runs(row: dict[str, Any]) -> dict[str, Any]:
     # A multirange of numbers: runs of events that never came.
-    return row | {"runs": [(part.lower or 0, (part.upper or 0) - 1) for part in row["runs"] or ()]}
+    return row | {"report": row["report"] or {}, "runs": [(part.lower or 0, (part.upper or 0) - 1) for part in row["runs"] or ()]}

@@ -18,6 +18,10 @@ SELECT {_AT}, sum(received)::int, sum(predictions)::int, sum(reviews)::int, sum(
     {", ".join(f"sum({stage}_ms)" for stage in _STAGES)}
 FROM flow_minutes WHERE minute >= %(since)s AND minute < %(until)s GROUP BY 1 ORDER BY 1
 """  # noqa: S608 - the only insertions are constants of this module
+_BY_MINUTE = """
+SELECT minute, predictions + reviews + failures FROM flow_minutes
+WHERE minute >= %(since)s AND minute < %(until)s AND predictions + reviews + failures > 0 ORDER BY minute DESC
+"""
 _FLOW_LATENCIES = f"""
 SELECT {_AT}, place - 1, sum(n)::int FROM flow_minutes, unnest(latencies) WITH ORDINALITY u (n, place)
 WHERE minute >= %(since)s AND minute < %(until)s AND n > 0 GROUP BY 1, 2
@@ -64,6 +68,10 @@ class PostgresHistory:
         for at, place, count in self._rows(_FLOW_LATENCIES, values):
             late[at][place] = count
         return [_point(row, late[row[0]]) for row in self._rows(_FLOW, values)]
+
+    def by_minute(self, since: datetime, until: datetime) -> list[tuple[datetime, int]]:
+        """Return how many events ended in each minute, the latest first, without those in which none did."""
+        return self._rows(_BY_MINUTE, {"since": since, "until": until})
 
     def decided(self, since: datetime, until: datetime, grain: Grain, *, by_model: bool = False) -> list[Decided]:
         """Return outcomes of the parts of time that begin from `since` on and before `until`, the earliest first."""

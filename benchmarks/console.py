@@ -26,6 +26,8 @@ from tests.desk_house import House, Served
 
 DAYS = 28
 LIMIT_MS = 100.0
+_WARMING = 3
+"""Requests that are not counted: a page's first one compiles its template."""
 _HERE = Path(__file__).parent
 
 
@@ -142,13 +144,13 @@ def _ask(house: House, url: str, requests: int) -> int:
     write("| page | median | 99 % | KB |\n| --- | ---: | ---: | ---: |\n")
     for page in _pages(house):
         took, size = [], 0
-        for _ in range(requests):
+        for number in range(-_WARMING, requests):
             house.room.lately.forget()
             at = time.perf_counter()
             server.request("GET", page, headers={"cookie": f"waste-desk={token}"})
             answer = server.getresponse()
             size = len(answer.read())
-            took.append((time.perf_counter() - at) * 1000)
+            took += [(time.perf_counter() - at) * 1000] if number >= 0 else []
             if answer.status != 200:
                 sys.exit(f"{page}: {answer.status}")
         worst = sorted(took)[int(len(took) * 0.99) - 1]

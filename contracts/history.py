@@ -77,6 +77,9 @@ class History(Protocol):
     def flow(self, since: datetime, until: datetime, step_s: float) -> list[FlowPoint]:
         """Return what came and went by parts of `step_s` seconds, the earliest first, without those in which nothing happened."""
 
+    def by_minute(self, since: datetime, until: datetime) -> list[tuple[datetime, int]]:
+        """Return how many events ended in each minute, the latest first, without those in which none did."""
+
     def decided(self, since: datetime, until: datetime, grain: Grain, *, by_model: bool = False) -> list[Decided]:
         """Return outcomes of the parts of time that begin from `since` on and before `until`, the earliest first."""
 

@@ -190,8 +190,9 @@ def _again(
 
 def _said(error: RequestRefused) -> str:
     if isinstance(error, ModelRefused):
-        # The rule speaks to those at a terminal, too.
-        return f"{error.problem.split(';', maxsplit=1)[0]}. Nothing was changed.".removeprefix("has ").capitalize()
+        # The rule speaks to those at a terminal, too, and names their commands behind a semicolon.
+        said = error.problem.split(";", maxsplit=1)[0]
+        return f"{'The registry ' if error.field == 'registry' else ''}{said}. Nothing was changed."
     return f"{sentence(error)} Nothing was changed."
 
 

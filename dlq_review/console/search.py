@@ -18,7 +18,7 @@ from dlq_review.web.visitors import Ops
 from dlq_review.web.wishes import Asked, Text, Time, asked
 
 _FOUND, _EVENTS = 20, 50
-_MOST_LOOKED_THROUGH = 50_000
+_MOST_LOOKED_THROUGH = 20_000
 _LONGEST_BACK = timedelta(hours=24)
 router = APIRouter(include_in_schema=False)
 
@@ -71,13 +71,12 @@ def _events(room: Room, fields: SearchFields) -> dict[str, Any]:
 def back_to(room: Room, until: datetime | None) -> datetime:
     """Return from when on events are looked through: a day back, or as far as some ten thousand go."""
     last = until or room.history.through()
-    seen, since = 0, last - timedelta(minutes=1)
-    for point in reversed(room.history.flow(last - _LONGEST_BACK, last, 60.0)):
-        seen += point.decided
+    seen = 0
+    for minute, decided in room.history.by_minute(last - _LONGEST_BACK, last):
+        seen += decided
         if seen > _MOST_LOOKED_THROUGH:
-            break
-        since = min(since, point.at)
-    return since if seen > _MOST_LOOKED_THROUGH else last - _LONGEST_BACK
+            return minute
+    return last - _LONGEST_BACK
 
 
 def _event_id(text: str | None) -> UUID | None:

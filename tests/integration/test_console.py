@@ -3,6 +3,7 @@
 import json
 import re
 import statistics
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import pytest
 from contracts.accounts import Role
 from contracts.accuracy import StratumCount
 from contracts.categories import CATEGORIES
+from contracts.errors import QueueUnavailable
 from contracts.estimates import estimate
 from dlq_review.web import api_answers
 from tests.console_data import fill, roll_up
@@ -340,6 +342,31 @@ def test_while_postgres_is_away_the_console_says_so(house, olga):
     assert (page.status_code, "cannot be reached" in page.text) == (503, True)
     answer = olga.get("/api/v1/console/fleet")
     assert (answer.status_code, "cannot be reached" in answer.json()["error"]) == (503, True)
+
+
+def test_while_the_edge_queue_is_away_the_rest_is_told(house):
+    class Away:
+        def depth(self):
+            raise QueueUnavailable("connection refused")
+
+    house.desk = replace(house.desk, edge_queue=Away())
+    told = house.client("olga", Role.OPS).get("/api/v1/console/fleet").json()["figures"]
+    assert (told["edge"], told["waiting"]) == ("–", "0")
+
+
+def test_what_a_model_cannot_become_is_said_in_a_sentence(filled, olga):
+    page = olga.get("/console/models/promote?version=waste-lite0-0.2.0")
+    assert (
+        page.status_code,
+        "waste-lite0-0.2.0 is champion, from where it does not become champion. Nothing was changed." in page.text,
+    ) == (422, True)
+    page = olga.get("/console/models/promote?version=nonsense")
+    assert (page.status_code, "nonsense is not in the registry. Nothing was changed." in page.text) == (422, True)
+    olga.post("/console/models/rollback", data={"champion": "waste-lite0-0.2.0", "because": "one"} | csrf(olga))
+    olga.post("/console/models/rollback", data={"champion": "waste-lite0-0.1.0", "because": "two"} | csrf(olga))
+    page = olga.get("/console/models/rollback")
+    assert (page.status_code, "The registry has no champion: workers use their own model already." in page.text) == (422, True)
+    assert olga.get("/console/models/nonsense").status_code == 404
 
 
 def test_days_and_hours_are_those_of_utc(filled, olga):

@@ -9,6 +9,7 @@ from adapters.postgres import open_pool
 from adapters.postgres_rollups import PostgresRollups
 from contracts.accounts import Role
 from contracts.categories import CATEGORIES
+from dlq_review.report.__main__ import main as report
 from local.fleet import LocalFleet
 from tests.conftest import REPOSITORY
 from tests.console_data import fill, roll_up
@@ -173,6 +174,24 @@ def test_a_model_is_promoted_by_keys_alone(enter, house):
     assert house.sql.execute(
         "SELECT count(*) FROM model_transitions WHERE because = 'it was right more often' AND actor = 'olga'"
     ).fetchone() == (1,)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_weekly_report_is_readable_and_fits_its_window(browser, house, tmp_path, monkeypatch, scheme):
+    fill(house.sql)
+    roll_up(house.rollups)
+    monkeypatch.setenv("DATABASE_URL", house.urls["reader"])
+    monkeypatch.setenv("COST_PER_WORKER_HOUR", "0.08")
+    monkeypatch.setenv("COST_PER_REVIEWER_HOUR", "22")
+    assert report(["--out", str(tmp_path / "week.html")]) == 0
+    for width in (390, 768, 1440):
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.goto(f"file://{tmp_path}/week.html")
+        assert page.evaluate(CONTRAST) == [], width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if os.environ.get("SCREENSHOTS") and (width, scheme) == (1440, "light"):
+            page.screenshot(path=SHOTS / "report-1440.png", full_page=True, clip={"x": 260, "y": 0, "width": 920, "height": 1240})
+        page.close()
 
 
 def test_what_strangers_write_runs_nowhere_in_the_console(enter, house):
