@@ -28,8 +28,8 @@ FROM sensors s LEFT JOIN devices d ON d.sensor_id = s.sensor_id) s
 # Those that were registered and never heard of are sensors, too.
 _UNHEARD = """
 (SELECT d.sensor_id, d.site, NULL::timestamptz AS last_contact_at, NULL::timestamptz AS last_event_at,
-    NULL::int8multirange AS missing, NULL::bigint AS last_sequence, NULL::bigint AS next_sequence, NULL::bigint AS given_up, NULL::integer AS restarts,
-    NULL::jsonb AS report, d.added_at, d.generation, d.note
+    NULL::int8multirange AS missing, NULL::bigint AS last_sequence, NULL::bigint AS next_sequence, NULL::bigint AS given_up,
+    NULL::integer AS restarts, NULL::jsonb AS report, d.added_at, d.generation, d.note
 FROM devices d WHERE NOT EXISTS (SELECT FROM sensors s WHERE s.sensor_id = d.sensor_id)) s
 """
 

@@ -9,7 +9,7 @@ CREATE TEMP TABLE made AS
 SELECT gen.at AS captured_at, gen.at + make_interval(secs => 0.3 + 4 * random() ^ 3) AS decided_at,
     (overlay(first_event_id(gen.at)::text placing '7' from 15 for 1)::uuid) AS base, 'bin-' || (1 + floor(random() * %(sensors)s))::int AS sensor_id,
     n, random() AS luck, random() AS pick, random() AS spread
-FROM (SELECT now() - make_interval(secs => random() ^ 1.1 * %(days)s * 86400) AS at, n FROM generate_series(1, %(events)s) AS n) gen;
+FROM (SELECT now() - make_interval(secs => random() ^ %(recent)s * %(days)s * 86400) AS at, n FROM generate_series(1, %(events)s) AS n) gen;
 ALTER TABLE made ADD event_id uuid;
 UPDATE made SET event_id = (left(base::text, 19) || 'a' || lpad(to_hex(n), 3, '0') || '-' || lpad(to_hex((random() * 281474976710655)::bigint), 12, '0'))::uuid
     WHERE n < 4096;
@@ -74,9 +74,9 @@ INSERT INTO alerts (kind, subject, fired_at, evidence) VALUES
 """
 
 
-def fill(sql, *, events=6000, days=40, sensors=12):
-    """Let a fleet have been at work for some days."""
-    values = {"events": events, "days": days, "sensors": sensors, "categories": list(CATEGORIES)}
+def fill(sql, *, events=6000, days=40, sensors=12, recent=1.1):
+    """Let a fleet have been at work for some days; the larger `recent`, the more of it was lately."""
+    values = {"events": events, "days": days, "sensors": sensors, "recent": recent, "categories": list(CATEGORIES)}
     sql.execute("SELECT setseed(0.3)")
     for statement in _EVENTS.split(";\n"):
         if statement.strip():

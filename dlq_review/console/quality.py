@@ -71,7 +71,7 @@ def rolling_accuracy(rows: Iterable[Decided], axis: Sequence[datetime], baseline
         "share",
         axis,
         series,
-        limit=(baseline, f"{baseline:.0%} wanted"),
+        limit=(baseline, f"{baseline * 100:g}\u00a0% wanted"),
         band=(1, 2),
         bottom=0.5,
         top=1.0,

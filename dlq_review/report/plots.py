@@ -46,6 +46,7 @@ class Plot:
     bars: list[Bar]
     band: str
     limit_y: float | None
+    limit_words_y: float
     x_ticks: list[tuple[float, str]]
     y_ticks: list[tuple[float, str]]
 
@@ -62,6 +63,7 @@ def plot_of(chart: Chart) -> Plot:
         bars=list(_bars(shown, scale)) if chart.bars else [],
         band=_band(chart, scale),
         limit_y=scale.y(chart.limit[0]) if chart.limit else None,
+        limit_words_y=_limit_words(chart, shown, scale),
         x_ticks=[(scale.x(place), _x_words(chart, place)) for place in range(0, len(chart.x), max(1, math.ceil(len(chart.x) / 8)))],
         y_ticks=[(scale.y(value), _y_words(value, chart.unit)) for value in _ticks(*scale.bounds)],
     )
@@ -146,6 +148,14 @@ def _band(chart: Chart, scale: _Scale) -> str:
     up = [(scale.x(place), scale.y(high[place] or 0.0)) for place in known]
     down = [(scale.x(place), scale.y(low[place] or 0.0)) for place in reversed(known)]
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in (*up, *down))
+
+
+def _limit_words(chart: Chart, shown: Sequence[Series], scale: _Scale) -> float:
+    # On the side of the line on which the values are not.
+    if chart.limit is None:
+        return 0.0
+    first = next((value for one in shown for value in one.values if value is not None), 0.0)
+    return scale.y(chart.limit[0]) + (14 if first >= chart.limit[0] else -5)
 
 
 def _bars(shown: Sequence[Series], scale: _Scale) -> Iterator[Bar]:

@@ -82,7 +82,7 @@ def test_charts_of_the_model_equal_sql_over_the_ledger(filled, olga):
 
 def test_the_rolling_accuracy_equals_the_estimate_from_the_labels_themselves(filled, olga):
     chart = olga.get("/api/v1/console/model?days=30").json()["charts"]["accuracy"]
-    assert chart["limit"] == {"at": 0.85, "name": "85% wanted"}
+    assert chart["limit"] == {"at": 0.85, "name": "85\u00a0% wanted"}
     for at in chart["x"][::7]:
         rows = filled.sql.execute(STRATA, {"day": day(at), "categories": list(CATEGORIES)}).fetchall()
         wanted = estimate([StratumCount("", *row) for row in rows])

@@ -78,7 +78,9 @@ function name_lines(plot, chart) {
     ctx.lineWidth = ratio;
     ctx.setLineDash([6 * ratio, 4 * ratio]);
     ctx.beginPath(); ctx.moveTo(plot.bbox.left, y); ctx.lineTo(right, y); ctx.stroke();
-    ctx.fillText(chart.limit.name, plot.bbox.left + 4 * ratio, y - 9 * ratio);
+    // On the side of the line on which the values are not.
+    const first = chart.series.find((one) => one.shown).values.find((value) => value !== null);
+    ctx.fillText(chart.limit.name, plot.bbox.left + 4 * ratio, y + (first >= chart.limit.at ? 9 : -9) * ratio);
   }
   ctx.restore();
 }

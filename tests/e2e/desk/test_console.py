@@ -91,7 +91,7 @@ def pictures_of_all():
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_each_page_is_readable_and_fits_its_window(enter, house, scheme, photograph):
-    fill(house.sql)
+    fill(house.sql, events=15_000, recent=3)
     roll_up(house.rollups)
     pages = {
         "fleet": "/console?minutes=1440", "model": "/console/model", "rollout": "/console/models", "sensors": "/console/sensors",
