@@ -101,9 +101,12 @@ class CeleryWorkQueue:
 
     def depth(self) -> int:
         """Count the wake-ups that no worker has taken yet; SQS answers with an estimate."""
+        return sum(self.depths().values())
+
+    def depths(self) -> dict[str, int]:
+        """Count the wake-ups that no worker has taken yet, by queue; SQS answers with estimates."""
         with broker_errors(self._connection), producers[self._connection].acquire(block=True, timeout=5) as producer:
-            channel = producer.channel
-            return sum(_size(channel, queue.name) for queue in _QUEUES)
+            return {queue.name: _size(producer.channel, queue.name) for queue in _QUEUES}
 
     def busy(self) -> bool:
         """Return whether a wake-up waits, so that no worker is free; always False on SQS, whose counts are a minute old."""

@@ -35,6 +35,7 @@ class FleetTelemetry:
             metrics.EVENTS_ACCEPTED.labels(fate).inc(count)
         metrics.WAKE_UPS.inc(fact.wake_ups)
         metrics.EDGE_WAIT.observe(fact.waited_s)
+        _TAKEN_BY_INTAKE.observe(sum(counts.values()))
         self._log.info("batch_accepted", **counts, wake_ups=fact.wake_ups, waited_s=round(fact.waited_s, 3))
 
     @_tell.register
@@ -57,7 +58,12 @@ class FleetTelemetry:
             log.warning("LOW_CONFIDENCE_ALERT", category=outcome.prediction.category.value, confidence=confidence)
         level = log.warning if outcome.kind == OutcomeKind.FAILURE else log.info
         level("event_decided", kind=outcome.kind.value, **_measures(outcome), **_reason(outcome))
+        metrics.DECISION.observe(max(0.0, fact.waited_s))
         _observe(outcome)
+
+    @_tell.register
+    def _(self, fact: facts.WakeUpTaken) -> None:
+        _TAKEN_BY_A_WORKER.observe(fact.events)
 
     @_tell.register
     def _(self, fact: facts.OutcomeRepeated) -> None:
@@ -124,6 +130,12 @@ class FleetTelemetry:
         self._log.info("models_in_force", revision=fact.revision, champion=fact.champion, canary=fact.canary, shadow=fact.shadow)
 
     @_tell.register
+    def _(self, fact: facts.ModelLoaded) -> None:
+        metrics.MODEL_LOAD.observe(fact.took_s)
+        metrics.MODEL_FILES.labels(fact.found).inc()
+        self._log.info("model_loaded", model_version=fact.version, took_s=round(fact.took_s, 3), found=fact.found)
+
+    @_tell.register
     def _(self, fact: facts.ModelNotLoaded) -> None:
         metrics.MODELS_BEHIND.set(1)
         self._log.error("model_not_loaded", revision=fact.revision, problem=fact.problem)
@@ -153,17 +165,21 @@ class FleetTelemetry:
         self._log.info("accuracy_watched", **{name: round(value, 4) for name, value in bounds.items()}, labels=fact.labels)
 
     @_tell.register
+    def _(self, fact: facts.ShiftMeasured) -> None:
+        metrics.SHIFT.labels(fact.of, "distance").set(fact.distance)
+        metrics.SHIFT.labels(fact.of, "limit").set(fact.limit)
+
+    @_tell.register
     def _(self, fact: facts.AlertOpened) -> None:
-        metrics.ALERTS_OPEN.labels(fact.kind).set(1)
         self._log.error("alert_opened", kind=fact.kind, subject=fact.subject, **fact.evidence)
 
     @_tell.register
     def _(self, fact: facts.AlertClosed) -> None:
-        metrics.ALERTS_OPEN.labels(fact.kind).set(0)
         self._log.warning("alert_closed", kind=fact.kind, subject=fact.subject)
 
 
 # Looking a label up costs as much as the observation.
+_TAKEN_BY_INTAKE, _TAKEN_BY_A_WORKER = (metrics.BATCH_EVENTS.labels(where) for where in ("intake", "worker"))
 _STAGES = {f"{stage}_ms": metrics.STAGE.labels(stage) for stage in ("queued", "fetch", "decode", "inference", "record")}
 
 

@@ -33,9 +33,10 @@ class EventRefused:
 
 @dataclass(frozen=True, slots=True)
 class ItemDecided:
-    """A worker wrote an event's one outcome."""
+    """A worker wrote an event's one outcome, `waited_s` after the event was accepted."""
 
     outcome: Outcome
+    waited_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,31 @@ class OutcomeRepeated:
 
     event_id: UUID
     kind: OutcomeKind
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUpTaken:
+    """A worker claimed what a wake-up named and was open and free."""
+
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoaded:
+    """A model is there to decide with, `took_s` after it was asked for; `found` is where its file lay: disk or store."""
+
+    version: str
+    took_s: float
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftMeasured:
+    """How far something (`of`) is from what it was in the weeks before, and from where on that is a warning."""
+
+    of: str
+    distance: float
+    limit: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +236,10 @@ Fact: TypeAlias = (
     | AuditSampled
     | ModelsInForce
     | ModelMoved
+    | ModelLoaded
     | ModelNotLoaded
+    | ShiftMeasured
+    | WakeUpTaken
     | TrainingEnded
     | ModelUnfit
     | PolicyViolated

@@ -21,6 +21,14 @@ from local.valkey import MAXMEMORY_BYTES
 _READY_TIMEOUT_S = 60.0
 _DESK = "review-desk"
 _GATEWAY = "gateway"
+_MONITOR = "monitor"
+_COMMANDS = {
+    "intake": ["intake"],
+    "dlq-drain": ["dlq", "drain"],
+    _DESK: ["dlq", "serve"],
+    _GATEWAY: ["gateway"],
+    _MONITOR: ["monitor"],
+}
 _DEMO_ACCOUNT = "demo"
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LOG_LEVEL", "CONFIDENCE_THRESHOLD", "MODEL_PATH", "MODEL_SHA256")
 
@@ -43,7 +51,7 @@ class LocalFleet:
         terminal: TextIO | None = None,
         valkey_maxmemory: int = MAXMEMORY_BYTES,
     ) -> None:
-        """Keep everything under `data_dir`; `desk` adds what people meet: the review desk's pages, and a gateway.
+        """Keep everything under `data_dir`; `desk` adds what people meet: the review desk's pages, a gateway, a monitor.
 
         The merged log of the roles also goes to `terminal` if there is one.
         """
@@ -77,12 +85,18 @@ class LocalFleet:
 
     def role_names(self) -> list[str]:
         """Return the names of the roles of this fleet."""
-        pages = [_DESK, _GATEWAY] if self._desk else []
+        pages = [_DESK, _GATEWAY, _MONITOR] if self._desk else []
         return ["intake", "dlq-drain", *pages, *(f"worker-{number}" for number in range(1, self._workers + 1))]
 
     def start_role(self, name: str) -> None:
         """Start a role (again)."""
-        commands = {"intake": ["intake"], "dlq-drain": ["dlq", "drain"], _DESK: ["dlq", "serve"], _GATEWAY: ["gateway"]}
+        commands = {
+            "intake": ["intake"],
+            "dlq-drain": ["dlq", "drain"],
+            _DESK: ["dlq", "serve"],
+            _GATEWAY: ["gateway"],
+            _MONITOR: ["monitor"],
+        }
         command = commands.get(name, ["worker", "--concurrency", str(self._concurrency)])
         argv = [sys.executable, "-m", "waste", *command]
         self.supervisor.start(name, argv, env=self.role_environment(name), cwd=self.role_folder(name))
@@ -191,4 +205,5 @@ class LocalFleet:
 
 
 def _program(name: str) -> str:
-    return {"intake": "intake", "dlq-drain": "review", _DESK: "review", _GATEWAY: "gateway"}.get(name, "worker")
+    programs = {"intake": "intake", "dlq-drain": "review", _DESK: "review", _GATEWAY: "gateway", _MONITOR: "reader"}
+    return programs.get(name, "worker")

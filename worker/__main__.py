@@ -6,6 +6,7 @@ import random
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -37,8 +38,10 @@ from adapters.queues import open_dead_letter_queue
 from adapters.settings import DatabaseSettings, LogSettings, QueueSettings
 from adapters.telemetry import FleetTelemetry
 from contracts.errors import LedgerUnavailable, ModelUnusable
+from contracts.facts import ModelLoaded
 from contracts.ledger import WorkerPulse
 from contracts.models import ModelFile
+from contracts.ports import Telemetry
 from models import shipped_model
 from worker.celery_worker import BROKER, run_celery_worker
 from worker.classify import ItemClassifier
@@ -114,7 +117,8 @@ def _run(settings: WorkerSettings, concurrency: int) -> int:
 def _models(settings: WorkerSettings, cache: ModelCache) -> ModelSlots | OneModel:
     if settings.model_path is not None:
         return OneModel(_own_model(settings), "MODEL_PATH names it")
-    return ModelSlots(lambda: _own_model(settings), lambda file: _registered(file, cache), FleetTelemetry())
+    telemetry = FleetTelemetry()
+    return ModelSlots(lambda: _own_model(settings), lambda file: _registered(file, cache, telemetry), telemetry)
 
 
 def _keep(models: ModelSlots | OneModel, place: Workplace, processor: Processor) -> Callable[[int], None]:
@@ -170,10 +174,12 @@ def _own_model(settings: WorkerSettings) -> OnnxClassifier:
     return OnnxClassifier.load(Path(settings.model_path), settings.model_sha256 or "")
 
 
-def _registered(file: ModelFile, cache: ModelCache) -> OnnxClassifier:
+def _registered(file: ModelFile, cache: ModelCache, telemetry: Telemetry) -> OnnxClassifier:
+    began, found = time.monotonic(), "disk" if cache.holds(file) else "store"
     model = OnnxClassifier.load(cache.path_of(file), file.sha256)
     if model.version != file.version:
         raise ModelUnusable(f"the file of {file.version} says that it is {model.version}")
+    telemetry.emit(ModelLoaded(file.version, time.monotonic() - began, found))
     return model
 
 

@@ -28,10 +28,11 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """An outcome and `time.perf_counter()` at the verdict."""
+    """An outcome, `time.perf_counter()` at the verdict, and whose it is."""
 
     outcome: Outcome
     decided_at: float
+    item: ClaimedItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class ItemClassifier:
             image_url=item.image_url,
             captured_at=item.captured_at,
         )
-        return Decided(_outcome(item, OutcomeKind.FAILURE, letter=letter), time.perf_counter())
+        return Decided(_outcome(item, OutcomeKind.FAILURE, letter=letter), time.perf_counter(), item)
 
     def _pixels(self, item: ClaimedItem, picture: Fetched) -> Decoded:
         if not isinstance(picture.data, bytes):
@@ -162,7 +163,7 @@ class ItemClassifier:
         latencies = Latencies(item.queued_ms, decoded.fetch_ms, decoded.decode_ms, found.took_ms)
         letter = self._unsure(item, found.prediction, reason) if reason else None
         outcome = _outcome(item, kind, letter=letter, prediction=found.prediction, latencies=latencies)
-        return Decided(replace(outcome, picture=decoded.picture), time.perf_counter())
+        return Decided(replace(outcome, picture=decoded.picture), time.perf_counter(), item)
 
     def _believed(self, sensor_id: str, image: Pixels) -> Judged:
         """Return what the deciding model says; one on trial that fails harms no event, for the champion answers in its stead."""

@@ -4,18 +4,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TypeVar
 from uuid import UUID
 
-from contracts.errors import (
-    ItemPoisonous,
-    ObjectStoreUnavailable,
-)
-from contracts.facts import (
-    LeaseLost,
-)
+from contracts.errors import ItemPoisonous, ObjectStoreUnavailable
+from contracts.facts import LeaseLost, WakeUpTaken
 from contracts.ledger import ClaimedItem
 from worker.classify import Decoded, Result
 from worker.fetches import Fetches
@@ -81,6 +76,8 @@ class Processor:
             items = self._claim(event_ids)
             if not first:
                 place.progress.passed(items)
+            if items:
+                place.telemetry.emit(WakeUpTaken(len(items)))
             with self._holding(items):
                 self._work_through(items)
         return bool(items)
@@ -109,7 +106,9 @@ class Processor:
             asked = True
             return ledger.claim(event_ids, owner, LEASE_S)
 
-        return self._results.insist(claim)
+        items = self._results.insist(claim)
+        now = time.perf_counter()
+        return [replace(item, claimed_at=now) for item in items]
 
     def _work_through(self, items: Sequence[ClaimedItem]) -> None:
         for item in items:

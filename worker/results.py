@@ -56,9 +56,11 @@ class Results:
         outcomes = {result.outcome.event_id: _with_record_time(result, now) for result in decided}
         written = set(self.insist(lambda: place.ledger.record(list(outcomes.values()), place.owner)))
         place.progress.throughput.decided(len(written))
+        now = time.perf_counter()
+        waited = {result.outcome.event_id: result.item.age_s + now - result.item.claimed_at for result in decided}
         self._publish([outcome for event_id, outcome in outcomes.items() if event_id in written])
         for event_id, outcome in outcomes.items():
-            fact = ItemDecided(outcome) if event_id in written else OutcomeRepeated(event_id, outcome.kind)
+            fact = ItemDecided(outcome, waited[event_id]) if event_id in written else OutcomeRepeated(event_id, outcome.kind)
             place.telemetry.emit(fact)
 
     def _publish(self, outcomes: Sequence[Outcome]) -> None:
