@@ -30,7 +30,7 @@ RETRIES = Counter("waste_retries_total", "Events to be tried again, by reason.",
 LEASES_LOST = Counter("waste_leases_lost_total", "Claims that found the lease of a holder that vanished.")
 DEAD_LETTERS = Counter("waste_dead_letters_total", "Dead letters published, in time or late by the reconciler.", ["timing"])
 DEAD_LETTERS_FILED = Counter("waste_dead_letters_filed_total", "Dead letters moved to the review desk.")
-DEPENDENCY_UP = Gauge("waste_dependency_up", "Whether what the fleet needs of its own answers.", ["reason"])
+DEPENDENCY_UP = Gauge("waste_dependency_up", "0: this program misses what the fleet needs of its own; 1: it does not.", ["reason"])
 AUDIT_SAMPLED = Counter("waste_audit_sampled_total", "Confident predictions chosen by chance for people to look at.")
 GATEWAY_REQUESTS = Counter("waste_gateway_requests_total", "Requests by route and status.", ["route", "status"])
 GATEWAY_SECONDS = Histogram("waste_gateway_request_seconds", "Time of requests by route.", ["route"], buckets=_SECONDS)

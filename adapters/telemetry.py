@@ -8,8 +8,10 @@ import structlog
 
 from adapters import metrics
 from contracts import facts
+from contracts.categories import CATEGORIES
+from contracts.errors import LedgerUnavailable, ObjectStoreUnavailable, Permanent, QueueUnavailable, Retryable, reasons_of
 from contracts.facts import Fact
-from contracts.names import LOW_CONFIDENCE, OutcomeKind
+from contracts.names import LOW_CONFIDENCE, OUT_OF_DISTRIBUTION, OutcomeKind
 from contracts.outcomes import Outcome
 
 
@@ -177,6 +179,24 @@ class FleetTelemetry:
     def _(self, fact: facts.AlertClosed) -> None:
         self._log.warning("alert_closed", kind=fact.kind, subject=fact.subject)
 
+
+def _begin() -> None:
+    """Begin the series whose labels are known: what appears with its first count has no rate, and no alert sees a burst of it."""
+    for need in (LedgerUnavailable, QueueUnavailable, ObjectStoreUnavailable):
+        metrics.DEPENDENCY_UP.labels(need.reason).set(1)
+    for reason in (LOW_CONFIDENCE, OUT_OF_DISTRIBUTION):
+        metrics.OUTCOMES.labels(OutcomeKind.REVIEW.value, reason)
+    metrics.OUTCOMES.labels(OutcomeKind.PREDICTION.value, "")
+    retryable = reasons_of(Retryable)
+    for reason in reasons_of(Permanent) | retryable:
+        metrics.OUTCOMES.labels(OutcomeKind.FAILURE.value, reason)
+    for reason in retryable:
+        metrics.RETRIES.labels(reason)
+    for category in CATEGORIES:
+        metrics.CONFIDENCE.labels(category.value)
+
+
+_begin()
 
 # Looking a label up costs as much as the observation.
 _TAKEN_BY_INTAKE, _TAKEN_BY_A_WORKER = (metrics.BATCH_EVENTS.labels(where) for where in ("intake", "worker"))
