@@ -106,9 +106,9 @@ class MemoryWorkQueue:
         """Count the wake-ups."""
         return sum(self.depths().values())
 
-    def depths(self) -> dict[str, int]:
-        """Count the wake-ups by lane."""
-        return {WORK_QUEUE_FIRST: len(self._lanes[True]), WORK_QUEUE: len(self._lanes[False])}
+    def depths(self, *others: str) -> dict[str, int]:
+        """Count the wake-ups by lane; nothing waits on `others`."""
+        return {WORK_QUEUE_FIRST: len(self._lanes[True]), WORK_QUEUE: len(self._lanes[False])} | dict.fromkeys(others, 0)
 
     def busy(self) -> bool:
         """Return whether a wake-up waits."""

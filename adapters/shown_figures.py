@@ -8,7 +8,7 @@ from adapters import metrics
 from contracts.alerts import KINDS
 from contracts.figures import LossCheck, OpenEvents, Prices, ReviewWork, SensorCounts
 from contracts.messages import QueueDepth
-from contracts.names import WORK_QUEUE, WORK_QUEUE_FIRST
+from contracts.names import SLOW_QUEUE, WORK_QUEUE, WORK_QUEUE_FIRST
 from contracts.review import Lane
 
 _EVENT_STATES = ("waiting", "in_flight", "later", "overdue")
@@ -33,8 +33,8 @@ def show_queue(name: str, found: tuple[QueueDepth, float | None] | None) -> None
 
 
 def show_work_queues(depths: Mapping[str, int] | None) -> None:
-    """Show the wake-ups that wait, by queue; None: not known."""
-    for name in (WORK_QUEUE, WORK_QUEUE_FIRST):
+    """Show what waits on the queues of Celery; None: not known."""
+    for name in (WORK_QUEUE, WORK_QUEUE_FIRST, SLOW_QUEUE):
         metrics.QUEUE_MESSAGES.labels(name, "waiting").set(depths[name] if depths else math.nan)
 
 

@@ -69,8 +69,8 @@ class WorkQueue(Protocol):
     def depth(self) -> int:
         """Count the wake-ups that no worker has taken yet."""
 
-    def depths(self) -> Mapping[str, int]:
-        """Count the wake-ups that no worker has taken, by the name of their queue."""
+    def depths(self, *others: str) -> Mapping[str, int]:
+        """Count the wake-ups that no worker has taken, by the name of their queue; and what waits on `others` of its broker."""
 
     def busy(self) -> bool:
         """Return whether a wake-up waits, so that no worker is free; False where that cannot be known at once."""

@@ -26,7 +26,7 @@ from adapters.telemetry import FleetTelemetry
 from contracts.alerts import KINDS
 from contracts.figures import Prices
 from contracts.messages import QueueDepth
-from contracts.names import DEAD_LETTER_QUEUE, EDGE_QUEUE
+from contracts.names import DEAD_LETTER_QUEUE, EDGE_QUEUE, SLOW_QUEUE
 from contracts.ports import MessageQueue
 from monitor.watch import LossWatch, Sight, Watch
 
@@ -85,7 +85,7 @@ def _of_queues(settings: MonitorSettings) -> list[Sight[Any]]:
     queues = {EDGE_QUEUE: edge, DEAD_LETTER_QUEUE: open_dead_letter_queue(settings)}
     return [
         *(Sight(name, _QUICK_S, partial(_waiting, queue), partial(shown.show_queue, name)) for name, queue in queues.items()),
-        Sight("work queues", _QUICK_S, work.depths, shown.show_work_queues),
+        Sight("work queues", _QUICK_S, partial(work.depths, SLOW_QUEUE), shown.show_work_queues),
         Sight("broker", _QUICK_S, edge.memory_share, shown.show_broker_memory),
     ]
 
