@@ -2,12 +2,14 @@
 
 import argparse
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from functools import partial
+from threading import Event, Thread
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from adapters import shown_figures as shown
 from adapters.celery_queue import CeleryWorkQueue, celery_app
@@ -31,6 +33,7 @@ from contracts.ports import MessageQueue
 from monitor.watch import LossWatch, Sight, Watch
 
 _QUICK_S, _SLOW_S, _RARE_S = 10.0, 60.0, 3600.0
+_FORGET_EVERY_S = 5.0
 Price = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
 
@@ -42,6 +45,16 @@ class MonitorSettings(LogSettings, QueueSettings, DatabaseSettings):
     """Hours after which a sensor that was not heard of counts as silent."""
     certificate_servers: Annotated[Names, Field(alias="CERTIFICATE_SERVERS")] = ()
     """Servers whose certificates are watched, `name:port`."""
+
+    @field_validator("certificate_servers")
+    @classmethod
+    def _servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for server in value:
+            if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}:[0-9]{1,5}", server):
+                msg = f"has {server!r}, which is not `name:port`"
+                raise ValueError(msg)
+        return value
+
     price_worker_hour: Annotated[Price, Field(alias="PRICE_WORKER_HOUR")] = 0.0
     price_services_hour: Annotated[Price, Field(alias="PRICE_SERVICES_HOUR")] = 0.0
     """All else together: database, broker, store, network."""
@@ -62,9 +75,15 @@ def main(argv: list[str] | None = None) -> int:
     shown.show_prices(settings.prices())
     with open_pool(settings.database_url.get_secret_value(), name="waste-monitor", max_size=1) as pool:
         watch = Watch([*_of_ledger(settings, pool), *_of_queues(settings), *_of_servers(settings)], shown.seen)
+        Thread(target=_forget_old, args=(watch, stop), name="old figures", daemon=True).start()
         run_until_stopped(watch.take_one, stop, health, telemetry, idle_s=1.0)
     stop_serving()
     return 0
+
+
+def _forget_old(watch: Watch, stop: Event) -> None:
+    while not stop.wait(_FORGET_EVERY_S):
+        watch.forget_old()
 
 
 def _of_ledger(settings: MonitorSettings, pool: Pool) -> list[Sight[Any]]:

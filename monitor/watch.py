@@ -13,6 +13,8 @@ T = TypeVar("T")
 SETTLED = timedelta(minutes=5)
 """An event may be checked for a loss when this has gone by: what was committed late carries an earlier time."""
 LONGEST_STRETCH = timedelta(minutes=5)
+STALE_S, _MISSED = 30.0, 2.5
+"""So many seconds, or looks, after it was seen a figure is not known any more."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Watch:
         """Look at `sights`, and tell `seen` each one's name when it was seen."""
         self._sights, self._seen = sights, seen
         self._due = dict.fromkeys((sight.what for sight in sights), 0.0)
+        self._seen_at = dict.fromkeys(self._due, time.monotonic())
 
     def take_one(self) -> bool:
         """Look at what is due; raises the first Infrastructure there was, when all has been looked at."""
@@ -45,12 +48,19 @@ class Watch:
                 sight.show(None)
                 away = away or error
                 continue
+            self._seen_at[sight.what] = time.monotonic()
             self._due[sight.what] = time.monotonic() + sight.every_s
             sight.show(found)
             self._seen(sight.what)
         if away:
             raise away
         return False
+
+    def forget_old(self) -> None:
+        """Show as not known what was not seen for a while, from another thread: a database may hang for ever and raise nothing."""
+        for sight in self._sights:
+            if time.monotonic() - self._seen_at[sight.what] > max(STALE_S, _MISSED * sight.every_s):
+                sight.show(None)
 
 
 class LossWatch:

@@ -1,6 +1,7 @@
 """What the monitor looks at, how often, and what it says of what it cannot see."""
 
 import math
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from adapters import shown_figures as shown
 from contracts.errors import LedgerUnavailable
 from contracts.figures import LossCheck, OpenEvents, Prices, ReviewWork
 from contracts.messages import QueueDepth
-from monitor.watch import LONGEST_STRETCH, SETTLED, LossWatch, Sight, Watch
+from monitor.watch import LONGEST_STRETCH, SETTLED, STALE_S, LossWatch, Sight, Watch
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -86,6 +87,18 @@ def test_what_cannot_be_seen_is_shown_as_not_known_and_all_else_is_looked_at_all
     with pytest.raises(LedgerUnavailable):
         watch.take_one()  # what was seen is not looked at again before its time, and what was not is
     assert (shows, seen) == ([None, 2, None], ["second"])
+
+
+def test_what_was_not_seen_for_a_while_is_not_known_any_more(monkeypatch):
+    shows = []
+    watch = Watch([Sight("quick", 10, lambda: 1, shows.append), Sight("rare", 3600, lambda: 2, shows.append)], lambda what: None)
+    watch.take_one()
+    watch.forget_old()
+    assert shows == [1, 2]
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + STALE_S + 1)
+    watch.forget_old()
+    assert shows == [1, 2, None]
 
 
 def test_open_events_are_shown_and_what_is_not_known_is_no_number():
