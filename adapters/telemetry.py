@@ -1,4 +1,4 @@
-"""Facts become log lines and metrics here and nowhere else."""
+"""Facts become log lines and metrics here and nowhere else; spans they become in `adapters.steps`."""
 
 from datetime import UTC, datetime
 from functools import singledispatchmethod
@@ -11,24 +11,36 @@ from contracts import facts
 from contracts.categories import CATEGORIES
 from contracts.errors import LedgerUnavailable, ObjectStoreUnavailable, Permanent, QueueUnavailable, Retryable, reasons_of
 from contracts.facts import Fact
+from contracts.models import ModelState
 from contracts.names import LOW_CONFIDENCE, OUT_OF_DISTRIBUTION, OutcomeKind
 from contracts.outcomes import Outcome
+from contracts.ports import Telemetry
+from contracts.trainings import TrainingState
 
 
 class FleetTelemetry:
     """Implements `contracts.ports.Telemetry`."""
 
-    def __init__(self) -> None:
-        """Log through structlog's configuration."""
+    def __init__(self, traces: Telemetry | None = None) -> None:
+        """Log through structlog's configuration; tell `traces`, too, where there are any."""
         self._log: Any = structlog.get_logger("waste")
+        self._traces = traces
 
     def emit(self, fact: Fact) -> None:
         """Log and count a fact."""
         self._tell(fact)
+        if self._traces:
+            self._traces.emit(fact)
 
     @singledispatchmethod
     def _tell(self, fact: Any) -> None:
         self._log.error("fact_unknown", kind=type(fact).__name__)
+
+    @_tell.register(facts.EventForwarded)
+    @_tell.register(facts.EventsEntered)
+    @_tell.register(facts.EventSent)
+    def _(self, fact: Fact) -> None:
+        """Leave to traces what a line and a figure for a whole batch say."""
 
     @_tell.register
     def _(self, fact: facts.BatchAccepted) -> None:
@@ -92,18 +104,18 @@ class FleetTelemetry:
 
     @_tell.register
     def _(self, fact: facts.WakeUpsRepublished) -> None:
-        metrics.REPUBLISHED.labels(fact.cause).inc(fact.events)
-        self._log.info("events_republished", cause=fact.cause, events=fact.events)
+        metrics.REPUBLISHED.labels(fact.cause).inc(len(fact.event_ids))
+        self._log.info("events_republished", cause=fact.cause, events=len(fact.event_ids))
 
     @_tell.register
     def _(self, fact: facts.DeadLettersPublished) -> None:
-        metrics.DEAD_LETTERS.labels("late" if fact.late else "in_time").inc(fact.count)
-        self._log.debug("dead_letters_published", count=fact.count, late=fact.late)
+        metrics.DEAD_LETTERS.labels("late" if fact.late else "in_time").inc(len(fact.letters))
+        self._log.debug("dead_letters_published", count=len(fact.letters), late=fact.late)
 
     @_tell.register
     def _(self, fact: facts.DeadLettersFiled) -> None:
         metrics.DEAD_LETTERS_FILED.inc(fact.new)
-        self._log.info("dead_letters_filed", received=fact.received, new=fact.new)
+        self._log.info("dead_letters_filed", received=len(fact.letters), new=fact.new)
 
     @_tell.register
     def _(self, fact: facts.AuditSampled) -> None:
@@ -145,12 +157,14 @@ class FleetTelemetry:
     @_tell.register
     def _(self, fact: facts.ModelMoved) -> None:
         metrics.MODEL_MOVES.labels(fact.after).inc()
-        self._log.warning("model_moved", model_version=fact.version, before=fact.before, after=fact.after, why=fact.why)
+        level = self._log.warning if fact.after == ModelState.RETIRED else self._log.info
+        level("model_moved", model_version=fact.version, before=fact.before, after=fact.after, why=fact.why)
 
     @_tell.register
     def _(self, fact: facts.TrainingEnded) -> None:
         metrics.TRAININGS.labels(fact.state).inc()
-        self._log.warning("training_ended", training_id=fact.training_id, state=fact.state, why=fact.why)
+        level = self._log.warning if fact.state == TrainingState.FAILED else self._log.info
+        level("training_ended", training_id=fact.training_id, state=fact.state, why=fact.why)
 
     @_tell.register
     def _(self, fact: facts.ModelUnfit) -> None:
@@ -173,11 +187,11 @@ class FleetTelemetry:
 
     @_tell.register
     def _(self, fact: facts.AlertOpened) -> None:
-        self._log.error("alert_opened", kind=fact.kind, subject=fact.subject, **fact.evidence)
+        self._log.error("alert_opened", kind=fact.kind, subject=fact.subject, evidence=dict(fact.evidence))
 
     @_tell.register
     def _(self, fact: facts.AlertClosed) -> None:
-        self._log.warning("alert_closed", kind=fact.kind, subject=fact.subject)
+        self._log.info("alert_closed", kind=fact.kind, subject=fact.subject)
 
 
 def _begin() -> None:

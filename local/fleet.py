@@ -30,7 +30,20 @@ _COMMANDS = {
     _MONITOR: ["monitor"],
 }
 _DEMO_ACCOUNT = "demo"
-_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LOG_LEVEL", "CONFIDENCE_THRESHOLD", "MODEL_PATH", "MODEL_SHA256")
+_KEPT = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "LOG_LEVEL",
+    "CONFIDENCE_THRESHOLD",
+    "MODEL_PATH",
+    "MODEL_SHA256",
+    "LOG_EVENTS_PER_S",
+)
+_KEPT_OF_OTHERS = "OTEL_"
+"""How the names of OpenTelemetry's variables begin."""
 
 
 class FleetFailed(Exception):
@@ -134,7 +147,7 @@ class LocalFleet:
     def write_environment(self, program: str) -> Path:
         """Write the environment of a program into a file that only this user can read, and return its path."""
         path = self.data_dir / "secrets" / f"{program}.env"
-        own = {name: value for name, value in self.environment(program).items() if name not in _KEPT}
+        own = {name: value for name, value in self.environment(program).items() if not _is_kept(name)}
         write_private(path, "".join(f"{name}={value}\n" for name, value in own.items()))
         return path
 
@@ -174,7 +187,7 @@ class LocalFleet:
 
     def _common(self) -> dict[str, str]:
         addresses = self.stack.addresses
-        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        kept = {name: value for name, value in os.environ.items() if _is_kept(name)}
         return kept | {
             "QUEUE_URL": addresses.redis_url,
             "S3_ENDPOINT_URL": addresses.s3_endpoint,
@@ -202,6 +215,10 @@ class LocalFleet:
                 raise FleetFailed(f"{why} (log: {self.log_path})")
             time.sleep(0.1)
             missing = {name: what for name in missing if (what := self.ready(name))}
+
+
+def _is_kept(name: str) -> bool:
+    return name in _KEPT or name.startswith(_KEPT_OF_OTHERS)
 
 
 def _program(name: str) -> str:

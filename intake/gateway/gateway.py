@@ -74,7 +74,9 @@ class Gateway:
             raise Refused(Problem(NOT_SIGNED, "this needs an Authorization header with the device's bearer token"))
         return credential
 
-    async def take(self, body: bytes, signature: str | None, bearer: Credential | None) -> Fate | list[Fate]:
+    async def take(
+        self, body: bytes, signature: str | None, bearer: Credential | None, traceparent: str | None = None
+    ) -> Fate | list[Fate]:
         """Take an event or a batch; raises Refused where that is said of the whole request."""
         self._ask_weather()
         reader = Reader(self.speakers, self.urls, bearer, self.clock())
@@ -83,7 +85,7 @@ class Gateway:
         except Permanent as error:
             raise Refused(problem_of(error)) from None
         if items is None:
-            (fate,) = await self._publish([reader.one(body, signature)])
+            (fate,) = await self._publish([reader.one(body, signature, traceparent)])
             return fate
         return await self._publish(reader.several(items))
 

@@ -12,8 +12,9 @@ from contracts.errors import EventInvalid, FleetError, SignatureInvalid
 from contracts.events import ItemCaptured
 from contracts.image_urls import UrlRule, locate
 from contracts.messages import Message
-from contracts.names import SIGNATURE_HEADER
+from contracts.names import SIGNATURE_HEADER, TRACE_HEADER
 from contracts.signatures import Credential, sign
+from contracts.traces import is_traceparent
 from intake.gateway.problems import INVALID, NOT_YOURS, Problem, problem_of
 from intake.gateway.speakers import Speakers
 
@@ -22,12 +23,16 @@ MOST_EVENTS = 500
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """An event that passed every check, as it goes to the queue; `digest` is the SHA-256 of its body."""
+    """An event that passed every check, as it goes to the queue; `digest` is the SHA-256 of its body.
+
+    `traceparent` is what its request said of traces: a stranger's word, which decides nothing.
+    """
 
     event_id: UUID
     sensor_id: str
     message: Message
     digest: bytes
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Reader:
     bearer: Credential | None
     now: datetime
 
-    def one(self, body: bytes, signature: str | None) -> Submission | Problem:
+    def one(self, body: bytes, signature: str | None, traceparent: str | None = None) -> Submission | Problem:
         """Return the event of a body, or what is wrong with it; who proves no identity is told nothing else."""
         try:
             signature = self._authenticate(body, signature)
@@ -49,8 +54,11 @@ class Reader:
             return problem_of(error)
         if self.bearer and self.bearer.sensor_id != event.sensor_id:
             return Problem(NOT_YOURS, f"the token is of {self.bearer.sensor_id}, the event of {event.sensor_id}", "sensor_id")
-        message = Message(body, {SIGNATURE_HEADER: signature})
-        return Submission(event.event_id, event.sensor_id, message, hashlib.sha256(body).digest())
+        headers = {SIGNATURE_HEADER: signature}
+        if traceparent is not None and is_traceparent(traceparent):
+            headers[TRACE_HEADER] = traceparent
+        message, digest = Message(body, headers), hashlib.sha256(body).digest()
+        return Submission(event.event_id, event.sensor_id, message, digest, headers.get(TRACE_HEADER))
 
     def _authenticate(self, body: bytes, signature: str | None) -> str:
         """Return the signature for the queue: the device's own, or one made for whose token came with it."""

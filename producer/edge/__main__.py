@@ -18,6 +18,7 @@ from adapters.environment import read_settings
 from adapters.gateway_door import GatewayDoor, SlowLine
 from adapters.image_headers import read_header
 from adapters.logs import configure_logging
+from adapters.traces import Traces, open_traces
 from contracts.errors import Permanent, Retryable, SettingsInvalid
 from contracts.limits import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE_PX
 from models import shipped_model
@@ -52,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.command == "status":
         return _status(read_settings(EdgePlaceSettings, os.environ), as_json=options.json)
     settings = read_settings(EdgeRunSettings, os.environ)
-    configure_logging("edge", settings.log_level, settings.log_format)
+    configure_logging("edge", settings.log_level, settings.log_format, settings.log_events_per_s)
     return _check(settings) if options.command == "check" else _run(settings)
 
 
@@ -61,12 +62,15 @@ def _run(settings: EdgeRunSettings) -> int:
         raise SettingsInvalid("EDGE_FOLDER: neither it nor EDGE_CAMERA is set")
     if settings.edge_folder is not None and not settings.edge_folder.is_dir():
         raise SettingsInvalid(f"EDGE_FOLDER: {settings.edge_folder} is no folder")
+    traces = open_traces(settings, "edge")
     with lock(settings.lock):
         outbox = open_outbox(settings)
         try:
-            assemble(settings, outbox).run()
+            assemble(settings, outbox, traces).run()
         finally:
             outbox.shelf.close()
+            if traces:
+                traces.close()
     _log.info("ended")
     return 0
 
@@ -89,7 +93,7 @@ def open_outbox(settings: EdgeRunSettings) -> Outbox:
     return outbox
 
 
-def assemble(settings: EdgeRunSettings, outbox: Outbox) -> Running:
+def assemble(settings: EdgeRunSettings, outbox: Outbox, traces: Traces | None = None) -> Running:
     """Return the program, ready to run."""
     clock = MachineClock()
     answers = open_answers(settings, outbox)
@@ -108,6 +112,7 @@ def assemble(settings: EdgeRunSettings, outbox: Outbox) -> Running:
         ),
         random.Random(),
         partial(_report, outbox, clock),
+        traces.emit if traces else None,
     )
     folder = Folder(settings.edge_folder, taker, clock.now, settings.edge_settle_s) if settings.edge_folder else None
     command = shlex.split(settings.edge_camera) if settings.edge_camera else []
