@@ -22,6 +22,8 @@ _QUERY = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s?\"'<>]*)\?[^\s\"'<>]*", re.IGN
 _CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@\"']+@", re.IGNORECASE)
 _MULTILINE = frozenset({"exception", "stack"})
 _MOST_TEXT, _MOST_TRACEBACK, _MOST_MEMBERS = 2000, 8000, 100
+_MOST_LINE, _LAST_TEXT, _LAST_TRACEBACK = 15_000, 200, 2000
+"""Docker's log driver cuts a line in two at 16 KB."""
 
 
 def clean(text: str) -> str:
@@ -73,6 +75,19 @@ def _safe(member: Any) -> Any:
     return clean(member) if isinstance(member, str) else member
 
 
+def _json(event: Mapping[str, Any], **_: Any) -> str:
+    line = json.dumps(event, default=str)
+    return line if len(line) <= _MOST_LINE else json.dumps({key: _last_cut(key, value) for key, value in event.items()})
+
+
+def _last_cut(key: str, value: Any) -> Any:
+    if key in _MULTILINE and isinstance(value, str):
+        return value[-_LAST_TRACEBACK:]
+    if isinstance(value, bool | int | float | None):
+        return value
+    return {"cut": f"{len(value)} members"} if isinstance(value, Mapping) else str(value)[:_LAST_TEXT]
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}... ({len(text)} letters)"
 
@@ -100,7 +115,7 @@ def configure_logging(role: str, level: str = "info", log_format: str = "auto", 
         structlog.processors.format_exc_info,
         _clean_event,
     ]
-    renderer: Any = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    renderer: Any = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(_json)
     _configure_libraries(shared, renderer, number)
     # Past the standard library's logging: a line an event costs half as much that way.
     structlog.configure(
