@@ -57,7 +57,7 @@ def _(fact: facts.EventSent, offset: float, share: float) -> Iterator[Step]:
 def _(fact: facts.EventForwarded, offset: float, share: float) -> Iterator[Step]:
     if not is_kept(fact.event_id, share):
         return
-    parent, foreign = origin(fact.event_id, fact.traceparent)
+    parent, foreign = origin(fact.event_id, fact.traceparent, FORWARDED, ACCEPTED, WOKEN)
     told_of = {"waste.sensor_id": fact.sensor_id} | _queue(EDGE_QUEUE, "send")
     name = "forward event"
     yield _step(fact.event_id, FORWARDED, name, parent, fact.published, offset, Role.SENDS, told_of, foreign=foreign)
@@ -79,7 +79,7 @@ def _(fact: facts.EventsEntered, offset: float, share: float) -> Iterator[Step]:
 
 def _entered(received: Received, event: ItemCaptured, fact: facts.EventsEntered, offset: float) -> Iterator[Step]:
     event_id, batch = event.event_id, {"waste.batch": len(fact.entered)}
-    parent, foreign = origin(event_id, received.message.headers.get(TRACE_HEADER))
+    parent, foreign = origin(event_id, received.message.headers.get(TRACE_HEADER), ACCEPTED, WOKEN)
     accepted, began = span_id(event_id, ACCEPTED), fact.received_at + offset
     ended = (fact.woken or fact.accepted)[1] + offset
     who = {"waste.sensor_id": event.sensor_id, "waste.event_id": str(event_id)}

@@ -95,15 +95,17 @@ def is_traceparent(header: str) -> bool:
     return bool(_HEADER.fullmatch(header))
 
 
-def origin(event_id: UUID, header: str | None) -> tuple[int, Foreign | None]:
-    """Return whose child the first step within the fleet is, and a span of another trace to be linked with.
+def origin(event_id: UUID, header: str | None, *own: str) -> tuple[int, Foreign | None]:
+    """Return whose child the first step within a program is, and a span of another trace to be linked with.
 
-    A header is a stranger's: of the event's own trace it may name the parent; another trace is only linked, and its flag that asks
-    for sampling is not heard at all.
+    A header is a stranger's: of the event's own trace it may name the parent, but none of the steps that only follow (`own`), for
+    a trace must have no circles. Another trace is only linked, and a flag that asks for sampling is not heard at all.
     """
     root = span_id(event_id, ROOT)
     found = _HEADER.fullmatch(header) if header else None
     if found is None:
         return root, None
     trace, span = int(found[1], 16), int(found[2], 16)
-    return (span, None) if trace == event_id.int else (root, Foreign(trace, span))
+    if trace != event_id.int:
+        return root, Foreign(trace, span)
+    return (root if span in {span_id(event_id, step) for step in own} else span), None

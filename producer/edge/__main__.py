@@ -21,6 +21,7 @@ from adapters.logs import configure_logging
 from adapters.traces import Traces, open_traces
 from contracts.errors import Permanent, Retryable, SettingsInvalid
 from contracts.limits import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE_PX
+from contracts.traces import PUBLISHED
 from models import shipped_model
 from producer.edge.camera import Camera
 from producer.edge.check import Checks
@@ -101,7 +102,7 @@ def assemble(settings: EdgeRunSettings, outbox: Outbox, traces: Traces | None = 
     sender = Sender(
         outbox,
         settings.speaker().sensor_id,
-        lambda: open_door(outbox, clock),
+        lambda: open_door(outbox, clock, traces),
         clock.now,
         Plan(
             settings.edge_rate,
@@ -134,13 +135,14 @@ def open_answers(settings: EdgeRunSettings, outbox: Outbox) -> LocalAnswers | No
     return LocalAnswers(outbox, decode, OnnxClassifier.load(path, digest), Teller(settings.edge_answer_to).tell)
 
 
-def open_door(outbox: Outbox, clock: MachineClock) -> GatewayDoor:
+def open_door(outbox: Outbox, clock: MachineClock, traces: Traces | None = None) -> GatewayDoor:
     """Return the gateway, spoken to with the credential that is in the settings now."""
     settings = read_settings(EdgeRunSettings, os.environ)
     speaker = settings.speaker()
     if outbox.fact("sensor_id") != speaker.sensor_id:
         raise SettingsInvalid(f"DEVICE_TOKEN: is of {speaker.sensor_id}, the outbox of {outbox.fact('sensor_id')}")
-    return GatewayDoor(settings.gateway_url, speaker, lambda at_s, error_s: outbox.measure(clock.now(), at_s, error_s))
+    stamp = partial(traces.stamp, step=PUBLISHED) if traces else None
+    return GatewayDoor(settings.gateway_url, speaker, lambda at_s, error_s: outbox.measure(clock.now(), at_s, error_s), stamp=stamp)
 
 
 def _report(outbox: Outbox, clock: MachineClock) -> dict[str, str | float | bool]:

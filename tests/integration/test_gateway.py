@@ -8,13 +8,16 @@ import httpx2 as httpx
 import pytest
 
 from adapters.environment import read_settings
+from adapters.gateway_door import GatewayDoor, Speaker
 from adapters.settings import TraceSettings
 from adapters.traces import open_traces
+from contracts.codec import encode_event
 from contracts.names import OutcomeKind
-from contracts.traces import PUBLISHED, ROOT, span_id, traceparent
+from contracts.signatures import derive_credential, device_token
+from contracts.traces import PUBLISHED, ROOT, is_kept, span_id, traceparent
 from tests.collector import Collector
 from tests.gateway_house import GatewayHouse, signed
-from tests.makers import a_jpeg
+from tests.makers import MASTER_KEY, a_jpeg
 
 
 @pytest.fixture
@@ -244,3 +247,20 @@ def test_a_gateway_that_is_traced_is_the_parent_of_what_intake_does(stack, datab
         assert span.parent_id == f"{span_id(event.event_id, parent):016x}"
         assert came[str(event.event_id)]["traceparent"].split("-")[1:3] == [span.trace_id, span.span_id]
     collector.close()
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_the_events_of_a_bin_that_is_traced_hang_on_its_own_steps_in_a_batch_too(gateway, share):
+    credential = derive_credential(MASTER_KEY, "bin-7")
+    speaker = Speaker("bin-7", device_token(credential), credential)
+
+    def stamp(event_id):
+        return {"traceparent": traceparent(event_id, PUBLISHED)} if is_kept(event_id, share) else {}
+
+    door = GatewayDoor(gateway.url, speaker, lambda at_s, error_s: None, stamp=stamp)
+    events = [gateway.event()[0] for _ in range(8)]
+    assert all(fate.taken for fate in door.send([encode_event(event) for event in events]))
+    came = {json.loads(one.message.body)["event_id"]: one.message.headers.get("traceparent") for one in gateway.edge.receive(10, 0)}
+    for event in events:
+        if is_kept(event.event_id, share):
+            assert came[str(event.event_id)] == traceparent(event.event_id, PUBLISHED)

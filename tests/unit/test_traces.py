@@ -23,7 +23,7 @@ from contracts.facts import EventsEntered, ItemDecided, Steps, Way
 from contracts.ids import uuid7
 from contracts.messages import Message, Received
 from contracts.names import TRACE_HEADER, OutcomeKind
-from contracts.traces import PUBLISHED, ROOT, Foreign, is_kept, origin, span_id, trace_id, traceparent
+from contracts.traces import ACCEPTED, FORWARDED, PUBLISHED, ROOT, WOKEN, Foreign, is_kept, origin, span_id, trace_id, traceparent
 from tests.collector import Collector
 from tests.conftest import wait_for
 from tests.makers import accepted, an_event, an_outcome
@@ -83,6 +83,21 @@ def test_a_header_names_the_parent_within_the_events_trace_and_another_trace_is_
     assert origin(event_id, traceparent(event_id, PUBLISHED)) == (span_id(event_id, PUBLISHED), None)
     stranger = f"00-{'a' * 32}-{'b' * 16}-00"
     assert origin(event_id, stranger) == (span_id(event_id, ROOT), Foreign(int("a" * 32, 16), int("b" * 16, 16)))
+
+
+@pytest.mark.parametrize("step", [FORWARDED, ACCEPTED, WOKEN])
+def test_no_header_makes_a_circle_of_a_trace(step):
+    event = an_event()
+    said = traceparent(event.event_id, step)
+    forwarded = facts.EventForwarded(event.event_id, "bin-7", said, (1.0, 2.0))
+    made = [*steps(forwarded, 0.0, 1.0), *steps(entered(event, {TRACE_HEADER: said}), 0.0, 1.0)]
+    parents = {one.span_id: one.parent_id for one in made}
+    for one in made:
+        seen, place = set(), one.span_id
+        while place in parents and place not in seen:
+            seen.add(place)
+            place = parents[place]
+        assert place is None, one.name
 
 
 # --- spans of facts -------------------------------------------------------------------------------------------------
