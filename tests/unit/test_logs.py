@@ -72,6 +72,7 @@ def examples():
     yield facts.AlertClosed("drift", "")
     yield facts.ModelsInForce(3, "m1", None, "m2")
     yield facts.WakeUpTaken(64)
+    yield facts.ShiftMeasured("brightness", 0.1, 0.2)
     yield facts.ModelLoaded("m1", 0.25, "disk")
     yield facts.ModelNotLoaded(3, "its digest is another")
     yield facts.ModelUnfit("m2", "it failed")
