@@ -39,10 +39,10 @@ class Traces:
         from opentelemetry.sdk.resources import OTELResourceDetector, Resource
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-        self._share = share
+        self._share, self._log = share, structlog.get_logger("waste")
         self._make = _SpanMaker(Resource.create(dict(resource)).merge(OTELResourceDetector().detect()))
         self._failed = _Seldom()
-        self._count = _Count(most_waiting)
+        self._count = _Count(most_waiting, self._log)
         self._processor = BatchSpanProcessor(_counted(exporter, self._count), max_queue_size=most_waiting)
 
     def emit(self, fact: Fact) -> None:
@@ -53,7 +53,7 @@ class Traces:
                     self._processor.on_end(self._make(step))
         except Exception:  # noqa: BLE001 - a trace is worth no event
             if self._failed.may_tell():
-                structlog.get_logger("waste").exception("trace_not_made", kind=type(fact).__name__)
+                self._log.exception("trace_not_made", kind=type(fact).__name__)
 
     def stamp(self, event_id: UUID, step: str) -> dict[str, str]:
         """Return the headers of a message that is sent in a step of an event's trace; none if the event is not traced."""
@@ -116,8 +116,8 @@ class _Seldom:
 class _Count:
     """How many spans wait and how many were lost, which a line a minute tells in the stead of the SDK's line for each."""
 
-    def __init__(self, most: int) -> None:
-        self._most, self._waiting, self._lost = most, 0, 0
+    def __init__(self, most: int, log: Any) -> None:
+        self._most, self._waiting, self._lost, self._log = most, 0, 0, log
         self._lock, self._told = threading.Lock(), _Seldom()
 
     def has_room(self) -> bool:
@@ -136,7 +136,7 @@ class _Count:
             tell = self._lost and self._told.may_tell()
             lost, self._lost = (self._lost, 0) if tell else (0, self._lost)
         if lost:
-            structlog.get_logger("waste").warning("spans_lost", number=lost, why=why or "they came faster than they were taken")
+            self._log.warning("spans_lost", number=lost, why=why or "they came faster than they were taken")
 
 
 def _counted(exporter: "SpanExporter", count: _Count) -> "SpanExporter":
