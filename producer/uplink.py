@@ -37,7 +37,7 @@ class Sent:
     shot: Shot
     capture: Capture
     message: Message
-    uploaded: Stretch
+    uploaded: Stretch | None = None
 
 
 class Uplink:
