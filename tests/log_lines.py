@@ -1,9 +1,16 @@
-"""The lines that the code writes, read out of its source."""
+"""The lines of logs: which the source has, and whether those that were written are as docs/logs.schema.json says."""
 
 import ast
+import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+import jsonschema_rs
+
 from tests.conftest import REPOSITORY
+
+SCHEMA = json.loads((REPOSITORY / "docs" / "logs.schema.json").read_text("utf-8"))
+VALIDATOR = jsonschema_rs.validator_for(SCHEMA)
 
 LEVELS = {"debug": "debug", "info": "info", "warning": "warning", "error": "error", "exception": "error"}
 PACKAGES = ("adapters", "producer", "intake", "worker", "dlq_review", "learning", "local", "migrations", "monitor", "waste")
@@ -18,6 +25,20 @@ class Line:
     levels: set[str] = field(default_factory=set)
     fields: set[str] = field(default_factory=set)
     open: bool = False
+
+
+def lines_of(path):
+    """Return the lines of a log that are JSON, also of one that names the role before each; a kill may have cut one in two."""
+    found = []
+    for text in path.read_text("utf-8").splitlines() if path.exists() else ():
+        with suppress(ValueError):
+            found.append(json.loads(text[text.index("{") :]))
+    return found
+
+
+def wrong_lines(path):
+    """Return what the schema has against the lines of a log."""
+    return [f"{error.instance_path}: {error.message} in {line}" for line in lines_of(path) for error in VALIDATOR.iter_errors(line)]
 
 
 def written():

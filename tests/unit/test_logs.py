@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import get_args
 from uuid import uuid4
 
-import jsonschema_rs
 import pytest
 import structlog
 
@@ -18,11 +17,9 @@ from adapters.telemetry import FleetTelemetry
 from contracts import facts
 from contracts.names import OutcomeKind
 from tests.conftest import REPOSITORY, wait_for
-from tests.log_lines import written
+from tests.log_lines import SCHEMA, VALIDATOR, written
 from tests.makers import a_letter, an_event, an_outcome
 
-SCHEMA = json.loads((REPOSITORY / "docs" / "logs.schema.json").read_text("utf-8"))
-VALIDATOR = jsonschema_rs.validator_for(SCHEMA)
 ON_EACH = {"timestamp", "level", "role", "event", "trace_id"}
 OF_LIBRARIES = {"logger", "stack"}
 
