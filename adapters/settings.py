@@ -87,7 +87,7 @@ class TraceSettings(Settings):
         if value is not None:
             _check_shape(value)
             if not re.fullmatch(r"https?://[^/@?#\s]+(/[^@?#\s]*)?", value):
-                msg = "is not http:// or https://, a host and perhaps a path; a token belongs into OTEL_EXPORTER_OTLP_HEADERS"
+                msg = "is not http:// or https://, a host and perhaps a path (a token belongs into OTEL_EXPORTER_OTLP_HEADERS)"
                 raise ValueError(msg)
             _check_port(urlsplit(value))
         return value
