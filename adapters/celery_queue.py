@@ -101,9 +101,13 @@ class CeleryWorkQueue:
 
     def depth(self) -> int:
         """Count the wake-ups that no worker has taken yet; SQS answers with an estimate."""
+        return sum(self.depths().values())
+
+    def depths(self, *others: str) -> dict[str, int]:
+        """Count the wake-ups that no worker has taken yet, by queue, and what waits on `others`; SQS answers with estimates."""
+        names = [*(queue.name for queue in _QUEUES), *others]
         with broker_errors(self._connection), producers[self._connection].acquire(block=True, timeout=5) as producer:
-            channel = producer.channel
-            return sum(_size(channel, queue.name) for queue in _QUEUES)
+            return {name: _size(producer.channel, name) for name in names}
 
     def busy(self) -> bool:
         """Return whether a wake-up waits, so that no worker is free; always False on SQS, whose counts are a minute old."""

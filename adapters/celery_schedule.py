@@ -99,7 +99,7 @@ def _run_once(app: Celery, jobs: Mapping[str, Job], tick: Callable[[], object]) 
                     app.send_task(name, queue=SLOW_QUEUE, expires=job.every_s)
                 break
             except Infrastructure as error:
-                structlog.get_logger("waste").warning(error.reason, detail=error.detail)
+                structlog.get_logger("waste").warning("job_not_sent", job=name, reason=error.reason, detail=error.detail)
                 time.sleep(_AGAIN_S)
 
 

@@ -21,6 +21,7 @@ from contracts.signatures import Credential, sign
 Heard = Callable[[float, float], None]
 """What the service's clock says now (Unix time), and by how many seconds that may be wrong."""
 
+_NO_HEADERS: Mapping[str, str] = {}
 _MOST_ANSWER = 2 * 2**20
 _MOST_SERVERS = 8
 _MOST_URL = 2048
@@ -71,13 +72,25 @@ class _Answer:
 class GatewayDoor:
     """Implements `contracts.edge.Door`. For one thread at a time."""
 
-    def __init__(self, url: str, speaker: Speaker, heard: Heard, patience: SlowLine | None = None) -> None:
-        """Speak to the gateway at `url` as `speaker`, and tell `heard` what each of its own answers says of the time."""
+    def __init__(
+        self,
+        url: str,
+        speaker: Speaker,
+        heard: Heard,
+        patience: SlowLine | None = None,
+        *,
+        stamp: Callable[[UUID], Mapping[str, str]] | None = None,
+    ) -> None:
+        """Speak to the gateway at `url` as `speaker`, and tell `heard` what each of its own answers says of the time.
+
+        `stamp` gives the headers of an event that is traced.
+        """
         parts = urlsplit(url)
         self._base, self._scheme, self._netloc = parts.path.rstrip("/"), parts.scheme, parts.netloc
         self._speaker, self._heard, self._patience = speaker, heard, patience or SlowLine()
         self._servers: dict[tuple[str, str], Connections] = {}
         self._share = 1.0
+        self._stamp = stamp
 
     @property
     def share(self) -> float:
@@ -113,7 +126,7 @@ class GatewayDoor:
 
     def send(self, bodies: Sequence[bytes]) -> list[Fate]:
         """Send events in one batch; return what became of each."""
-        answer = self._ask("POST", "/v1/events", {"events": [self._item(body) for body in bodies]})
+        answer = self._ask("POST", "/v1/events", {"events": [self._item(body) for body in bodies]}, self._stamp_of(bodies))
         results = answer.document().get("results")
         if answer.status == 401 or not isinstance(results, list) or len(results) != len(bodies):
             _good(answer)
@@ -150,8 +163,13 @@ class GatewayDoor:
         credential = self._speaker.credential
         return json.loads(body) if credential is None else {"body": body.decode(), "signature": sign(credential, body)}
 
-    def _ask(self, method: str, path: str, document: object) -> _Answer:
-        headers = {"authorization": f"Bearer {self._speaker.token}", "content-type": "application/json"}
+    def _stamp_of(self, bodies: Sequence[bytes]) -> Mapping[str, str]:
+        """Return the headers of the first event that is traced: by them the gateway knows those of the others."""
+        ids = (UUID(json.loads(body)["event_id"]) for body in bodies) if self._stamp else iter(())
+        return next((stamp for event_id in ids if self._stamp and (stamp := self._stamp(event_id))), {})
+
+    def _ask(self, method: str, path: str, document: object, more: Mapping[str, str] = _NO_HEADERS) -> _Answer:
+        headers = {"authorization": f"Bearer {self._speaker.token}", "content-type": "application/json", **more}
         body = None if document is None else json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
         answer = self._exchange((self._scheme, self._netloc), method, self._base + path, headers, body)
         if _is_problem(answer.document()):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from contracts.messages import Message, QueueDepth, Received
+from contracts.names import WORK_QUEUE, WORK_QUEUE_FIRST
 
 
 @dataclass(slots=True)
@@ -103,7 +104,11 @@ class MemoryWorkQueue:
 
     def depth(self) -> int:
         """Count the wake-ups."""
-        return sum(map(len, self._lanes.values()))
+        return sum(self.depths().values())
+
+    def depths(self, *others: str) -> dict[str, int]:
+        """Count the wake-ups by lane; nothing waits on `others`."""
+        return {WORK_QUEUE_FIRST: len(self._lanes[True]), WORK_QUEUE: len(self._lanes[False])} | dict.fromkeys(others, 0)
 
     def busy(self) -> bool:
         """Return whether a wake-up waits."""

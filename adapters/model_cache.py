@@ -27,7 +27,7 @@ class ModelCache:
 
         Raises ObjectStoreUnavailable, ObjectMissing, and ModelUnusable if what lies there is another file or the disk takes none.
         """
-        path = self._folder / f"{file.sha256}.onnx"
+        path = self._place_of(file)
         try:
             if not self._is_whole(path, file.sha256):
                 self._write(path, self._got(file))
@@ -37,6 +37,13 @@ class ModelCache:
         except OSError as error:
             raise ModelUnusable(f"{path}: {error.strerror or error}") from error
         return path
+
+    def holds(self, file: ModelFile) -> bool:
+        """Return whether a file of that name lies here; `path_of` looks whether it is whole."""
+        return self._place_of(file).exists()
+
+    def _place_of(self, file: ModelFile) -> Path:
+        return self._folder / f"{file.sha256}.onnx"
 
     def _got(self, file: ModelFile) -> bytes:
         body = self._objects.get(file.object_key, MOST_MODEL_BYTES)

@@ -1,7 +1,8 @@
 """The door of the edge queue in Redis: a list to which a device may append, and do nothing else.
 
 On the stream itself a device that may append may also trim it (`XADD ... MAXLEN 1`) and choose ids, which no ACL can forbid. So
-devices push to a list, `signature newline body` each, and whoever reads the queue moves what lies there into the stream.
+devices push to a list, `signature newline body` each, and whoever reads the queue moves what lies there into the stream. A bin that
+is traced puts its traceparent after the signature, with a space between them.
 """
 
 import time
@@ -11,7 +12,7 @@ from typing import Any
 from adapters.redis_queue import BODY_FIELD, redis_errors
 from contracts.doors import door_key
 from contracts.messages import Message
-from contracts.names import SIGNATURE_HEADER
+from contracts.names import SIGNATURE_HEADER, TRACE_HEADER
 
 _LONGEST_SIGNATURE = 1024
 _BUSY_S, _BUSY_LOOK_S, _IDLE_LOOK_S = 60.0, 0.05, 1.0
@@ -26,7 +27,12 @@ for moved = 0, tonumber(ARGV[1]) - 1 do
   local done
   if cut and cut <= {_LONGEST_SIGNATURE} then
     local signature, body = string.sub(item, 1, cut - 1), string.sub(item, cut + 1)
-    done = redis.pcall('XADD', KEYS[2], '*', '{SIGNATURE_HEADER}', signature, '{BODY_FIELD.decode()}', body)
+    local fields, gap = {{'{BODY_FIELD.decode()}', body}}, string.find(signature, ' ', 1, true)
+    if gap then
+      fields = {{'{TRACE_HEADER}', string.sub(signature, gap + 1), unpack(fields)}}
+      signature = string.sub(signature, 1, gap - 1)
+    end
+    done = redis.pcall('XADD', KEYS[2], '*', '{SIGNATURE_HEADER}', signature, unpack(fields))
   else
     done = redis.pcall('XADD', KEYS[2], '*', '{BODY_FIELD.decode()}', item)
   end
@@ -80,4 +86,7 @@ class DoorKeeper:
 
 
 def _entry(message: Message) -> bytes:
-    return message.headers.get(SIGNATURE_HEADER, "").encode() + b"\n" + message.body
+    head = message.headers.get(SIGNATURE_HEADER, "")
+    if trace := message.headers.get(TRACE_HEADER):
+        head = f"{head} {trace}"
+    return head.encode() + b"\n" + message.body

@@ -50,9 +50,69 @@ class LogSettings(Settings):
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(alias="LOG_LEVEL")] = "info"
     log_format: Annotated[str, Field(alias="LOG_FORMAT", pattern="^(auto|json|console)$")] = "auto"
     """auto: console on a terminal, JSON elsewhere."""
+    log_events_per_s: Annotated[float, Field(alias="LOG_EVENTS_PER_S", ge=0, le=1_000_000, allow_inf_nan=False)] = 50.0
+    """Lines of level info about single events that a process writes a second; more are counted. 0: all."""
     health_host: Annotated[str, Field(alias="HEALTH_HOST")] = "127.0.0.1"
     health_port: Annotated[int, Field(alias="HEALTH_PORT", ge=0, le=65535)] = 0
     """Where /health/live, /health/ready and /metrics are served; 0 serves none."""
+
+
+Sampler = Literal[
+    "always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"
+]
+
+
+class TraceSettings(Settings):
+    """Where traces go, by OpenTelemetry's names; nowhere unless an endpoint is set. Its SDK reads its other variables itself."""
+
+    otel_sdk_disabled: Annotated[bool, Field(alias="OTEL_SDK_DISABLED")] = False
+    otel_traces_exporter: Annotated[Literal["otlp", "none"], Field(alias="OTEL_TRACES_EXPORTER")] = "otlp"
+    otel_endpoint: Annotated[str | None, Field(alias="OTEL_EXPORTER_OTLP_ENDPOINT")] = None
+    """The collector's address, to which /v1/traces is added."""
+    otel_traces_endpoint: Annotated[str | None, Field(alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")] = None
+    """The whole address, where it is another one."""
+    otel_protocol: Annotated[Literal["http/protobuf"], Field(alias="OTEL_EXPORTER_OTLP_PROTOCOL")] = "http/protobuf"
+    otel_headers: Annotated[SecretStr | None, Field(alias="OTEL_EXPORTER_OTLP_HEADERS")] = None
+    """`name=value,...` for each request, such as a token."""
+    otel_sampler: Annotated[Sampler, Field(alias="OTEL_TRACES_SAMPLER")] = "parentbased_always_on"
+    otel_sampler_arg: Annotated[float, Field(alias="OTEL_TRACES_SAMPLER_ARG", ge=0, le=1, allow_inf_nan=False)] = 1.0
+    """The share of all events that is traced; every program decides the same."""
+    otel_queue: Annotated[int, Field(alias="OTEL_BSP_MAX_QUEUE_SIZE", ge=512, le=1_000_000)] = 2048
+    """Spans that may wait to be sent; more are lost."""
+    otel_service_name: Annotated[str | None, Field(alias="OTEL_SERVICE_NAME")] = None
+
+    @field_validator("otel_endpoint", "otel_traces_endpoint")
+    @classmethod
+    def _collector(cls, value: str | None) -> str | None:
+        if value is not None:
+            _check_shape(value)
+            if not re.fullmatch(r"https?://[^/@?#\s]+(/[^@?#\s]*)?", value):
+                msg = "is not http:// or https://, a host and perhaps a path (a token belongs into OTEL_EXPORTER_OTLP_HEADERS)"
+                raise ValueError(msg)
+            _check_port(urlsplit(value))
+        return value
+
+    @field_validator("otel_headers")
+    @classmethod
+    def _pairs(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not re.fullmatch(r"[^=,\s]+=[^,\r\n]*(,\s*[^=,\s]+=[^,\r\n]*)*,?", value.get_secret_value()):
+            msg = "is not name=value, several with commas between them"
+            raise ValueError(msg)
+        return value
+
+    def traces_address(self) -> str | None:
+        """Return where spans are sent; None: nowhere."""
+        if self.otel_sdk_disabled or self.otel_traces_exporter == "none" or not self.traced_share():
+            return None
+        if self.otel_traces_endpoint:
+            return self.otel_traces_endpoint
+        return f"{self.otel_endpoint.rstrip('/')}/v1/traces" if self.otel_endpoint else None
+
+    def traced_share(self) -> float:
+        """Return the share of events that is traced. What a message says of sampling is a stranger's wish, and not heard."""
+        if self.otel_sampler.endswith("always_off"):
+            return 0.0
+        return self.otel_sampler_arg if self.otel_sampler.endswith("ratio") else 1.0
 
 
 class QueueSettings(Settings):

@@ -70,6 +70,7 @@ def _run(options: argparse.Namespace, small: list[bytes], models: dict[str, tupl
     results: dict[str, Any] = {"drain": {}, "accuracy": measure_accuracy(models)}
     for name, model in models.items():
         os.environ |= {"MODEL_PATH": str(model[0]), "MODEL_SHA256": model[1]}
+        os.environ["LOG_EVENTS_PER_S"] = "0"  # latencies are read from the lines of all events
         with LocalFleet(
             folder / name, workers=options.workers, concurrency=options.concurrency, valkey_maxmemory=_BROKER_BYTES
         ) as fleet:

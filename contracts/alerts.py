@@ -16,6 +16,8 @@ SHIFTED = "shifted"
 SENSOR_FAULTY = "sensor_faulty"
 """The kind of a maintenance ticket: its subject is a sensor, `evidence["fault"]` what is wrong with its camera."""
 
+KINDS = (ACCURACY_FELL, SHIFTED, SENSOR_FAULTY)
+
 
 @dataclass(frozen=True, slots=True)
 class Alert:

@@ -276,3 +276,10 @@ class SettingsInvalid(FleetError):
     """The settings are not usable."""
 
     reason = "settings_invalid"
+
+
+def reasons_of(kind: type[FleetError]) -> set[str]:
+    """Return the reasons of all errors of a kind."""
+    below = kind.__subclasses__()
+    own = {kind.reason} if "reason" in vars(kind) else set()
+    return own.union(*(reasons_of(one) for one in below))

@@ -1,12 +1,46 @@
 """What the fleet tells of itself: facts in the past tense, rendered as log lines and metrics by `adapters.telemetry`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
 
+from contracts.ledger import AcceptedEvent
+from contracts.messages import Received
 from contracts.names import OutcomeKind
-from contracts.outcomes import Outcome
+from contracts.outcomes import DeadLetter, Outcome
+from contracts.traces import Stretch
+
+
+@dataclass(frozen=True, slots=True)
+class EventSent:
+    """A bin's event was taken by the queue or the gateway; `uploaded` is None where its picture went in an earlier run."""
+
+    event_id: UUID
+    sensor_id: str
+    uploaded: Stretch | None
+    published: Stretch
+
+
+@dataclass(frozen=True, slots=True)
+class EventForwarded:
+    """The gateway put an event on the edge queue; `traceparent` is what came with it."""
+
+    event_id: UUID
+    sensor_id: str
+    traceparent: str | None
+    published: Stretch
+
+
+@dataclass(frozen=True, slots=True)
+class EventsEntered:
+    """Intake brought messages into the ledger: those in `new` are open from now on. `woken` is None if no wake-up could be sent."""
+
+    entered: Sequence[tuple[Received, AcceptedEvent]]
+    new: Collection[UUID]
+    received_at: float
+    accepted: Stretch
+    woken: Stretch | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +57,40 @@ class BatchAccepted:
 
 @dataclass(frozen=True, slots=True)
 class EventRefused:
-    """A message was refused at the door and became a failure outcome of its own."""
+    """A message was refused at the door, at a time of `time.perf_counter()`, and became a failure outcome of its own."""
 
     event_id: UUID
     reason: str
     detail: str
     sensor_id: str | None
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
 class ItemDecided:
-    """A worker wrote an event's one outcome."""
+    """A worker wrote an event's one outcome, `waited_s` after the event was accepted."""
 
     outcome: Outcome
+    waited_s: float
+    way: "Way | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """When a worker fetched, decoded and classified a picture; None for what it did not come to."""
+
+    fetched: Stretch | None = None
+    decoded: Stretch | None = None
+    inferred: Stretch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where an attempt's time went: the claim, the steps, and the ledger's statement at its end."""
+
+    claimed: Stretch
+    steps: Steps
+    recorded: Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +99,31 @@ class OutcomeRepeated:
 
     event_id: UUID
     kind: OutcomeKind
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUpTaken:
+    """A worker claimed what a wake-up named and was open and free."""
+
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoaded:
+    """A model is there to decide with, `took_s` after it was asked for; `found` is where its file lay: disk or store."""
+
+    version: str
+    took_s: float
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftMeasured:
+    """How far something (`of`) is from what it was in the weeks before, and from where on that is a warning."""
+
+    of: str
+    distance: float
+    limit: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +136,7 @@ class ItemPostponed:
     reason: str
     detail: str
     delay_s: float
+    way: Way | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +152,16 @@ class WakeUpsRepublished:
     """The reconciler woke events again: because they were due, abandoned or passed over."""
 
     cause: str
-    events: int
+    event_ids: Sequence[UUID]
+    published: Stretch
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLettersPublished:
     """Dead letters were put on their queue."""
 
-    count: int
+    letters: Sequence[DeadLetter]
+    published: Stretch
     late: bool = False
 
 
@@ -86,8 +169,10 @@ class DeadLettersPublished:
 class DeadLettersFiled:
     """Dead letters were moved to the review desk."""
 
-    received: int
+    letters: Sequence[DeadLetter]
     new: int
+    received_at: float
+    filed: Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +284,10 @@ Fact: TypeAlias = (
     | AlertOpened
     | AlertClosed
     | BatchAccepted
+    | EventForwarded
     | EventRefused
+    | EventsEntered
+    | EventSent
     | ItemDecided
     | OutcomeRepeated
     | ItemPostponed
@@ -210,7 +298,10 @@ Fact: TypeAlias = (
     | AuditSampled
     | ModelsInForce
     | ModelMoved
+    | ModelLoaded
     | ModelNotLoaded
+    | ShiftMeasured
+    | WakeUpTaken
     | TrainingEnded
     | ModelUnfit
     | PolicyViolated

@@ -28,7 +28,8 @@ class Acceptance:
 class ClaimedItem:
     """An open event under this worker's lease. `attempts` and `losses` count this claim too.
 
-    `losses` is how often a holder of this event vanished; `queued_ms` runs from capture to this claim.
+    `losses` is how often a holder of this event vanished; `queued_ms` runs from capture to this claim, `age_s` from the event's
+    acceptance to it. `claimed_at` is `time.perf_counter()` of who claimed it, then.
     """
 
     event_id: UUID
@@ -40,6 +41,7 @@ class ClaimedItem:
     attempts: int
     losses: int
     queued_ms: float
+    claimed_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

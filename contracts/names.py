@@ -13,6 +13,7 @@ DEAD_LETTER_QUEUE = "waste-dead-letters"
 CLASSIFY_TASK = "classify-items"
 
 SIGNATURE_HEADER = "signature"
+TRACE_HEADER = "traceparent"
 
 SCHEMA_VERSION = 1
 

@@ -1,6 +1,6 @@
 """What the rooms need of the outside, as Protocols. Each has an adapter a technology and a twin in `adapters.memory`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -68,6 +68,9 @@ class WorkQueue(Protocol):
 
     def depth(self) -> int:
         """Count the wake-ups that no worker has taken yet."""
+
+    def depths(self, *others: str) -> Mapping[str, int]:
+        """Count the wake-ups that no worker has taken, by the name of their queue; and what waits on `others` of its broker."""
 
     def busy(self) -> bool:
         """Return whether a wake-up waits, so that no worker is free; False where that cannot be known at once."""

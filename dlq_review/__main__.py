@@ -35,10 +35,12 @@ from adapters.postgres_rollups import PostgresRollups
 from adapters.postgres_story import PostgresStories
 from adapters.postgres_trainings import PostgresTrainings
 from adapters.queues import open_dead_letter_queue, open_edge_queue
-from adapters.settings import DatabaseSettings, LogSettings, Names, QueueSettings
+from adapters.settings import DatabaseSettings, LogSettings, Names, QueueSettings, TraceSettings
 from adapters.stopping import stop_on_signals
 from adapters.telemetry import FleetTelemetry
+from adapters.traces import open_traces
 from contracts.categories import CATEGORIES
+from contracts.rollups import Rollups
 from dlq_review.arguments import parser
 from dlq_review.chores import WithChores
 from dlq_review.console.room import BASELINE, Room
@@ -54,7 +56,7 @@ _DATABASE = "database"
 _LOCAL = ["127.0.0.1", "localhost", "[::1]"]
 
 
-class ReviewSettings(LogSettings, QueueSettings, DatabaseSettings):
+class ReviewSettings(LogSettings, TraceSettings, QueueSettings, DatabaseSettings):
     """What the review desk's commands and its drain are told."""
 
     audit_share: Annotated[float, Field(alias="AUDIT_SHARE", ge=0, le=1)] = 0.01
@@ -103,7 +105,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command of the dead-letter queue."""
     options = parser(_drain, _serve).parse_args(argv)
     settings = read_settings(ServeSettings if options.program is _serve else ReviewSettings, os.environ)
-    configure_logging("dlq-review", settings.log_level, settings.log_format)
+    configure_logging("dlq-review", settings.log_level, settings.log_format, settings.log_events_per_s)
     size = _CONNECTIONS if options.program is _serve else 2
     pool = open_pool(settings.database_url.get_secret_value(), name="waste-review", max_size=size)
     try:
@@ -166,7 +168,17 @@ def room_of(pool: Pool, baseline: float = BASELINE, logs_url: str = "") -> Room:
 
 
 def _drain(options: argparse.Namespace, settings: ReviewSettings, pool: Pool) -> int:
-    desk = _desk(settings, pool)
+    traces = open_traces(settings, "dlq-drain")
+    try:
+        return _drain_with(
+            options, settings, _desk(settings, pool, telemetry=FleetTelemetry(traces)), PostgresRollups(pool, CATEGORIES)
+        )
+    finally:
+        if traces:
+            traces.close()
+
+
+def _drain_with(options: argparse.Namespace, settings: ReviewSettings, desk: Desk, rollups: Rollups) -> int:
     drain = DeadLetterDrain(desk.dead_letters, desk.letters, desk.clock, desk.telemetry, gather_s=_GATHER_S)
     if options.once:
         desk.letters.check()  # an empty queue would not show that the login is of another role
@@ -175,7 +187,6 @@ def _drain(options: argparse.Namespace, settings: ReviewSettings, pool: Pool) ->
         return 0
     stop, health = stop_on_signals(), Health(READY)
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
-    rollups = PostgresRollups(pool, CATEGORIES)
     rounds = WithChores(drain.take_one, desk.quality, desk.letters, rollups, desk.telemetry, audit_share=settings.audit_share)
     run_until_stopped(rounds.take_one, stop, health, desk.telemetry)
     stop_serving()

@@ -33,19 +33,23 @@ class DeadLetterDrain:
         batch = self._queue.receive(BATCH, wait_s)
         if not batch:
             return False
+        received_at = time.perf_counter()
         if self._gather_s and len(batch) < BATCH:
             time.sleep(self._gather_s)
             with suppress(Infrastructure):  # what has come is filed all the same
                 batch += self._queue.receive(BATCH - len(batch), 0)
         receipts = [received.receipt for received in batch]
         try:
-            new = self._file([self._letter(received) for received in batch])
+            letters = [self._letter(received) for received in batch]
+            began = time.perf_counter()
+            new = self._file(letters)
         except Exception:
             with suppress(Infrastructure):  # what was not given back comes back when its lease ends
                 self._queue.release(receipts)
             raise
+        filed = (began, time.perf_counter())
         self._queue.ack(receipts)
-        self._telemetry.emit(DeadLettersFiled(len(batch), new))
+        self._telemetry.emit(DeadLettersFiled(letters, new, received_at, filed))
         return True
 
     def _file(self, letters: Sequence[DeadLetter]) -> int:

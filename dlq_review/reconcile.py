@@ -1,5 +1,7 @@
 """Brings back what the dead-letter queue lost: the ledger knows every letter, and a lane must have it."""
 
+import time
+
 from contracts.facts import DeadLettersFiled
 from contracts.ports import Telemetry
 from contracts.review_ports import LostLetters
@@ -19,8 +21,9 @@ def reconcile(letters: LostLetters, telemetry: Telemetry, grace_s: float = GRACE
     """
     filed = 0
     while batch := letters.lost(_BATCH, grace_s, since_s):
+        began = time.perf_counter()
         new = letters.file(batch)
-        telemetry.emit(DeadLettersFiled(len(batch), new))
+        telemetry.emit(DeadLettersFiled(batch, new, began, (began, time.perf_counter())))
         filed += new
         if not new:  # somebody else files them at this moment
             break

@@ -21,9 +21,18 @@ from adapters.postgres_fleet import PostgresFleet
 from adapters.postgres_intake import PostgresIntakeLedger
 from adapters.postgres_reconciliation import PostgresReconciliation
 from adapters.queues import open_dead_letter_queue, open_edge_queue, open_hints
-from adapters.settings import DatabaseSettings, ImageSettings, LogSettings, MasterKeySettings, PressureSettings, QueueSettings
+from adapters.settings import (
+    DatabaseSettings,
+    ImageSettings,
+    LogSettings,
+    MasterKeySettings,
+    PressureSettings,
+    QueueSettings,
+    TraceSettings,
+)
 from adapters.stopping import stop_on_signals
 from adapters.telemetry import FleetTelemetry
+from adapters.traces import Traces, open_traces
 from contracts.fleet import FleetStatus
 from intake.drain import Drain
 from intake.fleet_status import look
@@ -34,7 +43,9 @@ from intake.weather import Weather
 _LOAD_EVERY_S = 10.0
 
 
-class IntakeSettings(LogSettings, QueueSettings, DatabaseSettings, ImageSettings, MasterKeySettings, PressureSettings):
+class IntakeSettings(
+    LogSettings, TraceSettings, QueueSettings, DatabaseSettings, ImageSettings, MasterKeySettings, PressureSettings
+):
     """What intake is told."""
 
     max_wake_ups: Annotated[int, Field(alias="MAX_WAKE_UPS", ge=1)] = 256
@@ -48,20 +59,23 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--no-reconcile", action="store_true", help="leave reconciling to another intake")
     options = parser.parse_args(argv)
     settings = read_settings(IntakeSettings, os.environ)
-    configure_logging("intake", settings.log_level, settings.log_format)
+    configure_logging("intake", settings.log_level, settings.log_format, settings.log_events_per_s)
+    traces = open_traces(settings, "intake")
     stop, health = stop_on_signals(), Health(READY)
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
     pool = open_pool(settings.database_url.get_secret_value(), name="waste-intake")
-    reconciling = None if options.no_reconcile else _start_reconciler(settings, pool, stop)
+    reconciling = None if options.no_reconcile else _start_reconciler(settings, pool, stop, traces)
     if reconciling:
         health.watch(lambda: "" if reconciling.is_alive() else "the reconciler has ended")
     _start_weather(settings, stop)
     _start_load(settings, pool, stop)
-    telemetry = FleetTelemetry()
+    telemetry = FleetTelemetry(traces)
     run_until_stopped(_drain(settings, pool, telemetry).take_one, stop, health, telemetry)
     if reconciling:
         reconciling.join(timeout=10)
     pool.close(timeout=3)
+    if traces:
+        traces.close()
     stop_serving()
     return 0
 
@@ -107,8 +121,8 @@ def _show_load(status: FleetStatus | None) -> None:
     metrics.WORKERS_NEEDED.set(workers_needed(status) if status else math.nan)
 
 
-def _start_reconciler(settings: IntakeSettings, pool: Pool, stop: threading.Event) -> threading.Thread:
-    telemetry = FleetTelemetry()
+def _start_reconciler(settings: IntakeSettings, pool: Pool, stop: threading.Event, traces: Traces | None) -> threading.Thread:
+    telemetry = FleetTelemetry(traces)
     work = CeleryWorkQueue(celery_app(settings.work_url(), region=settings.aws_region))
     dead_letters = open_dead_letter_queue(settings)
     reconciler = Reconciler(PostgresReconciliation(pool), work, dead_letters, telemetry, grace_s=settings.reconcile_grace_s)

@@ -3,14 +3,16 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from contracts.errors import EventInvalid, FleetError, Infrastructure, Permanent
-from contracts.facts import BatchAccepted, DeadLettersPublished, EventRefused
+from contracts.facts import BatchAccepted, DeadLettersPublished, EventRefused, EventsEntered
 from contracts.image_urls import UrlRule
 from contracts.ledger import Acceptance, AcceptedEvent
 from contracts.messages import Message, Received
 from contracts.outcomes import Outcome
 from contracts.ports import Clock, IntakeLedger, MessageQueue, Telemetry, WorkQueue
+from contracts.traces import Stretch
 from intake.checks import DoorRules, check_message
 from intake.grouping import group
 from intake.refusals import refuse
@@ -20,6 +22,17 @@ _REVOCATIONS_EVERY_S = 2.0
 _DEPTH_EVERY_S = 0.1
 _HOLD_S = 0.25
 _LOOK_S = 0.004
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What became of a batch in the ledger, and when."""
+
+    events: Sequence[tuple[Received, AcceptedEvent]]
+    refusals: Sequence[Outcome]
+    acceptance: Acceptance
+    received_at: float
+    accepted: Stretch
 
 
 class Drain:
@@ -58,12 +71,12 @@ class Drain:
             return False
         receipts = [received.receipt for received in batch]
         try:
-            acceptance, refusals = self._enter(batch)
+            entry = self._enter(batch)
         except FleetError:
             with suppress(Infrastructure):  # what was not given back comes back when its lease ends
                 self._edge.release(receipts)
             raise
-        untold = self._tell(acceptance, refusals, batch, 1 if held else self._workers)
+        untold = self._tell(entry, batch, 1 if held else self._workers)
         # The ledger has them: a broker that is full gets room by this, and the reconciler wakes what was not woken.
         self._edge.ack(receipts)
         if untold:
@@ -87,22 +100,27 @@ class Drain:
             time.sleep(_LOOK_S)
         return held
 
-    def _enter(self, batch: Sequence[Received]) -> tuple[Acceptance, list[Outcome]]:
+    def _enter(self, batch: Sequence[Received]) -> _Entry:
+        received_at = time.perf_counter()
         events, refusals = self._check(batch)
-        return self._accept(events, refusals, batch), refusals
+        began = time.perf_counter()
+        acceptance = self._accept(events, refusals, batch)
+        return _Entry(events, refusals, acceptance, received_at, (began, time.perf_counter()))
 
-    def _tell(
-        self, acceptance: Acceptance, refusals: Sequence[Outcome], batch: Sequence[Received], shares: int
-    ) -> Infrastructure | None:
+    def _tell(self, entry: _Entry, batch: Sequence[Received], shares: int) -> Infrastructure | None:
         """Wake workers and publish dead letters; returns what kept it from that."""
+        acceptance, refusals = entry.acceptance, entry.refusals
         wake_ups = group(acceptance.new, shares)
-        untold = None
+        untold, woken = None, None
         try:
+            began = time.perf_counter()
             self._work.publish(wake_ups)
+            woken = (began, time.perf_counter())
             self._room -= len(wake_ups)
             self._publish(refusals)
         except Infrastructure as error:
             untold = error
+        self._telemetry.emit(EventsEntered(entry.events, set(acceptance.new), entry.received_at, entry.accepted, woken))
         waited_s = (self._clock() - min(received.enqueued_at for received in batch)).total_seconds()
         counts = (len(acceptance.new), len(acceptance.repeated), len(acceptance.conflicting), len(refusals))
         self._telemetry.emit(BatchAccepted(*counts, len(wake_ups), max(0.0, waited_s)))
@@ -140,15 +158,17 @@ class Drain:
     def _refuse(self, received: Received, error: Permanent) -> Outcome:
         outcome = refuse(received, error, self._clock())
         sensor_id = (outcome.dead_letter.claimed or {}).get("sensor_id") if outcome.dead_letter else None
-        self._telemetry.emit(EventRefused(outcome.event_id, error.reason, error.detail, sensor_id))
+        self._telemetry.emit(EventRefused(outcome.event_id, error.reason, error.detail, sensor_id, time.perf_counter()))
         return outcome
 
     def _publish(self, refusals: Sequence[Outcome]) -> None:
         letters = [outcome.dead_letter for outcome in refusals if outcome.dead_letter]
         if letters:
+            began = time.perf_counter()
             self._dead_letters.publish([Message(letter.encode()) for letter in letters])
+            published = (began, time.perf_counter())
             self._ledger.mark_published([letter.event_id for letter in letters])
-            self._telemetry.emit(DeadLettersPublished(len(letters)))
+            self._telemetry.emit(DeadLettersPublished(letters, published))
 
     def _refresh_rules(self) -> None:
         if time.monotonic() >= self._rules_until:

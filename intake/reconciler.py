@@ -52,13 +52,16 @@ class Reconciler:
 
     def _wake(self, cause: str, event_ids: Sequence[UUID]) -> int:
         if event_ids:
+            began = time.perf_counter()
             self._work.publish(group(event_ids, _SHARES), first=True)
-            self._telemetry.emit(WakeUpsRepublished(cause, len(event_ids)))
+            self._telemetry.emit(WakeUpsRepublished(cause, event_ids, (began, time.perf_counter())))
         return len(event_ids)
 
     def _publish_late(self) -> None:
         letters = self._ledger.unpublished(_LIMIT, grace_s=self._grace_s * 2)
         if letters:
+            began = time.perf_counter()
             self._dead_letters.publish([Message(letter.encode()) for letter in letters])
+            published = (began, time.perf_counter())
             self._ledger.mark_published([letter.event_id for letter in letters])
-            self._telemetry.emit(DeadLettersPublished(len(letters), late=True))
+            self._telemetry.emit(DeadLettersPublished(letters, published, late=True))

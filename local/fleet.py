@@ -21,8 +21,29 @@ from local.valkey import MAXMEMORY_BYTES
 _READY_TIMEOUT_S = 60.0
 _DESK = "review-desk"
 _GATEWAY = "gateway"
+_MONITOR = "monitor"
+_COMMANDS = {
+    "intake": ["intake"],
+    "dlq-drain": ["dlq", "drain"],
+    _DESK: ["dlq", "serve"],
+    _GATEWAY: ["gateway"],
+    _MONITOR: ["monitor"],
+}
 _DEMO_ACCOUNT = "demo"
-_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LOG_LEVEL", "CONFIDENCE_THRESHOLD", "MODEL_PATH", "MODEL_SHA256")
+_KEPT = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "LOG_LEVEL",
+    "CONFIDENCE_THRESHOLD",
+    "MODEL_PATH",
+    "MODEL_SHA256",
+    "LOG_EVENTS_PER_S",
+)
+_KEPT_OF_OTHERS = "OTEL_"
+"""How the names of OpenTelemetry's variables begin."""
 
 
 class FleetFailed(Exception):
@@ -43,7 +64,7 @@ class LocalFleet:
         terminal: TextIO | None = None,
         valkey_maxmemory: int = MAXMEMORY_BYTES,
     ) -> None:
-        """Keep everything under `data_dir`; `desk` adds what people meet: the review desk's pages, and a gateway.
+        """Keep everything under `data_dir`; `desk` adds what people meet: the review desk's pages, a gateway, a monitor.
 
         The merged log of the roles also goes to `terminal` if there is one.
         """
@@ -77,12 +98,18 @@ class LocalFleet:
 
     def role_names(self) -> list[str]:
         """Return the names of the roles of this fleet."""
-        pages = [_DESK, _GATEWAY] if self._desk else []
+        pages = [_DESK, _GATEWAY, _MONITOR] if self._desk else []
         return ["intake", "dlq-drain", *pages, *(f"worker-{number}" for number in range(1, self._workers + 1))]
 
     def start_role(self, name: str) -> None:
         """Start a role (again)."""
-        commands = {"intake": ["intake"], "dlq-drain": ["dlq", "drain"], _DESK: ["dlq", "serve"], _GATEWAY: ["gateway"]}
+        commands = {
+            "intake": ["intake"],
+            "dlq-drain": ["dlq", "drain"],
+            _DESK: ["dlq", "serve"],
+            _GATEWAY: ["gateway"],
+            _MONITOR: ["monitor"],
+        }
         command = commands.get(name, ["worker", "--concurrency", str(self._concurrency)])
         argv = [sys.executable, "-m", "waste", *command]
         self.supervisor.start(name, argv, env=self.role_environment(name), cwd=self.role_folder(name))
@@ -120,7 +147,7 @@ class LocalFleet:
     def write_environment(self, program: str) -> Path:
         """Write the environment of a program into a file that only this user can read, and return its path."""
         path = self.data_dir / "secrets" / f"{program}.env"
-        own = {name: value for name, value in self.environment(program).items() if name not in _KEPT}
+        own = {name: value for name, value in self.environment(program).items() if not _is_kept(name)}
         write_private(path, "".join(f"{name}={value}\n" for name, value in own.items()))
         return path
 
@@ -160,7 +187,7 @@ class LocalFleet:
 
     def _common(self) -> dict[str, str]:
         addresses = self.stack.addresses
-        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        kept = {name: value for name, value in os.environ.items() if _is_kept(name)}
         return kept | {
             "QUEUE_URL": addresses.redis_url,
             "S3_ENDPOINT_URL": addresses.s3_endpoint,
@@ -190,5 +217,10 @@ class LocalFleet:
             missing = {name: what for name in missing if (what := self.ready(name))}
 
 
+def _is_kept(name: str) -> bool:
+    return name in _KEPT or name.startswith(_KEPT_OF_OTHERS)
+
+
 def _program(name: str) -> str:
-    return {"intake": "intake", "dlq-drain": "review", _DESK: "review", _GATEWAY: "gateway"}.get(name, "worker")
+    programs = {"intake": "intake", "dlq-drain": "review", _DESK: "review", _GATEWAY: "gateway", _MONITOR: "reader"}
+    return programs.get(name, "worker")

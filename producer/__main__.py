@@ -3,7 +3,8 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,9 +19,11 @@ from adapters.environment import read_settings
 from adapters.logs import configure_logging
 from adapters.object_store import open_object_store
 from adapters.queues import open_door
-from adapters.settings import LogSettings, MasterKeySettings, ObjectStoreSettings, QueueSettings
+from adapters.settings import LogSettings, MasterKeySettings, ObjectStoreSettings, QueueSettings, TraceSettings
+from adapters.traces import open_traces
 from contracts.errors import SettingsInvalid
 from contracts.signatures import KEY_BYTES, Credential, derive_credential
+from contracts.traces import PUBLISHED
 from producer.device import UNKNOWN_KIND, Device, kind_of
 from producer.pictures import from_folder, rendered
 from producer.records import Records
@@ -29,7 +32,7 @@ from producer.simulate import make_fleet, throw
 from producer.uplink import Shot, Uplink
 
 
-class EdgeSettings(LogSettings, QueueSettings, ObjectStoreSettings):
+class EdgeSettings(LogSettings, TraceSettings, QueueSettings, ObjectStoreSettings):
     """What every program at the edge is told."""
 
     uploads_at_once: Annotated[int, Field(alias="UPLOADS_AT_ONCE", ge=1, le=256)] = 8
@@ -62,8 +65,7 @@ def send(argv: list[str] | None = None) -> int:
     settings = _settings(SendSettings)
     images = [_read(path) for path in options.images]
     device = Device(_credential(settings, options.sensor), lambda: datetime.now(UTC))
-    uplink = _uplink(settings)
-    with kept_sequence(device, settings.state_dir.expanduser()):
+    with _uplink(settings) as uplink, kept_sequence(device, settings.state_dir.expanduser()):
         for batch in uplink.send(partial(Shot, device, image) for image in images):
             for sent in batch:
                 sys.stdout.write(f"{sent.capture.event_id}\n")
@@ -80,8 +82,9 @@ def simulate(argv: list[str] | None = None) -> int:
     with (
         Records(accepted=options.accepted, truth=options.truth) as records,
         tqdm(total=options.events, unit="event", desc="accepted", disable=options.quiet) as bar,
+        _uplink(settings) as uplink,
     ):
-        for batch in _uplink(settings).send(shots):
+        for batch in uplink.send(shots):
             records.write(batch)
             bar.update(len(batch))
     return 0
@@ -110,17 +113,25 @@ def _simulate_parser() -> argparse.ArgumentParser:
 
 def _settings(kind: type[SettingsT]) -> SettingsT:
     settings = read_settings(kind, os.environ)
-    configure_logging("producer", settings.log_level, settings.log_format)
+    configure_logging("producer", settings.log_level, settings.log_format, settings.log_events_per_s)
     return settings
 
 
-def _uplink(settings: EdgeSettings) -> Uplink:
-    return Uplink(
-        open_object_store(settings),
-        open_door(settings),
-        prepare=preparation(settings.upload_longest_px),
-        uploads_at_once=settings.uploads_at_once,
-    )
+@contextmanager
+def _uplink(settings: EdgeSettings) -> Iterator[Uplink]:
+    traces = open_traces(settings, "edge")
+    try:
+        yield Uplink(
+            open_object_store(settings),
+            open_door(settings),
+            prepare=preparation(settings.upload_longest_px),
+            uploads_at_once=settings.uploads_at_once,
+            told=traces.emit if traces else None,
+            stamp=partial(traces.stamp, step=PUBLISHED) if traces else None,
+        )
+    finally:
+        if traces:
+            traces.close()
 
 
 def preparation(longest_px: int) -> Callable[[bytes], bytes]:

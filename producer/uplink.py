@@ -3,14 +3,17 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
+from uuid import UUID
 
 from contracts.errors import Infrastructure
+from contracts.facts import EventSent
 from contracts.messages import Message
 from contracts.ports import ObjectStore, Publisher
+from contracts.traces import Stretch
 from producer.device import Capture, Device, kind_of
 
 T = TypeVar("T")
@@ -34,6 +37,7 @@ class Sent:
     shot: Shot
     capture: Capture
     message: Message
+    uploaded: Stretch | None = None
 
 
 class Uplink:
@@ -47,8 +51,14 @@ class Uplink:
         prepare: Callable[[bytes], bytes] = bytes,
         uploads_at_once: int = 8,
         batch: int = 100,
+        told: Callable[[EventSent], None] | None = None,
+        stamp: Callable[[UUID], Mapping[str, str]] | None = None,
     ) -> None:
-        """`prepare` each picture in its upload's thread, and publish what is uploaded, up to `batch` events in one round trip."""
+        """`prepare` each picture in its upload's thread, and publish what is uploaded, up to `batch` events in one round trip.
+
+        `told` hears of each event that was sent, and `stamp` gives the headers that go with it, beside its signature.
+        """
+        self._told, self._stamp = told, stamp
         self._objects, self._events, self._prepare = objects, events, prepare
         self._uploads_at_once, self._batch = uploads_at_once, batch
 
@@ -59,7 +69,12 @@ class Uplink:
         """
         uploads = _Uploads(self._upload, shots, self._uploads_at_once)
         while ready := uploads.take(self._batch):
+            began = time.perf_counter()
             _persist(lambda: self._events.publish([sent.message for sent in ready]))
+            if self._told:
+                published = (began, time.perf_counter())
+                for sent in ready:
+                    self._told(EventSent(sent.capture.event_id, sent.shot.device.sensor_id, sent.uploaded, published))
             yield ready
 
     def _upload(self, make: Callable[[], Shot]) -> Sent:
@@ -67,8 +82,12 @@ class Uplink:
         shot = replace(shot, image=self._prepare(shot.image))
         capture = shot.device.capture(shot.image)
         key, content_type = capture.object_key(shot.device.sensor_id), kind_of(shot.image)[1]
+        began = time.perf_counter()
         url = _persist(lambda: self._objects.put(key, shot.image, content_type))
-        return Sent(shot, capture, shot.device.message(capture, url))
+        uploaded, message = (began, time.perf_counter()), shot.device.message(capture, url)
+        if self._stamp:
+            message = replace(message, headers={**message.headers, **self._stamp(capture.event_id)})
+        return Sent(shot, capture, message, uploaded)
 
 
 class _Uploads:

@@ -15,7 +15,7 @@ if [ -f requirements/dev.txt ] && [ "${1:-}" != --upgrade ]; then
 fi
 compile dev --extra all --group dev
 grep -E '^[a-zA-Z0-9._-]+==' requirements/dev.txt | sed -E 's/ *\\$//' > requirements/constraints.in
-for role in edge edge-inference photos render gateway worker review learning lake plots mlflow database all; do compile "$role" --extra "$role"; done
+for role in edge edge-inference photos render gateway worker review learning lake plots mlflow database traces all; do compile "$role" --extra "$role"; done
 compile bench --extra all --group dev --group bench
 rm requirements/constraints.in
 pin() { # pin NAME PACKAGE...

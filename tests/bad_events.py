@@ -10,6 +10,9 @@ from tests.makers import an_event
 def bad_events(now: datetime) -> list[tuple[str, bytes, str]]:
     """Return (name, body, field)."""
     good = json.loads(encode_event(an_event(now)))
+    good["event_id"] = (
+        good["event_id"][:13] + "-7000-8000-000000000000"
+    )  # of the same moment, and the same each time: tests are named by it
     text = json.dumps(good)
 
     def changed(**changes: object) -> bytes:

@@ -31,7 +31,7 @@ from tests.makers import MASTER_KEY, an_event, an_outcome
 class GatewayHouse:
     """A gateway, and what stands behind it."""
 
-    def __init__(self, stack, database_url, redis_url, secrets_dir, **settings):
+    def __init__(self, stack, database_url, redis_url, secrets_dir, traces=None, **settings):
         addresses = stack.addresses
         self.urls = ensure_logins(stack.postgres, secrets_dir, database_url.rpartition("/")[2])
         self.environment = {
@@ -61,7 +61,7 @@ class GatewayHouse:
             telemetry=Heard(),
         )
         self._server = open_server(
-            open_app(self.settings, self.pools["gateway"]), host="127.0.0.1", port=self.settings.gateway_port
+            open_app(self.settings, self.pools["gateway"], traces), host="127.0.0.1", port=self.settings.gateway_port
         )
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()

@@ -14,6 +14,7 @@ _COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "device": ("intake.devices", "main", "gateway", "a device's credential, and its revocation"),
     "fleet": ("intake.fleet", "main", "gateway", "the bins that are silent, the workers, what waits for them; scaling"),
     "trace": ("intake.trace", "main", "gateway", "one event's whole life"),
+    "monitor": ("monitor.__main__", "main", "gateway", "the fleet's state as metrics for Prometheus"),
     "worker": ("worker.__main__", "main", "worker", "classify what the fleet photographs"),
     "dlq": ("dlq_review.__main__", "main", "review", "what the model was unsure of, and what failed"),
     "console": ("dlq_review.__main__", "console", "review", "the fleet, its models and sensors as pages, with the review desk"),

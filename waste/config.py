@@ -16,6 +16,7 @@ _ROLES = {
     "gateway": ("intake.gateway.__main__", "GatewaySettings"),
     "intake": ("intake.__main__", "IntakeSettings"),
     "worker": ("worker.__main__", "WorkerSettings"),
+    "monitor": ("monitor.__main__", "MonitorSettings"),
     "dlq": ("dlq_review.__main__", "ServeSettings"),
     "report": ("dlq_review.report.__main__", "ReportSettings"),
     "truth": ("learning.truth.__main__", "TruthSettings"),

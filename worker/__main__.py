@@ -6,6 +6,7 @@ import random
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -34,11 +35,14 @@ from adapters.postgres import Pool, open_pool
 from adapters.postgres_serving import PostgresServing
 from adapters.postgres_worker import PostgresWorkerLedger
 from adapters.queues import open_dead_letter_queue
-from adapters.settings import DatabaseSettings, LogSettings, QueueSettings
+from adapters.settings import DatabaseSettings, LogSettings, QueueSettings, TraceSettings
 from adapters.telemetry import FleetTelemetry
+from adapters.traces import Traces, open_traces
 from contracts.errors import LedgerUnavailable, ModelUnusable
+from contracts.facts import ModelLoaded
 from contracts.ledger import WorkerPulse
 from contracts.models import ModelFile
+from contracts.ports import Telemetry
 from models import shipped_model
 from worker.celery_worker import BROKER, run_celery_worker
 from worker.classify import ItemClassifier
@@ -56,7 +60,7 @@ _STALLED_S = 120.0
 _HUNG_EXIT = 70
 
 
-class WorkerSettings(LogSettings, QueueSettings, DatabaseSettings, SourceSettings):
+class WorkerSettings(LogSettings, TraceSettings, QueueSettings, DatabaseSettings, SourceSettings):
     """What a worker is told."""
 
     model_path: Annotated[str | None, Field(alias="MODEL_PATH")] = None
@@ -78,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--isolated-model", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     settings = read_settings(WorkerSettings, os.environ)
-    configure_logging("worker", settings.log_level, settings.log_format)
+    configure_logging("worker", settings.log_level, settings.log_format, settings.log_events_per_s)
     if options.isolated is not None:
         path, sha256 = options.isolated_model or ("", "")
         model = OnnxClassifier.load(Path(path), sha256) if path else _own_model(settings)
@@ -87,13 +91,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(settings: WorkerSettings, concurrency: int) -> int:
+    traces = open_traces(settings, "worker")
     stopping, health = Event(), Health("model", LEDGER, OBJECT_STORE, BROKER, excuse=BROKER)
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
     cache = ModelCache(settings.model_cache or default_model_folder(), open_object_store(settings))
     models = _models(settings, cache)
     pool = open_pool(settings.database_url.get_secret_value(), name="waste-worker", max_size=concurrency + 3)
     progress = Progress(lambda need, there: (health.met if there else health.lost)(need))
-    place = _workplace(settings, models, cache, pool, progress, stopping)
+    place = _workplace(settings, models, cache, pool, progress, stopping, traces)
     app = celery_app(settings.work_url(), region=settings.aws_region)
     processor = Processor(place)
     register_task(app, processor, stopping)
@@ -108,13 +113,16 @@ def _run(settings: WorkerSettings, concurrency: int) -> int:
     finally:
         with suppress(LedgerUnavailable):
             place.ledger.leave(place.owner)
+        if traces:
+            traces.close()
         stop_serving()
 
 
 def _models(settings: WorkerSettings, cache: ModelCache) -> ModelSlots | OneModel:
     if settings.model_path is not None:
         return OneModel(_own_model(settings), "MODEL_PATH names it")
-    return ModelSlots(lambda: _own_model(settings), lambda file: _registered(file, cache), FleetTelemetry())
+    telemetry = FleetTelemetry()
+    return ModelSlots(lambda: _own_model(settings), lambda file: _registered(file, cache, telemetry), telemetry)
 
 
 def _keep(models: ModelSlots | OneModel, place: Workplace, processor: Processor) -> Callable[[int], None]:
@@ -128,7 +136,13 @@ def _keep(models: ModelSlots | OneModel, place: Workplace, processor: Processor)
 
 
 def _workplace(
-    settings: WorkerSettings, models: ModelSlots | OneModel, cache: ModelCache, pool: Pool, progress: Progress, stopping: Event
+    settings: WorkerSettings,
+    models: ModelSlots | OneModel,
+    cache: ModelCache,
+    pool: Pool,
+    progress: Progress,
+    stopping: Event,
+    traces: Traces | None,
 ) -> Workplace:
     classifier = _classifier(settings, models)
     return Workplace(
@@ -138,7 +152,7 @@ def _workplace(
         turns=Turns(settings.compute_at_once or os.cpu_count() or 1),
         classifier=classifier,
         isolated=lambda: Isolated(classifier, lambda: _alone(models, cache)),
-        telemetry=FleetTelemetry(),
+        telemetry=FleetTelemetry(traces),
         owner=uuid4(),
         stopping=stopping,
         progress=progress,
@@ -170,10 +184,12 @@ def _own_model(settings: WorkerSettings) -> OnnxClassifier:
     return OnnxClassifier.load(Path(settings.model_path), settings.model_sha256 or "")
 
 
-def _registered(file: ModelFile, cache: ModelCache) -> OnnxClassifier:
+def _registered(file: ModelFile, cache: ModelCache, telemetry: Telemetry) -> OnnxClassifier:
+    began, found = time.monotonic(), "disk" if cache.holds(file) else "store"
     model = OnnxClassifier.load(cache.path_of(file), file.sha256)
     if model.version != file.version:
         raise ModelUnusable(f"the file of {file.version} says that it is {model.version}")
+    telemetry.emit(ModelLoaded(file.version, time.monotonic() - began, found))
     return model
 
 

@@ -2,36 +2,48 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
 from contracts.categories import CATEGORIES
 from contracts.errors import Infrastructure, ItemUnexpected, Permanent, Retryable
+from contracts.facts import Steps
 from contracts.ledger import ClaimedItem
 from contracts.names import OutcomeKind
 from contracts.outcomes import DeadLetter, Latencies, Outcome, Prediction
 from contracts.pictures import PictureFacts
 from contracts.ports import Classifier, ImageDecoder, PictureMeter, Pixels
+from contracts.traces import Stretch
 from worker.retries import delay_s
 from worker.slots import Models
 from worker.verdict import judge, predict
 
+_NONE = Steps()
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An image's bytes, or why there are none, and how long that took."""
+    """An image's bytes, or why there are none, how long that took, and `time.perf_counter()` at its end."""
 
     data: bytes | Retryable | Permanent
     took_ms: float
+    ended_at: float = field(default_factory=time.perf_counter)
+
+    @property
+    def stretch(self) -> Stretch:
+        """When that was."""
+        return self.ended_at - self.took_ms / 1000, self.ended_at
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """An outcome and `time.perf_counter()` at the verdict."""
+    """An outcome, `time.perf_counter()` at the verdict, and whose it is."""
 
     outcome: Outcome
     decided_at: float
+    item: ClaimedItem
+    steps: Steps = _NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,7 @@ class Postponed:
     item: ClaimedItem
     error: Retryable
     delay_s: float
+    steps: Steps = _NONE
 
 
 Result: TypeAlias = Decided | Postponed
@@ -54,6 +67,7 @@ class Decoded:
     image: Pixels
     fetch_ms: float
     decode_ms: float
+    steps: Steps
     picture: PictureFacts | None = None
 
 
@@ -78,7 +92,8 @@ def fetched(picture: Callable[[], bytes], started: float) -> Fetched:
         data = error
     except Exception as error:  # noqa: BLE001 - what no adapter foresaw must hit this item alone, not its wake-up
         data = unexpected(error)
-    return Fetched(data, (time.perf_counter() - started) * 1000)
+    ended = time.perf_counter()
+    return Fetched(data, (ended - started) * 1000, ended)
 
 
 def unexpected(error: Exception) -> ItemUnexpected:
@@ -110,29 +125,30 @@ class ItemClassifier:
 
     def decode(self, item: ClaimedItem, picture: Fetched) -> Decoded | Result:
         """Return an item's pixels, or what becomes of it without any."""
-        return self._sorted(item, lambda: self._pixels(item, picture))
+        return self._sorted(item, lambda: self._pixels(item, picture), Steps(picture.stretch))
 
     def infer(self, decoded: Decoded) -> Result:
         """Return what becomes of a decoded item."""
-        return self._sorted(decoded.item, lambda: self._outcome_of(decoded))
+        return self._sorted(decoded.item, lambda: self._outcome_of(decoded), decoded.steps)
 
-    def _sorted(self, item: ClaimedItem, step: Callable[[], Step]) -> Step | Result:
+    def _sorted(self, item: ClaimedItem, step: Callable[[], Step], steps: Steps) -> Step | Result:
+        """Return what a step gives, or what becomes of the item; `steps` are those before it."""
         try:
             return step()
         except Permanent as error:
-            return self.fail(item, error)
+            return self.fail(item, error, steps)
         except Retryable as error:
-            return self._postpone(item, error)
+            return self._postpone(item, error, steps)
         except Infrastructure:
             raise
         except Exception as error:  # noqa: BLE001 - as in `fetched`
-            return self._postpone(item, unexpected(error))
+            return self._postpone(item, unexpected(error), steps)
 
-    def _postpone(self, item: ClaimedItem, error: Retryable) -> Result:
+    def _postpone(self, item: ClaimedItem, error: Retryable, steps: Steps) -> Result:
         wait_s = delay_s(error, item.attempts, item.age_s, self._chance())
-        return self.fail(item, error) if wait_s is None else Postponed(item, error, wait_s)
+        return self.fail(item, error, steps) if wait_s is None else Postponed(item, error, wait_s, steps)
 
-    def fail(self, item: ClaimedItem, error: Permanent | Retryable) -> Decided:
+    def fail(self, item: ClaimedItem, error: Permanent | Retryable, steps: Steps = _NONE) -> Decided:
         """Return an item's failure."""
         letter = DeadLetter(
             event_id=item.event_id,
@@ -145,7 +161,7 @@ class ItemClassifier:
             image_url=item.image_url,
             captured_at=item.captured_at,
         )
-        return Decided(_outcome(item, OutcomeKind.FAILURE, letter=letter), time.perf_counter())
+        return Decided(_outcome(item, OutcomeKind.FAILURE, letter=letter), time.perf_counter(), item, steps)
 
     def _pixels(self, item: ClaimedItem, picture: Fetched) -> Decoded:
         if not isinstance(picture.data, bytes):
@@ -153,16 +169,20 @@ class ItemClassifier:
         started = time.perf_counter()
         image = self._decode(picture.data)
         measured = self._measure(image) if self._measure else None
-        return Decoded(item, image, picture.took_ms, (time.perf_counter() - started) * 1000, measured)
+        ended = time.perf_counter()
+        steps = Steps(picture.stretch, (started, ended))
+        return Decoded(item, image, picture.took_ms, (ended - started) * 1000, steps, measured)
 
     def _outcome_of(self, decoded: Decoded) -> Decided:
         item = decoded.item
+        began = time.perf_counter()
         found = self._believed(item.sensor_id, decoded.image)
         kind, reason = found.kind, found.reason
         latencies = Latencies(item.queued_ms, decoded.fetch_ms, decoded.decode_ms, found.took_ms)
         letter = self._unsure(item, found.prediction, reason) if reason else None
         outcome = _outcome(item, kind, letter=letter, prediction=found.prediction, latencies=latencies)
-        return Decided(replace(outcome, picture=decoded.picture), time.perf_counter())
+        ended = time.perf_counter()
+        return Decided(replace(outcome, picture=decoded.picture), ended, item, replace(decoded.steps, inferred=(began, ended)))
 
     def _believed(self, sensor_id: str, image: Pixels) -> Judged:
         """Return what the deciding model says; one on trial that fails harms no event, for the champion answers in its stead."""

@@ -4,19 +4,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TypeVar
 from uuid import UUID
 
-from contracts.errors import (
-    ItemPoisonous,
-    ObjectStoreUnavailable,
-)
-from contracts.facts import (
-    LeaseLost,
-)
+from contracts.errors import ItemPoisonous, ObjectStoreUnavailable
+from contracts.facts import LeaseLost, WakeUpTaken
 from contracts.ledger import ClaimedItem
+from contracts.traces import Stretch
 from worker.classify import Decoded, Result
 from worker.fetches import Fetches
 from worker.opinions import SecondOpinions
@@ -38,6 +34,7 @@ _DECODE_AHEAD_S = 0.1
 
 @dataclass(slots=True)
 class _Batch:
+    claimed: Stretch
     started: float = field(default_factory=time.monotonic)
     flushed: float = field(default_factory=time.monotonic)
     decoded: deque[Decoded] = field(default_factory=deque)
@@ -78,11 +75,15 @@ class Processor:
         """
         place = self._place
         with place.progress.working():
+            began = time.perf_counter()
             items = self._claim(event_ids)
+            claimed = (began, time.perf_counter())
             if not first:
                 place.progress.passed(items)
+            if items:
+                place.telemetry.emit(WakeUpTaken(len(items)))
             with self._holding(items):
-                self._work_through(items)
+                self._work_through(items, claimed)
         return bool(items)
 
     @contextmanager
@@ -109,9 +110,11 @@ class Processor:
             asked = True
             return ledger.claim(event_ids, owner, LEASE_S)
 
-        return self._results.insist(claim)
+        items = self._results.insist(claim)
+        now = time.perf_counter()
+        return [replace(item, claimed_at=now) for item in items]
 
-    def _work_through(self, items: Sequence[ClaimedItem]) -> None:
+    def _work_through(self, items: Sequence[ClaimedItem], claimed: Stretch) -> None:
         for item in items:
             if item.losses:
                 self._place.telemetry.emit(LeaseLost(item.event_id, item.losses))
@@ -119,7 +122,7 @@ class Processor:
         if suspects:
             # Held one at a time from here on: what dies with one of them says nothing about the others.
             self._results.release(suspects)
-        batch = _Batch()
+        batch = _Batch(claimed)
         self._try_together([item for item in items if item.losses < ALONE_FROM_LOSSES], batch)
         if batch.store_is_away:
             self._results.insist(self._place.images.check, ObjectStoreUnavailable, OBJECT_STORE)
@@ -147,16 +150,17 @@ class Processor:
                 self._place.progress.tick()
                 if self._out_of_time(batch):
                     return
+                began = time.perf_counter()
                 for item in self._claim([suspect.event_id]):
-                    self._take_suspect(item, alone)
+                    self._take_suspect(item, alone, (began, time.perf_counter()))
 
-    def _take_suspect(self, item: ClaimedItem, alone: Callable[[ClaimedItem], Result]) -> None:
+    def _take_suspect(self, item: ClaimedItem, alone: Callable[[ClaimedItem], Result], claimed: Stretch) -> None:
         # A holder that vanishes while the item runs in another process says little against the item; the bound only
         # ends what would never end.
         if item.losses >= GIVE_UP_FROM_LOSSES:
-            self._results.record([self._place.classifier.fail(item, ItemPoisonous(f"{item.losses} holders vanished"))])
+            self._results.record([self._place.classifier.fail(item, ItemPoisonous(f"{item.losses} holders vanished"))], claimed)
         else:
-            self._results.settle([alone(item)])
+            self._results.settle([alone(item)], claimed)
 
     def _run(self, batch: _Batch, fetches: Fetches, turn: Turn) -> None:
         while fetches and not self._out_of_time(batch):
@@ -194,4 +198,4 @@ class Processor:
 
     def _flush(self, batch: _Batch) -> None:
         results, batch.results, batch.flushed = batch.results, [], time.monotonic()
-        batch.store_is_away |= self._results.settle(results)
+        batch.store_is_away |= self._results.settle(results, batch.claimed)

@@ -16,27 +16,27 @@ from adapters.postgres_history import PostgresHistory
 from adapters.postgres_weekly import PostgresWeekly
 from adapters.settings import DatabaseSettings
 from contracts.errors import RequestRefused
+from contracts.figures import Prices
 from dlq_review.console.room import BASELINE
-from dlq_review.report.cost import Prices
 from dlq_review.report.week import Week, week_named, week_of
 from dlq_review.report.writing import Sources, write_report
 
-Price = Annotated[float | None, Field(ge=0, allow_inf_nan=False)]
+Price = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
 
 class ReportSettings(DatabaseSettings):
-    """What the report is told."""
+    """What the report is told; prices are those of `waste monitor`, 0: nobody has said."""
 
     accuracy_baseline: Annotated[float, Field(alias="ACCURACY_BASELINE", gt=0, lt=1)] = BASELINE
-    cost_per_worker_hour: Annotated[Price, Field(alias="COST_PER_WORKER_HOUR")] = None
-    cost_per_reviewer_hour: Annotated[Price, Field(alias="COST_PER_REVIEWER_HOUR")] = None
-    cost_per_week: Annotated[Price, Field(alias="COST_PER_WEEK")] = None
-    """Of all else together: database, queue, object store, network."""
-    cost_currency: Annotated[str, Field(alias="COST_CURRENCY", min_length=1, max_length=8)] = "EUR"
+    price_worker_hour: Annotated[Price, Field(alias="PRICE_WORKER_HOUR")] = 0.0
+    price_services_hour: Annotated[Price, Field(alias="PRICE_SERVICES_HOUR")] = 0.0
+    price_reviewer_hour: Annotated[Price, Field(alias="PRICE_REVIEWER_HOUR")] = 0.0
+    price_currency: Annotated[str, Field(alias="PRICE_CURRENCY", max_length=8)] = ""
+    """What stands behind each price."""
 
     def prices(self) -> Prices:
         """Return the prices."""
-        return Prices(self.cost_per_worker_hour, self.cost_per_reviewer_hour, self.cost_per_week, self.cost_currency)
+        return Prices(self.price_worker_hour, self.price_services_hour, self.price_reviewer_hour)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     meant = options.week or week_of(now.date() - timedelta(days=7))
     with open_pool(settings.database_url.get_secret_value(), name="waste-report", max_size=1) as pool:
         sources = Sources(PostgresHistory(pool), PostgresConsole(pool), PostgresWeekly(pool))
-        page = write_report(sources, meant, settings.prices(), settings.accuracy_baseline, now)
+        page = write_report(sources, meant, settings.prices(), settings.accuracy_baseline, now, settings.price_currency)
     return _put(page, options.out, meant)
 
 

@@ -2,20 +2,9 @@
 
 from dataclasses import dataclass
 
+from contracts.figures import Prices
 
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """Prices in `currency`: of an hour of a worker, of an hour of a reviewer, and of a week of all else; None: nobody has said."""
-
-    worker_hour: float | None = None
-    reviewer_hour: float | None = None
-    week_of_the_rest: float | None = None
-    currency: str = "EUR"
-
-    @property
-    def known(self) -> bool:
-        """Whether anything has a price."""
-        return any(price is not None for price in (self.worker_hour, self.reviewer_hour, self.week_of_the_rest))
+_HOURS_A_WEEK = 168
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +19,20 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Something that costs by the hour; `price` and `cost` are None where nobody has set a price, or hours were not measured."""
+
+    name: str
+    hours: float
+    price: float | None
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """What it cost in all and for each; None where that cannot be said. `missing` are parts without a price, or without hours."""
 
-    parts: list[tuple[str, float | None]]
+    parts: list[Part]
     total: float | None
     per_1000_images: float | None
     per_right_decision: float | None
@@ -44,16 +43,20 @@ class Cost:
 def cost_of(used: Used, prices: Prices) -> Cost:
     """Return the cost of a week; what has no price, or was not measured, counts as nothing and is named."""
     measured = used.worker_hours > 0 or not used.images
-    workers = None if prices.worker_hour is None or not measured else used.worker_hours * prices.worker_hour
-    reviewers = None if prices.reviewer_hour is None else used.reviewer_hours * prices.reviewer_hour
-    parts = [("workers", workers), ("reviewers", reviewers), ("all else", prices.week_of_the_rest)]
-    known = [part for _, part in parts if part is not None]
+    workers = _part("workers", used.worker_hours, prices.worker_hour if measured else 0.0)
+    reviewers = _part("reviewers, looking at pictures", used.reviewer_hours, prices.reviewer_hour)
+    parts = [workers, reviewers, _part("all services", _HOURS_A_WEEK, prices.services_hour)]
+    known = [part.cost for part in parts if part.cost is not None]
     total = sum(known) if known else None
     return Cost(
         parts=parts,
         total=total,
         per_1000_images=total / used.images * 1000 if total is not None and used.images else None,
         per_right_decision=total / used.right if total is not None and used.right else None,
-        per_label=reviewers / used.labels if reviewers is not None and used.labels else None,
-        missing=[name for name, part in parts if part is None],
+        per_label=reviewers.cost / used.labels if reviewers.cost is not None and used.labels else None,
+        missing=[part.name for part in parts if part.cost is None],
     )
+
+
+def _part(name: str, hours: float, price: float) -> Part:
+    return Part(name, hours, price or None, hours * price if price else None)

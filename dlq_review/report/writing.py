@@ -10,6 +10,7 @@ from typing import Any
 from contracts.categories import CATEGORIES
 from contracts.console import ConsoleBook
 from contracts.estimates import Accuracy, estimate
+from contracts.figures import Prices
 from contracts.history import Decided, Grain, History
 from contracts.names import OutcomeKind
 from contracts.rollups import quantile
@@ -17,7 +18,7 @@ from contracts.weekly import Row, Weekly
 from dlq_review.console.charts import Chart, Series
 from dlq_review.console.flow import steps
 from dlq_review.console.quality import ROLLING_DAYS, mix, rolling_accuracy, strata_of, unsure
-from dlq_review.report.cost import Prices, Used, cost_of
+from dlq_review.report.cost import Used, cost_of
 from dlq_review.report.plots import Plot, plot_of
 from dlq_review.report.week import Week
 from dlq_review.web.pages import page_of
@@ -50,7 +51,7 @@ class Sum:
         return self.images + self.failures
 
 
-def write_report(sources: Sources, week: Week, prices: Prices, baseline: float, written_at: datetime) -> str:
+def write_report(sources: Sources, week: Week, prices: Prices, baseline: float, written_at: datetime, currency: str = "") -> str:
     """Return the page of a week; raises LedgerUnavailable."""
     rows = sources.history.decided(week.since - timedelta(days=7 * _WEEKS_BACK + ROLLING_DAYS), week.until, Grain.DAY)
     own = [row for row in rows if row.at >= week.since]
@@ -72,7 +73,7 @@ def write_report(sources: Sources, week: Week, prices: Prices, baseline: float, 
         "through": sources.history.through(),
         "review": review,
         "opinions": sources.weekly.opinions(week.since, week.until),
-        "prices": prices,
+        "currency": currency,
         "used": used,
         "cost": cost_of(used, prices),
         "changes": changes_of(sources, week, hours),

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from typing import Annotated
 
@@ -38,9 +39,12 @@ from adapters.settings import (
     ObjectStoreSettings,
     PressureSettings,
     QueueSettings,
+    TraceSettings,
 )
 from adapters.telemetry import FleetTelemetry
+from adapters.traces import Traces, open_traces
 from contracts.gateway import Rates
+from contracts.traces import FORWARDED
 from intake.gateway.app import MOST_BYTES, create_app
 from intake.gateway.gateway import Gateway
 from intake.gateway.ledger_reads import LedgerReads
@@ -59,7 +63,14 @@ _SWITCH_S = 0.0005
 
 
 class GatewaySettings(
-    LogSettings, QueueSettings, DatabaseSettings, ImageSettings, ObjectStoreSettings, MasterKeySettings, PressureSettings
+    LogSettings,
+    TraceSettings,
+    QueueSettings,
+    DatabaseSettings,
+    ImageSettings,
+    ObjectStoreSettings,
+    MasterKeySettings,
+    PressureSettings,
 ):
     """What the gateway is told."""
 
@@ -82,20 +93,21 @@ def main(argv: list[str] | None = None) -> int:
     """Serve devices until told to end."""
     argparse.ArgumentParser(prog="waste gateway", description="Take events over HTTP.").parse_args(argv)
     settings = read_settings(GatewaySettings, os.environ)
-    configure_logging("gateway", settings.log_level, settings.log_format)
+    configure_logging("gateway", settings.log_level, settings.log_format, settings.log_events_per_s)
+    traces = open_traces(settings, "gateway")
     sys.setswitchinterval(_SWITCH_S)
     gc.freeze()
     gc.set_threshold(*_GC)
     with open_pool(settings.database_url.get_secret_value(), name="waste-gateway") as pool:
-        serve(open_app(settings, pool), host=settings.gateway_host, port=settings.gateway_port, setting="GATEWAY_PORT")
+        serve(open_app(settings, pool, traces), host=settings.gateway_host, port=settings.gateway_port, setting="GATEWAY_PORT")
     return 0
 
 
-def open_app(settings: GatewaySettings, pool: Pool) -> ASGIApp:
+def open_app(settings: GatewaySettings, pool: Pool, traces: Traces | None = None) -> ASGIApp:
     """Return the gateway's application, with what it looks after beside its requests."""
     health, telemetry = Health(_QUEUE), FleetTelemetry()
     reads = LedgerReads(PostgresOutcomes(pool), telemetry)
-    gateway = _gateway(settings, pool, reads, health)
+    gateway = _gateway(settings, pool, reads, health, traces)
     watch = Watch(gateway.weather, reads, gateway.speakers, telemetry, lambda there: _heard(health, there=there))
 
     @asynccontextmanager
@@ -105,18 +117,21 @@ def open_app(settings: GatewaySettings, pool: Pool) -> ASGIApp:
         yield
         await asyncio.to_thread(watch.stop)
         await asyncio.to_thread(gateway.publisher.stop)
+        if traces:  # here, for the server ends by the signal that ended it
+            await asyncio.to_thread(traces.close)
 
     return Front(create_app(gateway, lifespan), _observe, most=settings.gateway_at_once, most_bytes=MOST_BYTES)
 
 
-def _gateway(settings: GatewaySettings, pool: Pool, reads: LedgerReads, health: Health) -> Gateway:
+def _gateway(settings: GatewaySettings, pool: Pool, reads: LedgerReads, health: Health, traces: Traces | None) -> Gateway:
     edge, hints = open_edge_queue(settings), open_hints(settings, settings.marks())
+    traced = {"told": traces.emit, "stamp": partial(traces.stamp, step=FORWARDED)} if traces else {}
     endpoint = settings.upload_endpoint_url or settings.s3_endpoint_url
     return Gateway(
         speakers=Speakers(settings.master_key()),
         urls=settings.rule(),
         clock=lambda: datetime.now(UTC),
-        publisher=Publisher(edge, _rates(settings), reads),
+        publisher=Publisher(edge, _rates(settings), reads, **traced),  # type: ignore[arg-type]
         waiters=Waiters(reads),
         weather=Weather(edge, settings.marks(), lambda: datetime.now(UTC), hints.post),
         uploads=S3Uploads(key_source(settings), endpoint_url=endpoint, region=settings.s3_region, bucket=settings.s3_bucket),

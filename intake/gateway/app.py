@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from contracts.errors import FleetError
 from contracts.gateway import EventState
-from contracts.names import OutcomeKind
+from contracts.names import TRACE_HEADER, OutcomeKind
 from contracts.signatures import Credential
 from intake.gateway.documents import (
     ContactMade,
@@ -82,7 +82,7 @@ async def post_events(request: Request) -> Response:
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return Problem(MEDIA, "send the event as application/json").response()
     bearer = gateway.bearer(headers.get("authorization"))
-    fates = await gateway.take(await request.body(), headers.get("signature"), bearer)
+    fates = await gateway.take(await request.body(), headers.get("signature"), bearer, headers.get(TRACE_HEADER))
     answer = _batch(fates) if isinstance(fates, list) else _single(fates)
     if (share := gateway.weather.hint.share) < 1:
         answer.headers["waste-rate"] = f"{share:.3f}"

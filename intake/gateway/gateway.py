@@ -23,7 +23,7 @@ from intake.gateway.documents import ContactMade, PredictWanted, TruthBrought, U
 from intake.gateway.problems import NOT_KNOWN, NOT_SIGNED, NOT_YOURS, OVERLOADED, Problem, Refused, problem_of
 from intake.gateway.publishing import Fate, Publisher
 from intake.gateway.speakers import Speakers
-from intake.gateway.submissions import Reader, Submission, compose, read_batch
+from intake.gateway.submissions import Reader, Submission, compose, read_batch, traced
 from intake.gateway.waiting import Waiters
 from intake.weather import Weather
 
@@ -74,7 +74,9 @@ class Gateway:
             raise Refused(Problem(NOT_SIGNED, "this needs an Authorization header with the device's bearer token"))
         return credential
 
-    async def take(self, body: bytes, signature: str | None, bearer: Credential | None) -> Fate | list[Fate]:
+    async def take(
+        self, body: bytes, signature: str | None, bearer: Credential | None, traceparent: str | None = None
+    ) -> Fate | list[Fate]:
         """Take an event or a batch; raises Refused where that is said of the whole request."""
         self._ask_weather()
         reader = Reader(self.speakers, self.urls, bearer, self.clock())
@@ -83,9 +85,9 @@ class Gateway:
         except Permanent as error:
             raise Refused(problem_of(error)) from None
         if items is None:
-            (fate,) = await self._publish([reader.one(body, signature)])
+            (fate,) = await self._publish([reader.one(body, signature, traceparent)])
             return fate
-        return await self._publish(reader.several(items))
+        return await self._publish(traced(reader.several(items), traceparent))
 
     async def predict(self, wanted: PredictWanted, bearer: Credential, wait_s: float) -> tuple[UUID, EventState | None]:
         """Make an event of a picture, and return what is known of it after `wait_s` at most; raises Refused."""

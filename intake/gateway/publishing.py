@@ -3,16 +3,20 @@
 import asyncio
 import queue
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
 
 from contracts.errors import FleetError
+from contracts.facts import EventForwarded
 from contracts.gateway import Rates, Wanted
+from contracts.messages import Message
 from contracts.ports import MessageQueue
+from contracts.traces import Stretch
 from intake.gateway.ledger_reads import LedgerReads
 from intake.gateway.problems import CONFLICT, TOO_FAST, UNFORESEEN, Problem, problem_of
 from intake.gateway.submissions import Submission
@@ -42,9 +46,21 @@ class _Job:
 class Publisher:
     """Publishes in a thread of its own. An event is accepted when the queue has it, never before."""
 
-    def __init__(self, edge: MessageQueue, rates: Rates, reads: LedgerReads) -> None:
-        """Ask `rates` before anything is sent, and `reads` for what came long ago."""
+    def __init__(
+        self,
+        edge: MessageQueue,
+        rates: Rates,
+        reads: LedgerReads,
+        *,
+        told: Callable[[EventForwarded], None] | None = None,
+        stamp: Callable[[UUID], Mapping[str, str]] | None = None,
+    ) -> None:
+        """Ask `rates` before anything is sent, and `reads` for what came long ago.
+
+        `told` hears of each event that was sent, and `stamp` gives the headers that go with it, beside its signature.
+        """
         self._edge, self._rates, self._reads = edge, rates, reads
+        self._told, self._stamp = told, stamp
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         # By bytes and not by UUIDs, which the garbage collector would look through again and again: 60 ms for all of them.
         self._seen: OrderedDict[bytes, tuple[str, bytes]] = OrderedDict()
@@ -118,12 +134,23 @@ class Publisher:
         waits = self._rates.take([Wanted(group[0].sensor_id, len(group)) for group in groups])
         sent = [one for group, wait_s in zip(groups, waits, strict=True) if not wait_s for one in group]
         if sent:
-            self._edge.publish([one.message for one in sent])
+            began = time.perf_counter()
+            self._edge.publish([self._stamped(one) for one in sent])
+            self._tell(sent, (began, time.perf_counter()))
         for one in sent:
             self._seen[one.event_id.bytes] = (one.sensor_id, one.digest)
         while len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
         return {one.event_id: wait_s for group, wait_s in zip(groups, waits, strict=True) if wait_s for one in group}
+
+    def _stamped(self, one: Submission) -> Message:
+        stamp = self._stamp(one.event_id) if self._stamp else None
+        return replace(one.message, headers={**one.message.headers, **stamp}) if stamp else one.message
+
+    def _tell(self, sent: Sequence[Submission], published: Stretch) -> None:
+        if self._told:
+            for one in sent:
+                self._told(EventForwarded(one.event_id, one.sensor_id, one.traceparent, published))
 
 
 def _fate(one: Submission, known: Mapping[UUID, bytes], fresh: Mapping[UUID, Submission], refused: Mapping[UUID, float]) -> Fate:

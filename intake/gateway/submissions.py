@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -12,8 +12,9 @@ from contracts.errors import EventInvalid, FleetError, SignatureInvalid
 from contracts.events import ItemCaptured
 from contracts.image_urls import UrlRule, locate
 from contracts.messages import Message
-from contracts.names import SIGNATURE_HEADER
+from contracts.names import SIGNATURE_HEADER, TRACE_HEADER
 from contracts.signatures import Credential, sign
+from contracts.traces import PUBLISHED, is_traceparent, traceparent
 from intake.gateway.problems import INVALID, NOT_YOURS, Problem, problem_of
 from intake.gateway.speakers import Speakers
 
@@ -22,12 +23,16 @@ MOST_EVENTS = 500
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """An event that passed every check, as it goes to the queue; `digest` is the SHA-256 of its body."""
+    """An event that passed every check, as it goes to the queue; `digest` is the SHA-256 of its body.
+
+    `traceparent` is what its request said of traces: a stranger's word, which decides nothing.
+    """
 
     event_id: UUID
     sensor_id: str
     message: Message
     digest: bytes
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,11 @@ class Reader:
     bearer: Credential | None
     now: datetime
 
-    def one(self, body: bytes, signature: str | None) -> Submission | Problem:
-        """Return the event of a body, or what is wrong with it; who proves no identity is told nothing else."""
+    def one(self, body: bytes, signature: str | None, header: str | None = None) -> Submission | Problem:
+        """Return the event of a body, or what is wrong with it; who proves no identity is told nothing else.
+
+        `header` is what its request says as traceparent.
+        """
         try:
             signature = self._authenticate(body, signature)
             event = decode_event(body, self.now)
@@ -49,8 +57,11 @@ class Reader:
             return problem_of(error)
         if self.bearer and self.bearer.sensor_id != event.sensor_id:
             return Problem(NOT_YOURS, f"the token is of {self.bearer.sensor_id}, the event of {event.sensor_id}", "sensor_id")
-        message = Message(body, {SIGNATURE_HEADER: signature})
-        return Submission(event.event_id, event.sensor_id, message, hashlib.sha256(body).digest())
+        headers = {SIGNATURE_HEADER: signature}
+        if header is not None and is_traceparent(header):
+            headers[TRACE_HEADER] = header
+        message, digest = Message(body, headers), hashlib.sha256(body).digest()
+        return Submission(event.event_id, event.sensor_id, message, digest, headers.get(TRACE_HEADER))
 
     def _authenticate(self, body: bytes, signature: str | None) -> str:
         """Return the signature for the queue: the device's own, or one made for whose token came with it."""
@@ -77,6 +88,20 @@ class Reader:
                 return Problem(INVALID, "body and signature are texts", "body")
             return self.one(body.encode(errors="replace"), signature)
         return self.one(json.dumps(item, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass"), None)
+
+
+def traced(read: Sequence[Submission | Problem], header: str | None) -> list[Submission | Problem]:
+    """Return a batch with the traceparent of each event: a header that is one event's says that its sender is traced."""
+    good = [one for one in read if isinstance(one, Submission)]
+    if header is None or header not in {traceparent(one.event_id, PUBLISHED) for one in good}:
+        return list(read)
+    return [_traced(one) if isinstance(one, Submission) else one for one in read]
+
+
+def _traced(one: Submission) -> Submission:
+    header = traceparent(one.event_id, PUBLISHED)
+    message = replace(one.message, headers={**one.message.headers, TRACE_HEADER: header})
+    return replace(one, message=message, traceparent=header)
 
 
 def read_batch(body: bytes) -> list[object] | None:

@@ -8,7 +8,7 @@ from contracts.accuracy import Decisions, Dimension, Histogram
 from contracts.alerts import ACCURACY_FELL, SHIFTED, Alert, Alerts, Messenger
 from contracts.errors import AlertNotTold
 from contracts.estimates import estimate
-from contracts.facts import AccuracyWatched, AlertClosed, AlertOpened
+from contracts.facts import AccuracyWatched, AlertClosed, AlertOpened, ShiftMeasured
 from contracts.ports import Clock, Telemetry
 from contracts.shift import Shift, compare, compare_embeddings
 from learning.truth.alarm import BASELINE, WINDOW_DAYS, Evidence, weigh
@@ -74,6 +74,7 @@ class AccuracyWatch:
         found = {of.value: compare(looked.histogram(before, since, of), looked.histogram(since, until, of)) for of in Histogram}
         found[EMBEDDINGS] = compare_embeddings(looked.embeddings(before, since), looked.embeddings(since, until))
         for of, shift in found.items():
+            self._telemetry.emit(ShiftMeasured(of, shift.index, shift.limit))
             said = {"index": round(shift.index, 4), "most": shift.most, "decisions": shift.now, "decisions_before": shift.before}
             if shift.warns:
                 self._opened(self._alerts.fire(SHIFTED, of, said))

@@ -18,8 +18,10 @@ from adapters.environment import read_settings
 from adapters.gateway_door import GatewayDoor, SlowLine
 from adapters.image_headers import read_header
 from adapters.logs import configure_logging
+from adapters.traces import Traces, open_traces
 from contracts.errors import Permanent, Retryable, SettingsInvalid
 from contracts.limits import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE_PX
+from contracts.traces import PUBLISHED
 from models import shipped_model
 from producer.edge.camera import Camera
 from producer.edge.check import Checks
@@ -52,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.command == "status":
         return _status(read_settings(EdgePlaceSettings, os.environ), as_json=options.json)
     settings = read_settings(EdgeRunSettings, os.environ)
-    configure_logging("edge", settings.log_level, settings.log_format)
+    configure_logging("edge", settings.log_level, settings.log_format, settings.log_events_per_s)
     return _check(settings) if options.command == "check" else _run(settings)
 
 
@@ -61,12 +63,15 @@ def _run(settings: EdgeRunSettings) -> int:
         raise SettingsInvalid("EDGE_FOLDER: neither it nor EDGE_CAMERA is set")
     if settings.edge_folder is not None and not settings.edge_folder.is_dir():
         raise SettingsInvalid(f"EDGE_FOLDER: {settings.edge_folder} is no folder")
+    traces = open_traces(settings, "edge")
     with lock(settings.lock):
         outbox = open_outbox(settings)
         try:
-            assemble(settings, outbox).run()
+            assemble(settings, outbox, traces).run()
         finally:
             outbox.shelf.close()
+            if traces:
+                traces.close()
     _log.info("ended")
     return 0
 
@@ -89,7 +94,7 @@ def open_outbox(settings: EdgeRunSettings) -> Outbox:
     return outbox
 
 
-def assemble(settings: EdgeRunSettings, outbox: Outbox) -> Running:
+def assemble(settings: EdgeRunSettings, outbox: Outbox, traces: Traces | None = None) -> Running:
     """Return the program, ready to run."""
     clock = MachineClock()
     answers = open_answers(settings, outbox)
@@ -97,7 +102,7 @@ def assemble(settings: EdgeRunSettings, outbox: Outbox) -> Running:
     sender = Sender(
         outbox,
         settings.speaker().sensor_id,
-        lambda: open_door(outbox, clock),
+        lambda: open_door(outbox, clock, traces),
         clock.now,
         Plan(
             settings.edge_rate,
@@ -108,6 +113,7 @@ def assemble(settings: EdgeRunSettings, outbox: Outbox) -> Running:
         ),
         random.Random(),
         partial(_report, outbox, clock),
+        traces.emit if traces else None,
     )
     folder = Folder(settings.edge_folder, taker, clock.now, settings.edge_settle_s) if settings.edge_folder else None
     command = shlex.split(settings.edge_camera) if settings.edge_camera else []
@@ -129,13 +135,14 @@ def open_answers(settings: EdgeRunSettings, outbox: Outbox) -> LocalAnswers | No
     return LocalAnswers(outbox, decode, OnnxClassifier.load(path, digest), Teller(settings.edge_answer_to).tell)
 
 
-def open_door(outbox: Outbox, clock: MachineClock) -> GatewayDoor:
+def open_door(outbox: Outbox, clock: MachineClock, traces: Traces | None = None) -> GatewayDoor:
     """Return the gateway, spoken to with the credential that is in the settings now."""
     settings = read_settings(EdgeRunSettings, os.environ)
     speaker = settings.speaker()
     if outbox.fact("sensor_id") != speaker.sensor_id:
         raise SettingsInvalid(f"DEVICE_TOKEN: is of {speaker.sensor_id}, the outbox of {outbox.fact('sensor_id')}")
-    return GatewayDoor(settings.gateway_url, speaker, lambda at_s, error_s: outbox.measure(clock.now(), at_s, error_s))
+    stamp = partial(traces.stamp, step=PUBLISHED) if traces else None
+    return GatewayDoor(settings.gateway_url, speaker, lambda at_s, error_s: outbox.measure(clock.now(), at_s, error_s), stamp=stamp)
 
 
 def _report(outbox: Outbox, clock: MachineClock) -> dict[str, str | float | bool]:

@@ -1,6 +1,7 @@
 """What one bin sends next: live events, then its backlog; pictures before events; and word of itself."""
 
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,8 @@ import structlog
 from contracts.codec import MAX_AGE
 from contracts.edge import Door, DoorAway, DoorRefused, DoorUnbelieving, Fate
 from contracts.errors import FleetError, Permanent, SettingsInvalid
+from contracts.facts import EventSent
+from contracts.traces import Stretch
 from producer.edge.bodies import body_of, captured_s, is_sound
 from producer.edge.clocks import Moment
 from producer.edge.deferred import Deferred
@@ -42,7 +45,10 @@ class Plan:
 
 @dataclass(slots=True)
 class Sender:
-    """Sends from an outbox, a step at a time. `door` opens the gateway with the credential in force now."""
+    """Sends from an outbox, a step at a time.
+
+    `door` opens the gateway with the credential in force now; `told` hears of each event that it took.
+    """
 
     outbox: Outbox
     sensor_id: str
@@ -51,6 +57,7 @@ class Sender:
     plan: Plan
     chance: random.Random
     report: Callable[[], Mapping[str, str | float | bool]]
+    told: Callable[[EventSent], None] | None = None
     unbelieved: bool = False
     _open: Door | None = None
     _backoff: Backoff = field(init=False)
@@ -60,6 +67,7 @@ class Sender:
     _chores_at_s: float = 0.0
     _trouble: str | None = None
     _deferred: Deferred = field(default_factory=Deferred)
+    _uploaded: dict[int, Stretch] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Begin with full buckets for live events and an empty one for the backlog."""
@@ -131,6 +139,7 @@ class Sender:
             raise away
         if not ready:
             return 0.0
+        began = time.perf_counter()
         try:
             fates = self._ask(door, [body for _, _, body in ready])
         except DoorAway as error:
@@ -138,7 +147,9 @@ class Sender:
                 for kept, _, _ in ready:
                     self._defer(kept, error.detail)
             raise
-        self.outbox.done([kept for (kept, _, _), fate in zip(ready, fates, strict=True) if fate.taken])
+        taken = [kept for (kept, _, _), fate in zip(ready, fates, strict=True) if fate.taken]
+        self.outbox.done(taken)
+        self._tell_of(taken, (began, time.perf_counter()))
         if all(fate.unbelieved for fate in fates):
             raise DoorUnbelieving(fates[0].detail)
         refused = [((kept, body), fate) for (kept, _, body), fate in zip(ready, fates, strict=True) if not fate.taken]
@@ -147,9 +158,8 @@ class Sender:
                 self._defer(kept, fate.detail or fate.kind)
         refused = [one for one in refused if not one[1].unbelieved]
         pauses_s = [self._refuse(kept, fate, body) for (kept, body), fate in refused if not fate.again]
-        taken = sum(fate.taken for fate in fates)
         if taken:
-            _log.info("events_sent", number=taken, first=ready[0][0].sequence, last=ready[-1][0].sequence)
+            _log.info("events_sent", number=len(taken), first=ready[0][0].sequence, last=ready[-1][0].sequence)
         waits = [fate.retry_after_s or 1.0 for _, fate in refused if fate.again]
         return max([0.0, *pauses_s, self._backoff.spread(max(waits)) if waits else 0.0])
 
@@ -168,7 +178,7 @@ class Sender:
             except FleetError:
                 raise
             except Exception:  # noqa: BLE001 - one event that nobody foresaw must not hold up all others
-                _log.exception("unforeseen", sequence=kept.sequence)
+                _log.exception("unforeseen", event_id=str(kept.event_id), sequence=kept.sequence)
                 self._defer(kept, "unforeseen")
             if self.clock().since_boot_s > until_s:
                 break
@@ -177,7 +187,7 @@ class Sender:
     def _defer(self, kept: Kept, why: str) -> None:
         """Leave an event alone for a while, and send others."""
         for_s = self._deferred.defer(kept.sequence, self.clock().since_boot_s)
-        _log.warning("event_deferred", sequence=kept.sequence, for_s=for_s, why=why)
+        _log.warning("event_deferred", event_id=str(kept.event_id), sequence=kept.sequence, for_s=for_s, why=why)
 
     def _ask(self, door: Door, bodies: Sequence[bytes]) -> list[Fate]:
         try:
@@ -195,7 +205,8 @@ class Sender:
             if url is None:
                 return None
             if kept.body and not is_sound(kept, self.sensor_id, kept.body):
-                _log.error("event_damaged", sequence=kept.sequence, why="what was sent for it before", hint="it is made again")
+                why = "what was sent for it before"
+                _log.error("event_damaged", event_id=str(kept.event_id), sequence=kept.sequence, why=why, hint="it is made again")
                 self.outbox.remake(kept)
                 return None
             return kept, url, kept.body or body_of(kept, self.sensor_id, url, *self.outbox.when(kept.at))
@@ -212,8 +223,17 @@ class Sender:
         if image is None:
             return None
         place = door.place(kept.event_id, kept.content_type, len(image))
+        began = time.perf_counter()
         door.put(place, image)
+        if self.told:
+            self._uploaded[kept.sequence] = (began, time.perf_counter())
         return place.image_url
+
+    def _tell_of(self, taken: Sequence[Kept], published: Stretch) -> None:
+        uploaded, self._uploaded = self._uploaded, {}
+        if self.told:
+            for kept in taken:
+                self.told(EventSent(kept.event_id, self.sensor_id, uploaded.get(kept.sequence), published))
 
     def _refuse(self, kept: Kept, fate: Fate, body: bytes = b"") -> float:
         """Put an event aside, or have it made again: a refused time is no fault of it while the clock is not sure.

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from adapters.gateway_door import Speaker
-from adapters.settings import LogSettings
+from adapters.settings import LogSettings, TraceSettings
 from contracts.signatures import KEY_BYTES, Credential, device_token, read_claim
 
 
@@ -28,7 +28,7 @@ class EdgePlaceSettings(LogSettings):
         return self.state_dir.expanduser() / "edge.lock"
 
 
-class EdgeRunSettings(EdgePlaceSettings):
+class EdgeRunSettings(EdgePlaceSettings, TraceSettings):
     """What the program of one bin is told."""
 
     model_config = ConfigDict(allow_inf_nan=False)

@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 
 from adapters.celery_queue import _QUEUES
-from adapters.settings import LogSettings
+from adapters.settings import LogSettings, TraceSettings
 from contracts import names
 from local.figures import Figures
 from producer.edge.settings import EdgeRunSettings
@@ -27,6 +27,7 @@ NOT_OF_THE_README |= {
     "EDGE_CONTACT_S",
 }
 """Settings for the few; `waste config` shows them."""
+OF_TRACES = {field.alias for field in TraceSettings.model_fields.values()}
 
 
 def variables():
@@ -42,7 +43,8 @@ def test_every_setting_of_the_readme_exists_and_every_other_is_left_out_on_purpo
         "MLFLOW_EXPERIMENT_NAME",
     }
     assert told <= variables()
-    assert variables() - told == NOT_OF_THE_README
+    assert variables() - told - OF_TRACES == NOT_OF_THE_README
+    assert {name for name in OF_TRACES if "SAMPLER" in name} <= told
 
 
 def test_every_command_of_the_readme_exists():
@@ -91,8 +93,13 @@ def test_every_setting_of_a_bin_is_in_its_page_with_its_default():
     page = (REPOSITORY / "docs" / "edge.md").read_text("utf-8")
     told = dict(re.findall(r"(?m)^\| `([A-Z0-9_]+)` \|([^|]*)\|", page))
     fields = {field.alias: field for field in EdgeRunSettings.model_fields.values()}
-    assert set(told) == set(fields) - {field.alias for field in LogSettings.model_fields.values()}
+    assert set(told) == set(fields) - {field.alias for field in LogSettings.model_fields.values()} - OF_TRACES
     for name, default in told.items():
         value = fields[name].default
         if isinstance(value, int | float):
             assert float(default) == value, name
+
+
+def test_every_setting_of_traces_is_in_their_page():
+    page = (REPOSITORY / "docs" / "traces.md").read_text("utf-8")
+    assert set(re.findall("`([A-Z]{4}_[A-Z_]+)`", "".join(re.findall(r"(?m)^\| (`OTEL[^|]*)\|", page)))) == OF_TRACES

@@ -20,7 +20,7 @@ from producer.render import render
 from tests.conftest import REPOSITORY
 
 GATEWAY = "http://127.0.0.1:8000"
-PROGRAMS = ("gateway", "intake", "worker", "drain", "review", "learning")
+PROGRAMS = ("gateway", "intake", "worker", "drain", "review", "learning", "monitor")
 _FILES = "docker-compose.yml:tests/compose/without-grafana.yml"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from tests.conftest import wait_for
+from tests.log_lines import wrong_lines
 
 SILENCE_S = 120.0
 
@@ -64,6 +65,7 @@ def audit(fleet, load, timeout_s=180):
     unfiled = """SELECT count(*) FROM outcomes o WHERE kind <> 'prediction' AND NOT EXISTS (SELECT FROM review_items r WHERE
         r.event_id = o.event_id) AND NOT EXISTS (SELECT FROM failures f WHERE f.event_id = o.event_id)"""
     wait_for(lambda: fleet.query(unfiled)[0][0] == 0, 60, "all dead letters filed")
+    assert wrong_lines(fleet.log_path) == []
 
 
 class Watch:

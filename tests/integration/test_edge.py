@@ -13,6 +13,7 @@ from contracts.signatures import derive_credential, device_token, sign
 from tests.conftest import wait_for
 from tests.edge_house import Bin, fetched, picture
 from tests.gateway_house import GatewayHouse
+from tests.log_lines import wrong_lines
 from tests.makers import MASTER_KEY
 
 
@@ -35,6 +36,7 @@ def bin_of(gateway, tmp_path):
     yield make
     for one in bins:
         one.stop()
+    assert [wrong for one in bins for wrong in wrong_lines(one.log)] == []
 
 
 def events_on(queue):

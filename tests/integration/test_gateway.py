@@ -7,9 +7,17 @@ from datetime import UTC, datetime
 import httpx2 as httpx
 import pytest
 
+from adapters.environment import read_settings
+from adapters.gateway_door import GatewayDoor, Speaker
+from adapters.settings import TraceSettings
+from adapters.traces import open_traces
+from contracts.codec import encode_event
 from contracts.names import OutcomeKind
+from contracts.signatures import derive_credential, device_token
+from contracts.traces import PUBLISHED, ROOT, is_kept, span_id, traceparent
+from tests.collector import Collector
 from tests.gateway_house import GatewayHouse, signed
-from tests.makers import a_jpeg
+from tests.makers import MASTER_KEY, a_jpeg
 
 
 @pytest.fixture
@@ -208,3 +216,51 @@ def test_a_report_that_no_json_can_hold_is_refused_by_name(gateway):
     body = b'{"sensor_id": "bin-7", "next_sequence": 1, "report": {"volts": 1e400}}'
     answer = gateway.client().post("/v1/contacts", content=body, headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["field"].startswith("report.volts")) == (422, True)
+
+
+def test_a_traceparent_goes_on_with_its_event_and_what_is_none_does_not(gateway):
+    device, headers = gateway.client(), {}
+    for said in (f"00-{'a' * 32}-{'b' * 16}-00", "00-none", None):
+        event, document = gateway.event()
+        given = {} if said is None else {"traceparent": said}
+        assert device.post("/v1/events", json=document, headers=given).status_code == 202
+        headers |= {str(event.event_id): said}
+    came = {json.loads(one.message.body)["event_id"]: one.message.headers.get("traceparent") for one in gateway.edge.receive(10, 0)}
+    assert came == {event_id: said if said and len(said) == 55 else None for event_id, said in headers.items()}
+
+
+def test_a_gateway_that_is_traced_is_the_parent_of_what_intake_does(stack, database_url, redis_url, tmp_path):
+    collector = Collector()
+    traces = open_traces(read_settings(TraceSettings, {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}), "gateway")
+    house = GatewayHouse(stack, database_url, redis_url, tmp_path, traces)
+    one, other = house.event(), house.event()
+    device = house.client()
+    assert (
+        device.post("/v1/events", json=one[1], headers={"traceparent": traceparent(one[0].event_id, PUBLISHED)}).status_code == 202
+    )
+    assert device.post("/v1/events", json={"events": [other[1]]}).status_code == 202
+    came = {json.loads(received.message.body)["event_id"]: received.message.headers for received in house.edge.receive(10, 0)}
+    house.close()
+    for event, parent in ((one[0], PUBLISHED), (other[0], ROOT)):
+        (span,) = collector.of(event.event_id)
+        assert (span.name, span.service) == ("forward event", "waste-gateway")
+        assert span.parent_id == f"{span_id(event.event_id, parent):016x}"
+        assert came[str(event.event_id)]["traceparent"].split("-")[1:3] == [span.trace_id, span.span_id]
+    collector.close()
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_the_events_of_a_bin_that_is_traced_hang_on_its_own_steps_in_a_batch_too(gateway, share):
+    credential = derive_credential(MASTER_KEY, "bin-7")
+    speaker = Speaker("bin-7", device_token(credential), credential)
+
+    def stamp(event_id):
+        return {"traceparent": traceparent(event_id, PUBLISHED)} if is_kept(event_id, share) else {}
+
+    door = GatewayDoor(gateway.url, speaker, lambda at_s, error_s: None, stamp=stamp)
+    events = [gateway.event()[0] for _ in range(8)]
+    assert all(fate.taken for fate in door.send([encode_event(event) for event in events]))
+    came = {json.loads(one.message.body)["event_id"]: one.message.headers.get("traceparent") for one in gateway.edge.receive(10, 0)}
+    for event in events:
+        if is_kept(event.event_id, share):
+            assert came[str(event.event_id)] == traceparent(event.event_id, PUBLISHED)

@@ -75,16 +75,16 @@ def test_a_page_asks_for_nothing_from_outside_and_runs_nothing(filled, report):
 
 def test_cost_is_of_what_has_a_price_and_what_has_none_is_named(filled, report):
     assert "No price is set" in report()
-    page = report(COST_PER_WORKER_HOUR="0.5", COST_PER_WEEK="20", COST_CURRENCY="CHF")
+    page = report(PRICE_WORKER_HOUR="0.5", PRICE_SERVICES_HOUR="0.25", PRICE_CURRENCY="CHF")
     ((hours,),) = filled.sql.execute(
         "SELECT sum(worker_s) / 3600 FROM worker_hours WHERE hour >= %s AND hour < %s", (WEEK.since, WEEK.until)
     ).fetchall()
     ((images,),) = filled.sql.execute(
         "SELECT count(*) FROM outcomes WHERE kind <> 'failure' AND captured_at::date BETWEEN %s AND %s", DAYS
     ).fetchall()
-    total = hours * 0.5 + 20
+    total = hours * 0.5 + 168 * 0.25
     assert f"{total:.0f}&nbsp;CHF in all: {total / images * 1000:.0f}&nbsp;CHF for 1,000 pictures" in page
-    assert "not in it: reviewers." in page
+    assert "not in it: reviewers, looking at pictures." in page
 
 
 def test_what_changed_is_told_with_who_did_it(filled, report):

@@ -14,7 +14,15 @@ from waste.config import _ROLES
 
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
 DOCKERFILE = (REPOSITORY / "infra" / "Dockerfile").read_text()
-PROGRAMS = {"gateway": "gateway", "intake": "intake", "worker": "worker", "drain": "dlq", "review": "dlq", "learning": "slow"}
+PROGRAMS = {
+    "gateway": "gateway",
+    "intake": "intake",
+    "worker": "worker",
+    "drain": "dlq",
+    "review": "dlq",
+    "learning": "slow",
+    "monitor": "monitor",
+}
 ROLES = PROGRAMS | {"maintenance": "db"}
 OURS = {name: one for name, one in COMPOSE["services"].items() if one["image"].startswith("waste-") and "profiles" not in one}
 TARGETS = re.findall(r"^FROM role AS (\w+)$", DOCKERFILE, re.MULTILINE)

@@ -15,6 +15,16 @@ from tests.unit.edge_house import Clock, Parts
 SIZE = 20_000
 
 
+def test_of_each_event_that_is_taken_it_is_told_once_when_its_picture_and_it_went(home):
+    parts, told = Parts(home), []
+    parts.sender.told = told.append
+    kept = [parts.capture(number) for number in range(3)]
+    parts.send_all()
+    assert [fact.event_id for fact in sorted(told, key=lambda fact: fact.event_id)] == sorted(one.event_id for one in kept)
+    assert all(fact.uploaded[0] <= fact.uploaded[1] <= fact.published[0] <= fact.published[1] for fact in told)
+    parts.close()
+
+
 @pytest.fixture
 def home(tmp_path):
     return tmp_path

@@ -21,10 +21,12 @@ COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text("utf-8"))
 DOCKERFILE = (REPOSITORY / "infra" / "Dockerfile").read_text("utf-8")
 README = (FOLDER / "README.md").read_text("utf-8")
 SETTINGS = {"gateway": "gateway", "intake": "intake", "worker": "worker", "drain": "dlq", "review": "dlq", "learning": "slow"}
+SETTINGS["monitor"] = "monitor"
 """Deployment -> the role of `waste config`."""
 NEEDS = {role: {"postgres", "queue", "objects"} for role in SETTINGS} | {
     "gateway": {"postgres", "queue"},
     "intake": {"postgres", "queue"},
+    "monitor": {"postgres", "queue"},
 }
 """Intake and the gateway never fetch a picture: the gateway only signs where one may be put."""
 

@@ -32,6 +32,7 @@ OF_OTHERS = {
         "WORKERS",
     ),  # tools and the compose file
     *("MLFLOW_EXPERIMENT_NAME", "MLFLOW_TRACKING_URI", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    *("OTEL_RESOURCE_ATTRIBUTES", "OTEL_EXPORTER_OTLP_TIMEOUT"),  # the SDK of OpenTelemetry
     *("RATE_URL", "WASTE_BIND", "GATEWAY_PORT", "PLANT_TOKEN"),
 }
 """What is read by others than our programs, or by a script that the document shows."""
@@ -52,7 +53,8 @@ def metric_names():
 
 QUEUES = {value for name, value in vars(names).items() if "QUEUE" in name}
 METRICS = metric_names()
-VOLUMES = {f"waste_{name}" for name in yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text("utf-8"))["volumes"]}
+COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text("utf-8"))
+VOLUMES = {f"waste_{name}" for name in [*COMPOSE["volumes"], *COMPOSE["networks"]]}
 TABLE_ROLES = {*LOGINS.values(), *(login_of(program) for program in LOGINS)}
 
 

@@ -5,10 +5,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from contracts.figures import Prices
 from contracts.rollups import LATENCY_BOUNDS_S, quantile
 from dlq_review.console.charts import Chart, Series
 from dlq_review.console.lately import Lately
-from dlq_review.report.cost import Prices, Used, cost_of
+from dlq_review.report.cost import Used, cost_of
 from dlq_review.report.plots import HEIGHT, WIDTH, plot_of
 from dlq_review.report.week import week_named, week_of
 
@@ -33,9 +34,9 @@ def test_what_is_no_week_is_refused(text):
 
 
 def test_cost_is_summed_up_and_shared_out():
-    cost = cost_of(USED, Prices(worker_hour=1.0, reviewer_hour=20.0, week_of_the_rest=50.0))
-    assert (cost.total, cost.per_1000_images, cost.per_label, cost.missing) == (100.0, 25.0, 0.4, [])
-    assert cost.per_right_decision == pytest.approx(100 / 3600)
+    cost = cost_of(USED, Prices(worker_hour=1.0, reviewer_hour=20.0, services_hour=0.5))
+    assert (cost.total, cost.per_1000_images, cost.per_label, cost.missing) == (134.0, 33.5, 0.4, [])
+    assert cost.per_right_decision == pytest.approx(134 / 3600)
 
 
 def test_what_has_no_price_or_was_not_measured_is_named_and_nothing_is_made_up():
@@ -43,7 +44,7 @@ def test_what_has_no_price_or_was_not_measured_is_named_and_nothing_is_made_up()
     assert (cost.total, cost.per_1000_images, cost.per_right_decision, cost.per_label) == (None, None, None, None)
     unmeasured = Used(worker_hours=0.0, reviewer_hours=0.0, images=10, labels=0, right=None)
     cost = cost_of(unmeasured, Prices(worker_hour=1.0, reviewer_hour=1.0))
-    assert cost.missing == ["workers", "all else"]
+    assert cost.missing == ["workers", "all services"]
     assert (cost.per_right_decision, cost.per_label) == (None, None)
 
 

@@ -181,8 +181,9 @@ def test_the_weekly_report_is_readable_and_fits_its_window(browser, house, tmp_p
     fill(house.sql)
     roll_up(house.rollups)
     monkeypatch.setenv("DATABASE_URL", house.urls["reader"])
-    monkeypatch.setenv("COST_PER_WORKER_HOUR", "0.08")
-    monkeypatch.setenv("COST_PER_REVIEWER_HOUR", "22")
+    monkeypatch.setenv("PRICE_WORKER_HOUR", "0.08")
+    monkeypatch.setenv("PRICE_REVIEWER_HOUR", "22")
+    monkeypatch.setenv("PRICE_CURRENCY", "EUR")
     assert report(["--out", str(tmp_path / "week.html")]) == 0
     for width in (390, 768, 1440):
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)

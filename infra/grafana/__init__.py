@@ -1,0 +1,1 @@
+"""Dashboards of Grafana, by a script."""

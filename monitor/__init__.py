@@ -1,0 +1,1 @@
+"""What the fleet looks like from outside, as metrics for Prometheus."""

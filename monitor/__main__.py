@@ -1,0 +1,124 @@
+"""`waste monitor`: settings -> adapters -> run. It reads, and changes nothing."""
+
+import argparse
+import os
+import re
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from threading import Event, Thread
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from adapters import shown_figures as shown
+from adapters.celery_queue import CeleryWorkQueue, celery_app
+from adapters.certificates import certificate_seconds
+from adapters.environment import read_settings
+from adapters.health import Health, serve_health
+from adapters.logs import configure_logging
+from adapters.loops import READY, run_until_stopped
+from adapters.postgres import Pool, open_pool
+from adapters.postgres_alerts import PostgresAlerts
+from adapters.postgres_figures import PostgresFigures
+from adapters.queues import open_dead_letter_queue, open_edge_queue
+from adapters.settings import DatabaseSettings, LogSettings, Names, QueueSettings
+from adapters.stopping import stop_on_signals
+from adapters.telemetry import FleetTelemetry
+from contracts.alerts import KINDS
+from contracts.figures import Prices
+from contracts.messages import QueueDepth
+from contracts.names import DEAD_LETTER_QUEUE, EDGE_QUEUE, SLOW_QUEUE
+from contracts.ports import MessageQueue
+from monitor.watch import LossWatch, Sight, Watch
+
+_QUICK_S, _SLOW_S, _RARE_S = 10.0, 60.0, 3600.0
+_FORGET_EVERY_S = 5.0
+Price = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+
+
+class MonitorSettings(LogSettings, QueueSettings, DatabaseSettings):
+    """What the monitor is told."""
+
+    health_port: Annotated[int, Field(alias="HEALTH_PORT", ge=1, le=65535)] = 9000
+    silent_after_h: Annotated[float, Field(alias="SILENT_AFTER_H", ge=0.01, le=24 * 365)] = 6.0
+    """Hours after which a sensor that was not heard of counts as silent."""
+    certificate_servers: Annotated[Names, Field(alias="CERTIFICATE_SERVERS")] = ()
+    """Servers whose certificates are watched, `name:port`."""
+
+    @field_validator("certificate_servers")
+    @classmethod
+    def _servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for server in value:
+            if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}:[0-9]{1,5}", server):
+                msg = f"has {server!r}, which is not `name:port`"
+                raise ValueError(msg)
+        return value
+
+    price_worker_hour: Annotated[Price, Field(alias="PRICE_WORKER_HOUR")] = 0.0
+    price_services_hour: Annotated[Price, Field(alias="PRICE_SERVICES_HOUR")] = 0.0
+    """All else together: database, broker, store, network."""
+    price_reviewer_hour: Annotated[Price, Field(alias="PRICE_REVIEWER_HOUR")] = 0.0
+
+    def prices(self) -> Prices:
+        """Return the prices."""
+        return Prices(self.price_worker_hour, self.price_services_hour, self.price_reviewer_hour)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the monitor until it is told to end."""
+    argparse.ArgumentParser(prog="waste monitor", description="The fleet's state as metrics for Prometheus.").parse_args(argv)
+    settings = read_settings(MonitorSettings, os.environ)
+    configure_logging("monitor", settings.log_level, settings.log_format)
+    stop, health, telemetry = stop_on_signals(), Health(READY), FleetTelemetry()
+    stop_serving = serve_health(health, settings.health_host, settings.health_port)
+    shown.show_prices(settings.prices())
+    with open_pool(settings.database_url.get_secret_value(), name="waste-monitor", max_size=1) as pool:
+        watch = Watch([*_of_ledger(settings, pool), *_of_queues(settings), *_of_servers(settings)], shown.seen)
+        Thread(target=_forget_old, args=(watch, stop), name="old figures", daemon=True).start()
+        run_until_stopped(watch.take_one, stop, health, telemetry, idle_s=1.0)
+    stop_serving()
+    return 0
+
+
+def _forget_old(watch: Watch, stop: Event) -> None:
+    while not stop.wait(_FORGET_EVERY_S):
+        watch.forget_old()
+
+
+def _of_ledger(settings: MonitorSettings, pool: Pool) -> list[Sight[Any]]:
+    ledger, alerts = PostgresFigures(pool), PostgresAlerts(pool)
+    sensors = partial(ledger.sensors, settings.silent_after_h * 3600)
+    return [
+        Sight("open events", _QUICK_S, ledger.open_events, shown.show_open_events),
+        Sight("losses", _SLOW_S, LossWatch(ledger).look, shown.show_losses),
+        Sight("review", _SLOW_S, ledger.review, shown.show_review),
+        Sight("sensors", _SLOW_S, sensors, shown.show_sensors),
+        Sight("alerts", _SLOW_S, lambda: {kind: len(alerts.standing(kind)) for kind in KINDS}, shown.show_alerts),
+        Sight("months", _SLOW_S, ledger.months_ahead_s, shown.show_months_ahead),
+    ]
+
+
+def _of_queues(settings: MonitorSettings) -> list[Sight[Any]]:
+    edge, work = open_edge_queue(settings), CeleryWorkQueue(celery_app(settings.work_url(), region=settings.aws_region))
+    queues = {EDGE_QUEUE: edge, DEAD_LETTER_QUEUE: open_dead_letter_queue(settings)}
+    return [
+        *(Sight(name, _QUICK_S, partial(_waiting, queue), partial(shown.show_queue, name)) for name, queue in queues.items()),
+        Sight("work queues", _QUICK_S, partial(work.depths, SLOW_QUEUE), shown.show_work_queues),
+        Sight("broker", _QUICK_S, edge.memory_share, shown.show_broker_memory),
+    ]
+
+
+def _waiting(queue: MessageQueue) -> tuple[QueueDepth, float | None]:
+    return queue.depth(), queue.oldest_age_s(datetime.now(UTC))
+
+
+def _of_servers(settings: MonitorSettings) -> list[Sight[Any]]:
+    return [
+        Sight(server, _RARE_S, partial(certificate_seconds, server), partial(shown.show_certificate, server))
+        for server in settings.certificate_servers
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

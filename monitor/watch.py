@@ -1,0 +1,83 @@
+"""Looks at one thing after the other, each in its own time; what cannot be seen is shown as not known."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from contracts.errors import Infrastructure
+from contracts.figures import LedgerFigures, LossCheck
+
+T = TypeVar("T")
+SETTLED = timedelta(minutes=5)
+"""An event may be checked for a loss when this has gone by: what was committed late carries an earlier time."""
+LONGEST_STRETCH = timedelta(minutes=5)
+STALE_S, _MISSED = 30.0, 2.5
+"""So many seconds, or looks, after it was seen a figure is not known any more."""
+
+
+@dataclass(frozen=True)
+class Sight(Generic[T]):
+    """Something to look at every `every_s` seconds. `look` may raise Infrastructure; `show` is given None then."""
+
+    what: str
+    every_s: float
+    look: Callable[[], T]
+    show: Callable[[T | None], None]
+
+
+class Watch:
+    """`take_one` is a round of a loop, which comes more often than there is something to see."""
+
+    def __init__(self, sights: Sequence[Sight[Any]], seen: Callable[[str], None]) -> None:
+        """Look at `sights`, and tell `seen` each one's name when it was seen."""
+        self._sights, self._seen = sights, seen
+        self._due = dict.fromkeys((sight.what for sight in sights), 0.0)
+        self._seen_at = dict.fromkeys(self._due, time.monotonic())
+
+    def take_one(self) -> bool:
+        """Look at what is due; raises the first Infrastructure there was, when all has been looked at."""
+        away: Infrastructure | None = None
+        for sight in self._sights:
+            if time.monotonic() < self._due[sight.what]:
+                continue
+            try:
+                found = sight.look()
+            except Infrastructure as error:
+                sight.show(None)
+                away = away or error
+                continue
+            self._seen_at[sight.what] = time.monotonic()
+            self._due[sight.what] = time.monotonic() + sight.every_s
+            sight.show(found)
+            self._seen(sight.what)
+        if away:
+            raise away
+        return False
+
+    def forget_old(self) -> None:
+        """Show as not known what was not seen for a while, from another thread: a database may hang for ever and raise nothing."""
+        for sight in self._sights:
+            if time.monotonic() - self._seen_at[sight.what] > max(STALE_S, _MISSED * sight.every_s):
+                sight.show(None)
+
+
+class LossWatch:
+    """Checks all that is accepted for a loss, once, five minutes after; from its start on."""
+
+    def __init__(self, ledger: LedgerFigures) -> None:
+        """Check what `ledger` accepts."""
+        self._ledger = ledger
+        self._through: datetime | None = None
+
+    def look(self) -> LossCheck:
+        """Check the next stretch of time, five minutes at most; raises LedgerUnavailable, and goes on from there."""
+        settled = self._ledger.now() - SETTLED
+        since = self._through or settled - LONGEST_STRETCH
+        until = min(settled, since + LONGEST_STRETCH)
+        if until <= since:
+            return LossCheck(0, 0)
+        found = self._ledger.losses(since, until)
+        self._through = until
+        return found
