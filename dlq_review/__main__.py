@@ -1,6 +1,7 @@
 """`waste dlq`: settings -> adapters -> run."""
 
 import argparse
+import gc
 import os
 import random
 import sys
@@ -91,6 +92,8 @@ class ServeSettings(ReviewSettings, SourceSettings):
     """The accuracy that the fleet is held to, a line in the console; the slow loop is told the same."""
     console_logs_url: Annotated[str, Field(alias="CONSOLE_LOGS_URL", pattern="^(https?://[^ ]+)?$")] = ""
     """Where log lines are searched, with {event_id} where an event's id belongs. Empty: the console only says what to look for."""
+    console_traces_url: Annotated[str, Field(alias="CONSOLE_TRACES_URL", pattern="^(https?://[^ ]+)?$")] = ""
+    """Where traces are shown, with {trace_id} in it."""
 
     @field_validator("review_proxy_secret")
     @classmethod
@@ -153,7 +156,7 @@ def ledgers(pool: Pool, second_opinion_share: float) -> dict[str, object]:
     }
 
 
-def room_of(pool: Pool, baseline: float = BASELINE, logs_url: str = "") -> Room:
+def room_of(pool: Pool, baseline: float = BASELINE, logs_url: str = "", traces_url: str = "") -> Room:
     """Return what the console works with."""
     return Room(
         history=PostgresHistory(pool),
@@ -164,6 +167,7 @@ def room_of(pool: Pool, baseline: float = BASELINE, logs_url: str = "") -> Room:
         trainings=PostgresTrainings(pool),
         baseline=baseline,
         logs_url=logs_url,
+        traces_url=traces_url,
     )
 
 
@@ -208,11 +212,14 @@ def _serve(_: argparse.Namespace, settings: ServeSettings, pool: Pool) -> int:
         proxy_user_header=settings.review_proxy_user_header,
         proxy_secret=secret.get_secret_value() if secret else None,
     )
-    room = room_of(pool, settings.accuracy_baseline, settings.console_logs_url)
+    room = room_of(pool, settings.accuracy_baseline, settings.console_logs_url, settings.console_traces_url)
     hosts = [urlsplit(settings.public_url).hostname or "", *_LOCAL]
     health = Health(_DATABASE)
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
     pulse = Pulse(health.tick, lambda: ping(pool), lambda there: (health.met if there else health.lost)(_DATABASE))
+    # What was imported stays: looking through all of it for garbage held up a page by a tenth of a second now and then.
+    gc.collect()
+    gc.freeze()
     try:
         serve(
             create_app(desk, room, doors, hosts=hosts, pulse=pulse),

@@ -57,9 +57,14 @@ def _page(request: Request, room: Room, visitor: Visitor, event_id: UUID, moment
         "captured": captured,
         "classified": [scores_of(one) for one in moments if "scores" in one.facts],
         "in_lane": in_lane,
-        "logs_url": room.logs_url.replace("{event_id}", quote(str(event_id))) if room.logs_url else "",
+        "logs_url": _place(room.logs_url, event_id),
+        "traces_url": _place(room.traces_url, event_id),
     }
     return render(request, "console/event.html", visitor, **told)
+
+
+def _place(address: str, event_id: UUID) -> str:
+    return address.replace("{event_id}", quote(str(event_id))).replace("{trace_id}", event_id.hex)
 
 
 def scores_of(moment: Moment) -> dict[str, Any]:

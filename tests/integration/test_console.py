@@ -193,6 +193,16 @@ def test_an_event_is_told_whole_with_its_picture_and_its_scores(house, olga):
     assert found.headers["location"] == f"/console/events/{event.event_id}"
 
 
+def test_an_event_leads_to_its_lines_and_its_trace(house):
+    event = house.event()
+    house.room = replace(house.room, logs_url="https://logs.example/?q={event_id}", traces_url="https://traces.example/{trace_id}")
+    page = house.client("olga", Role.OPS).get(f"/console/events/{event.event_id}").text
+    assert f'href="https://logs.example/?q={event.event_id}"' in page
+    assert f'href="https://traces.example/{event.event_id.hex}"' in page
+    found = house.client("olga", Role.OPS).get(f"/console/search?q={event.event_id.hex}", follow_redirects=False)
+    assert found.headers["location"] == f"/console/events/{event.event_id}"
+
+
 def test_search_finds_events_by_what_became_of_them(filled, olga):
     newest = filled.sql.execute(
         "SELECT event_id FROM predictions WHERE category = 'glass' AND predicted_at > now() - interval '1 day' ORDER BY predicted_at DESC LIMIT 50"
