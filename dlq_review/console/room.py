@@ -19,8 +19,8 @@ BASELINE = 0.85
 class Room:
     """The ports of the console beside those of the desk; `fleet` returns the fleet's state and raises LedgerUnavailable.
 
-    `logs_url` is where log lines are searched and `traces_url` where traces are shown, with {event_id} or, without hyphens, {trace_id}
-    in it; empty: nobody has said.
+    `logs_url` is where log lines are searched and `traces_url` where traces are shown, with {event_id} or {trace_id} in them;
+    empty: nobody has said.
     """
 
     history: History
