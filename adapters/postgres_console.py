@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 
 from adapters.postgres import HEARTBEAT_SILENCE_S, Pool, connected
 from contracts.alerts import SENSOR_FAULTY
-from contracts.console import SILENT_AFTER_S, EventWish, SensorWish, Trouble
+from contracts.console import MOST_OF_SENSOR, SILENT_AFTER_S, EventWish, SensorWish, Trouble
 from contracts.names import OutcomeKind
 
 _SICK = f"""EXISTS (SELECT FROM alerts a WHERE a.kind = '{SENSOR_FAULTY}' AND a.subject = s.sensor_id AND a.resolved_at IS NULL)"""
@@ -93,10 +93,12 @@ _EVENT_TESTS = {
     "category": "p.category = %(category)s",
     "model_version": "p.model_version = %(model_version)s",
 }
+# Of a sensor's last events alone: what none of them is would have all of its years looked through.
 _OF_SENSOR = f"""
-SELECT e.event_id, e.sensor_id, e.captured_at, {_OUTCOME} FROM events e
+SELECT e.event_id, e.sensor_id, e.captured_at, {_OUTCOME} FROM (SELECT event_id, sensor_id, captured_at FROM events e
+    WHERE e.sensor_id = %(sensor_id)s {{times}} ORDER BY e.captured_at DESC LIMIT {MOST_OF_SENSOR}) e
 LEFT JOIN outcomes o ON o.event_id = e.event_id LEFT JOIN predictions p ON p.event_id = e.event_id
-WHERE e.sensor_id = %(sensor_id)s AND {{where}} ORDER BY e.captured_at DESC LIMIT %(limit)s
+WHERE {{where}} ORDER BY e.captured_at DESC LIMIT %(limit)s
 """  # noqa: S608 - as above
 _DECIDED_OTHERWISE = f"""
 SELECT o.event_id, o.sensor_id, o.captured_at, {_OUTCOME}
@@ -155,9 +157,13 @@ class PostgresConsole:
             query, at = _DECIDED_OTHERWISE, "o.decided_at"
         else:
             query, at = _CLASSIFIED, "p.predicted_at"
-        tests += [f"{at} >= %(since)s"] if wanted.since else []
-        tests += [f"{at} < %(until)s"] if wanted.until else []
-        return self._rows(query.format(where=" AND ".join(tests) or "true"), values)
+        times = [f"{at} >= %(since)s"] if wanted.since else []
+        times += [f"{at} < %(until)s"] if wanted.until else []
+        if query is _OF_SENSOR:
+            query = query.format(times="".join(f" AND {one}" for one in times), where=" AND ".join(tests) or "true")
+        else:
+            query = query.format(where=" AND ".join(tests + times) or "true")
+        return self._rows(query, values)
 
     def open_alerts(self, limit: int) -> tuple[list[dict[str, Any]], int]:
         """Return open alerts, the newest first, and how many there are."""

@@ -18,6 +18,10 @@ SILENT_AFTER_S = 6 * 3600.0
 """A sensor that was not heard of for so long is silent."""
 
 
+MOST_OF_SENSOR = 5000
+"""So many of a sensor's last events are searched."""
+
+
 class Trouble(StrEnum):
     """What may be wrong with a sensor."""
 

@@ -1,15 +1,19 @@
 """A fleet's history as rows, for tests of the console and reports: what it would have written, by SQL alone."""
 
+from datetime import UTC, datetime
+
 from psycopg.types.json import Jsonb
 
+from adapters.postgres_history import PostgresHistory
 from contracts.categories import CATEGORIES
+from tests.conftest import wait_for
 
 _EVENTS = """
 CREATE TEMP TABLE made AS
 SELECT gen.at AS captured_at, gen.at + make_interval(secs => 0.3 + 4 * random() ^ 3) AS decided_at,
     (overlay(first_event_id(gen.at)::text placing '7' from 15 for 1)::uuid) AS base, 'bin-' || (1 + floor(random() * %(sensors)s))::int AS sensor_id,
     n, random() AS luck, random() AS pick, random() AS spread
-FROM (SELECT now() - make_interval(secs => random() ^ %(recent)s * %(days)s * 86400) AS at, n FROM generate_series(1, %(events)s) AS n) gen;
+FROM (SELECT now() - make_interval(secs => 10 + random() ^ %(recent)s * %(days)s * 86400) AS at, n FROM generate_series(1, %(events)s) AS n) gen;
 ALTER TABLE made ADD event_id uuid;
 UPDATE made SET event_id = (left(base::text, 19) || 'a' || lpad(to_hex(n), 3, '0') || '-' || lpad(to_hex((random() * 281474976710655)::bigint), 12, '0'))::uuid
     WHERE n < 4096;
@@ -98,9 +102,15 @@ def fill(sql, *, events=6000, days=40, sensors=12, recent=1.1):
 
 
 def roll_up(rollups):
-    """Count it all."""
-    for _ in range(3):
-        while rollups.roll():
-            pass
+    """Count it all, labels too."""
+    catch_up(rollups)
     for _ in range(61):
         rollups.count_labels()
+
+
+def catch_up(rollups):
+    """Count up to now; who else has a transaction open at this moment, as autovacuum may, is waited for."""
+    began, history = datetime.now(UTC), PostgresHistory(rollups._pool)
+    while rollups.roll():
+        pass
+    wait_for(lambda: not rollups.roll() and history.through() >= began, 60, "that all is counted")

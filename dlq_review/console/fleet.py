@@ -49,8 +49,11 @@ def told_of(desk: Desk, room: Room, fields: FleetFields) -> Told:
     now = room.lately.of("fleet", _NOW_S, lambda: status_of(desk, room))
     backlog = room.lately.of("backlog", _BACKLOG_S, desk.backlog.now)
     charts, recent = room.lately.of(("flow", fields.minutes), _CHARTS_S, lambda: _charts(room, fields.minutes))
-    figures = _figures(now) | _of_people(backlog) | _of_time(recent) | {"at": f"{desk.clock():%H:%M:%S} UTC"}
-    workers = [_worker(one, now.revision) for one in now.workers[:_MOST_WORKERS]]
+    rest = len(now.workers) - _MOST_WORKERS
+    more = {"more_workers": f"and {number(rest)} more" if rest > 0 else ""}
+    figures = more | _figures(now) | _of_people(backlog) | _of_time(recent) | {"at": f"{desk.clock():%H:%M:%S} UTC"}
+    shown = sorted(now.workers, key=lambda one: not one.alive)[:_MOST_WORKERS]
+    workers = [_worker(one, now.revision) for one in shown]
     return Told(figures, {one.name: one for one in charts}, {"workers": workers})
 
 

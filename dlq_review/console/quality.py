@@ -18,6 +18,7 @@ Counts = Mapping[datetime, Mapping[str, int]]
 Strata = Mapping[date, Mapping[str, StratumCount]]
 ROLLING_DAYS = 7
 """Each point of the rolling accuracy is of so many days, the last of which it stands at."""
+_NOTHING = "Nothing was decided in this time, or nothing is counted yet: the drain does that a minute and a half later."
 BEFORE_DAYS = 28
 """Drift compares the last seven days with so many before them."""
 
@@ -31,7 +32,7 @@ def confidence(found: Mapping[date, Mapping[str, Sequence[int]]]) -> Chart:
     x = [(place + 1) / CONFIDENCE_BINS for place in range(CONFIDENCE_BINS)]
     series = [Series(category, _parts(counts), category) for category, counts in sums.items()]
     note = "Of each category's decisions, how many are so sure."
-    return Chart("confidence", "Confidence by category", "share", x, series, axis="confidence up to", note=note)
+    return Chart("confidence", "Confidence by category", "share", x, series, axis="confidence up to", note=note, empty=_NOTHING)
 
 
 def _parts(counts: Sequence[int]) -> list[Value]:
@@ -42,7 +43,7 @@ def mix(rows: Iterable[Decided], axis: Sequence[datetime]) -> Chart:
     """Return what share of the decisions named each category."""
     counts = _by_time(rows, lambda row: row.category)
     series = [Series(category, _shares(counts, axis, category), category) for category in CATEGORIES]
-    return Chart("mix", "Decisions by category", "share", axis, series, days=_days(axis), empty="Nothing was decided in this time.")
+    return Chart("mix", "Decisions by category", "share", axis, series, days=_days(axis), empty=_NOTHING)
 
 
 def unsure(rows: Iterable[Decided], axis: Sequence[datetime]) -> Chart:
@@ -52,7 +53,7 @@ def unsure(rows: Iterable[Decided], axis: Sequence[datetime]) -> Chart:
         Series("low confidence", _shares(counts, axis, LOW_CONFIDENCE)),
         Series("none of the five", _shares(counts, axis, OUT_OF_DISTRIBUTION), "dim"),
     ]
-    return Chart("unsure", "To people", "share", axis, series, days=_days(axis), empty="Nothing was decided in this time.")
+    return Chart("unsure", "To people", "share", axis, series, days=_days(axis), empty=_NOTHING)
 
 
 def rolling_accuracy(rows: Iterable[Decided], axis: Sequence[datetime], baseline: float) -> Chart:

@@ -1,6 +1,6 @@
 """Search: one field that takes an event's id, a sensor, a place or a model, and a filter of what was decided lately."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator
 from starlette.responses import RedirectResponse, Response
 
 from contracts.categories import Category
-from contracts.console import EventWish, SensorWish
+from contracts.console import MOST_OF_SENSOR, EventWish, SensorWish
 from contracts.names import OutcomeKind
 from dlq_review.console.asked import TheRoom
 from dlq_review.console.room import Room
@@ -20,6 +20,7 @@ from dlq_review.web.wishes import Asked, Text, Time, asked
 _FOUND, _EVENTS = 20, 50
 _MOST_LOOKED_THROUGH = 20_000
 _LONGEST_BACK = timedelta(hours=24)
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 router = APIRouter(include_in_schema=False)
 
 
@@ -58,7 +59,7 @@ def search(request: Request, room: TheRoom, visitor: Ops, asked: SearchAsked) ->
         told["models"] = room.book.known_models(fields.q, _FOUND)
     if not asked.problem and fields.asks_for_events:
         told |= _events(room, fields)
-    told |= {"kinds": list(OutcomeKind), "most": _EVENTS}
+    told |= {"kinds": list(OutcomeKind), "most": _EVENTS, "most_of_sensor": MOST_OF_SENSOR}
     return render(request, "console/search.html", visitor, 422 if asked.problem else 200, problem=asked.problem, **told)
 
 
@@ -70,7 +71,7 @@ def _events(room: Room, fields: SearchFields) -> dict[str, Any]:
 
 def back_to(room: Room, until: datetime | None) -> datetime:
     """Return from when on events are looked through: a day back, or as far as some ten thousand go."""
-    last = until or room.history.through()
+    last = max(until or room.history.through(), _EARLIEST)
     seen = 0
     for minute, decided in room.history.by_minute(last - _LONGEST_BACK, last):
         seen += decided
