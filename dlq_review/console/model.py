@@ -65,7 +65,7 @@ def _told(room: Room, days: int, now: datetime) -> Told:
     axis = steps(first, tomorrow, _DAY_S)
     often, ticks = by_day, axis
     if days <= _HOURLY_UP_TO:
-        last = through.replace(minute=0, second=0, microsecond=0)
+        last = through.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         ticks = steps(last - timedelta(days=days), last, 3600.0)
         often = room.history.decided(ticks[0], last, Grain.HOUR)
     lately = {day: told for day, told in confidences.items() if day >= first.date()}
