@@ -26,7 +26,7 @@ from adapters.sigv4 import AwsKeys
 from benchmarks.load import Load, store_pictures
 from contracts.categories import CATEGORIES
 from contracts.models import ModelState
-from learning.rollout.moves import Moves
+from contracts.moves import Moves
 from learning.rollout.registering import Registrar
 from local.fleet import LocalFleet
 from models import shipped_model

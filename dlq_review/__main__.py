@@ -1,6 +1,7 @@
 """`waste dlq`: settings -> adapters -> run."""
 
 import argparse
+import gc
 import os
 import random
 import sys
@@ -22,18 +23,28 @@ from adapters.postgres import Pool, open_pool, ping
 from adapters.postgres_accounts import PostgresAccounts
 from adapters.postgres_backlog import PostgresBacklog
 from adapters.postgres_browse import PostgresBrowser
+from adapters.postgres_console import PostgresConsole
 from adapters.postgres_failures import PostgresFailureLane
+from adapters.postgres_fleet import PostgresFleet
+from adapters.postgres_history import PostgresHistory
 from adapters.postgres_labels import PostgresLabels
 from adapters.postgres_lane import PostgresReviewLane
 from adapters.postgres_quality import PostgresQuality
+from adapters.postgres_registry import PostgresRegistry
 from adapters.postgres_review import PostgresReviewDesk
+from adapters.postgres_rollups import PostgresRollups
+from adapters.postgres_story import PostgresStories
+from adapters.postgres_trainings import PostgresTrainings
 from adapters.queues import open_dead_letter_queue, open_edge_queue
 from adapters.settings import DatabaseSettings, LogSettings, Names, QueueSettings, TraceSettings
 from adapters.stopping import stop_on_signals
 from adapters.telemetry import FleetTelemetry
 from adapters.traces import open_traces
+from contracts.categories import CATEGORIES
+from contracts.rollups import Rollups
 from dlq_review.arguments import parser
 from dlq_review.chores import WithChores
+from dlq_review.console.room import BASELINE, Room
 from dlq_review.desk import Desk
 from dlq_review.drain import DeadLetterDrain
 from dlq_review.web.app import create_app
@@ -77,6 +88,12 @@ class ServeSettings(ReviewSettings, SourceSettings):
     gold_share: Annotated[float, Field(alias="GOLD_SHARE", ge=0, le=0.5)] = 0.02
     """Of what a reviewer is shown, this share is items whose answer is known."""
     reviewer_hours_a_day: Annotated[float, Field(alias="REVIEWER_HOURS_A_DAY", gt=0, le=1000)] = 4.0
+    accuracy_baseline: Annotated[float, Field(alias="ACCURACY_BASELINE", gt=0, lt=1)] = BASELINE
+    """The accuracy that the fleet is held to, a line in the console; the slow loop is told the same."""
+    console_logs_url: Annotated[str, Field(alias="CONSOLE_LOGS_URL", pattern="^(https?://[^ ]+)?$")] = ""
+    """Where log lines are searched, with {event_id} where an event's id belongs. Empty: the console only says what to look for."""
+    console_traces_url: Annotated[str, Field(alias="CONSOLE_TRACES_URL", pattern="^(https?://[^ ]+)?$")] = ""
+    """Where traces are shown, with {trace_id} in it."""
 
     @field_validator("review_proxy_secret")
     @classmethod
@@ -100,6 +117,16 @@ def main(argv: list[str] | None = None) -> int:
         return int(options.run(options, _desk(settings, pool)))
     finally:
         pool.close(timeout=3)
+
+
+def console(argv: list[str] | None = None) -> int:
+    """Serve the console, which stands in the review desk's own app, and say where it is."""
+    said = "The console: the fleet now, the model, rollout, sensors, events. It is served with the review desk (waste dlq serve)."
+    argparse.ArgumentParser(prog="waste console", description=said).parse_args(argv)
+    settings = read_settings(ServeSettings, os.environ)
+    sys.stdout.write(f"the console: {settings.public_url}/console (for accounts of the role ops)\n")
+    sys.stdout.flush()
+    return main(["serve"])
 
 
 def _desk(settings: ReviewSettings, pool: Pool, **more: object) -> Desk:
@@ -129,16 +156,33 @@ def ledgers(pool: Pool, second_opinion_share: float) -> dict[str, object]:
     }
 
 
+def room_of(pool: Pool, baseline: float = BASELINE, logs_url: str = "", traces_url: str = "") -> Room:
+    """Return what the console works with."""
+    return Room(
+        history=PostgresHistory(pool),
+        book=PostgresConsole(pool),
+        fleet=PostgresFleet(pool).status,
+        stories=PostgresStories(pool),
+        registry=PostgresRegistry(pool),
+        trainings=PostgresTrainings(pool),
+        baseline=baseline,
+        logs_url=logs_url,
+        traces_url=traces_url,
+    )
+
+
 def _drain(options: argparse.Namespace, settings: ReviewSettings, pool: Pool) -> int:
     traces = open_traces(settings, "dlq-drain")
     try:
-        return _drain_with(options, settings, _desk(settings, pool, telemetry=FleetTelemetry(traces)))
+        return _drain_with(
+            options, settings, _desk(settings, pool, telemetry=FleetTelemetry(traces)), PostgresRollups(pool, CATEGORIES)
+        )
     finally:
         if traces:
             traces.close()
 
 
-def _drain_with(options: argparse.Namespace, settings: ReviewSettings, desk: Desk) -> int:
+def _drain_with(options: argparse.Namespace, settings: ReviewSettings, desk: Desk, rollups: Rollups) -> int:
     drain = DeadLetterDrain(desk.dead_letters, desk.letters, desk.clock, desk.telemetry, gather_s=_GATHER_S)
     if options.once:
         desk.letters.check()  # an empty queue would not show that the login is of another role
@@ -147,7 +191,7 @@ def _drain_with(options: argparse.Namespace, settings: ReviewSettings, desk: Des
         return 0
     stop, health = stop_on_signals(), Health(READY)
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
-    rounds = WithChores(drain.take_one, desk.quality, desk.letters, desk.telemetry, audit_share=settings.audit_share)
+    rounds = WithChores(drain.take_one, desk.quality, desk.letters, rollups, desk.telemetry, audit_share=settings.audit_share)
     run_until_stopped(rounds.take_one, stop, health, desk.telemetry)
     stop_serving()
     return 0
@@ -168,13 +212,17 @@ def _serve(_: argparse.Namespace, settings: ServeSettings, pool: Pool) -> int:
         proxy_user_header=settings.review_proxy_user_header,
         proxy_secret=secret.get_secret_value() if secret else None,
     )
+    room = room_of(pool, settings.accuracy_baseline, settings.console_logs_url, settings.console_traces_url)
     hosts = [urlsplit(settings.public_url).hostname or "", *_LOCAL]
     health = Health(_DATABASE)
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
     pulse = Pulse(health.tick, lambda: ping(pool), lambda there: (health.met if there else health.lost)(_DATABASE))
+    # What was imported stays: looking through all of it for garbage held up a page by a tenth of a second now and then.
+    gc.collect()
+    gc.freeze()
     try:
         serve(
-            create_app(desk, doors, hosts=hosts, pulse=pulse),
+            create_app(desk, room, doors, hosts=hosts, pulse=pulse),
             host=settings.review_host,
             port=settings.review_port,
             setting="REVIEW_PORT",

@@ -128,6 +128,7 @@ def _say_where_to_look(fleet: LocalFleet, console: Console, truth: Path) -> None
     lines.append(f"                   {fleet.database_urls['reader']}")
     waste = Path(sys.executable).with_name("waste")
     lines.append(f"the review desk    {fleet.desk_url} (another link: the command below with dlq account link demo)")
+    lines.append(f"the console        {fleet.desk_url}/console, for the same account")
     lines.append(f"what waits         env $(cat {fleet.write_environment('review')}) {waste} dlq list")
     learning = fleet.write_environment("learning")
     lines.append(f"what plants tell   env $(cat {learning}) {waste} truth import {truth} --source demo (then: truth join)")

@@ -27,12 +27,12 @@ from adapters.postgres_truth import PostgresTruth
 from adapters.queues import open_message_queue
 from adapters.settings import QueueSettings
 from contracts.models import ModelState
+from contracts.moves import Moves
 from contracts.names import EDGE_QUEUE
 from learning.datasets import DatasetInvalid
 from learning.lake.__main__ import open_maker
 from learning.retrain.trigger import Rhythm
 from learning.rollout.__main__ import read_facts
-from learning.rollout.moves import Moves
 from learning.rollout.registering import Registrar
 from learning.slow.__main__ import SlowSettings, open_loop
 from local.fleet import FleetFailed, LocalFleet

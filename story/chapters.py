@@ -8,7 +8,7 @@ from onnx import numpy_helper
 
 from contracts.alerts import ACCURACY_FELL
 from contracts.models import ModelState
-from learning.rollout.moves import Moves
+from contracts.moves import Moves
 from models import shipped_model
 from story.plot import Plot
 from story.scenery import Scenery

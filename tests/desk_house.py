@@ -17,6 +17,7 @@ from adapters.passwords import Argon2Passwords
 from adapters.pictures import FleetPictures
 from adapters.postgres import open_pool
 from adapters.postgres_intake import PostgresIntakeLedger
+from adapters.postgres_rollups import PostgresRollups
 from adapters.postgres_worker import PostgresWorkerLedger
 from adapters.s3_objects import S3Objects
 from adapters.sigv4 import AwsKeys
@@ -26,7 +27,7 @@ from contracts.labels import NewLabel, Origin
 from contracts.names import OutcomeKind
 from contracts.outcomes import DeadLetter, raw_text
 from contracts.review import Holder
-from dlq_review.__main__ import ledgers
+from dlq_review.__main__ import ledgers, room_of
 from dlq_review.desk import Desk
 from dlq_review.people import create_account
 from dlq_review.web.app import create_app
@@ -45,6 +46,13 @@ PAGES = {
         "/items?lane=failures",
         "/api/v1/items?lane=failures",
         "/api/v1/label-studio/tasks",
+        "/console",
+        "/console/model",
+        "/console/models",
+        "/console/sensors",
+        "/console/search",
+        "/api/v1/console/fleet",
+        "/api/v1/console/model",
     ],
     Role.ADMIN: ["/people"],
 }
@@ -82,6 +90,8 @@ class House:
             "passwords": Argon2Passwords(),
         }
         self.desk = Desk(**(values | settings))
+        self.rollups = PostgresRollups(pool, CATEGORIES, grace_s=0.0)
+        self.room = room_of(pool)
         self.doors = Doors(public_url=URL)
         self._keys = AwsKeys(stack.addresses.s3_access_key, stack.addresses.s3_secret_key)
 
@@ -173,7 +183,7 @@ class House:
 
     def client(self, name=None, role=Role.REVIEWER, address="testclient", **doors):
         """Return a browser without scripts; signed in if a name is given."""
-        app = create_app(self.desk, Doors(public_url=URL, **doors), hosts=["127.0.0.1"])
+        app = create_app(self.desk, self.room, Doors(public_url=URL, **doors), hosts=["127.0.0.1"])
         client = TestClient(app, base_url=URL, raise_server_exceptions=False, client=(address, 50_000))
         if name:
             account = found[0] if (found := self.desk.accounts.find(name)) else self.account(name, role)
@@ -195,7 +205,7 @@ class Served:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        app = create_app(house.desk, Doors(public_url=self.url), hosts=["127.0.0.1"])
+        app = create_app(house.desk, house.room, Doors(public_url=self.url), hosts=["127.0.0.1"])
         self.server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, ws="none", timeout_graceful_shutdown=1))
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()

@@ -17,6 +17,8 @@ _COMMANDS: dict[str, tuple[str, str, str, str]] = {
     "monitor": ("monitor.__main__", "main", "gateway", "the fleet's state as metrics for Prometheus"),
     "worker": ("worker.__main__", "main", "worker", "classify what the fleet photographs"),
     "dlq": ("dlq_review.__main__", "main", "review", "what the model was unsure of, and what failed"),
+    "console": ("dlq_review.__main__", "console", "review", "the fleet, its models and sensors as pages, with the review desk"),
+    "report": ("dlq_review.report.__main__", "main", "review", "a week of the fleet as one page, for those without the console"),
     "learn": ("learning.__main__", "main", "learning", "train, calibrate and evaluate models"),
     "truth": ("learning.truth.__main__", "main", "learning", "what really was in the bins, and how often the fleet is right"),
     "model": ("learning.rollout.__main__", "main", "learning", "which models there are, and which decide"),

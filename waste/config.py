@@ -18,6 +18,7 @@ _ROLES = {
     "worker": ("worker.__main__", "WorkerSettings"),
     "monitor": ("monitor.__main__", "MonitorSettings"),
     "dlq": ("dlq_review.__main__", "ServeSettings"),
+    "report": ("dlq_review.report.__main__", "ReportSettings"),
     "truth": ("learning.truth.__main__", "TruthSettings"),
     "model": ("learning.rollout.__main__", "ModelSettings"),
     "lake": ("learning.lake.__main__", "LakeSettings"),

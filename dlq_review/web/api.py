@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Body, Query, Security
-from fastapi.security import APIKeyCookie, HTTPBearer
+from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -33,12 +32,10 @@ from dlq_review.web.api_answers import (
 )
 from dlq_review.web.looking import backlog_of, picture, seen_by, shown_to
 from dlq_review.web.reviewing import blind, blinded
-from dlq_review.web.visitors import Ops, Reviewer, TheDesk
+from dlq_review.web.visitors import ENTRANCES, Ops, Reviewer, TheDesk
 from dlq_review.web.wishes import FailureFilter, FilterFields, Listing, TaskFilter
 
-_BEARER = HTTPBearer(auto_error=False, description="A token that `waste dlq account token` prints.")
-_COOKIE = APIKeyCookie(name="waste-desk", auto_error=False, description="A session; calls that change something need X-CSRF-Token.")
-router = APIRouter(prefix="/api/v1", dependencies=[Security(_BEARER), Security(_COOKIE)])
+router = APIRouter(prefix="/api/v1", dependencies=ENTRANCES)
 
 
 class LabelBody(BaseModel):

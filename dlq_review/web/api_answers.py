@@ -107,6 +107,30 @@ class BacklogNow(BaseModel):
     fitting_threshold: float | None
 
 
+class ConsoleFigures(BaseModel):
+    """What a page of the console says: figures by name, as people read them, charts by name, rows of tables by name."""
+
+    figures: dict[str, str]
+    charts: dict[str, dict[str, Any]]
+    tables: dict[str, list[list[str]]]
+
+
+class StoryMoment(BaseModel):
+    """Something that happened to an event, who did it, and facts of it."""
+
+    at: datetime
+    what: str
+    who: str
+    facts: dict[str, Any]
+
+
+class Story(BaseModel):
+    """An event's whole story."""
+
+    event_id: UUID
+    moments: list[StoryMoment]
+
+
 class Tasks(RootModel[list[dict[str, Any]]]):
     """Tasks in Label Studio's format: `data`, `predictions`, `annotations`."""
 

@@ -14,6 +14,8 @@ from starlette.types import ASGIApp
 
 from contracts.errors import EventInvalid, FleetError, Infrastructure, LoginRefused, LoginsTooMany, RequestRefused
 from contracts.facts import DependencyLost, PolicyViolated
+from dlq_review.console import events, fleet, model, rollout, search, sensors
+from dlq_review.console.room import Room
 from dlq_review.desk import Desk
 from dlq_review.text import plain
 from dlq_review.web import api, entering, failing, grid, looking, people, reviewing
@@ -28,8 +30,8 @@ _MOST_REPORTS_A_MINUTE = 60
 _MOST_BYTES = 8 * 2**20
 
 
-def create_app(desk: Desk, doors: Doors, *, hosts: list[str], pulse: Pulse | None = None) -> ASGIApp:
-    """Return the desk's ASGI application; it answers only to the names in `hosts`, against DNS rebinding."""
+def create_app(desk: Desk, room: Room, doors: Doors, *, hosts: list[str], pulse: Pulse | None = None) -> ASGIApp:
+    """Return the ASGI application of the desk and the console; it answers only to the names in `hosts`, against DNS rebinding."""
     app = FastAPI(
         title="waste-fleet review desk",
         docs_url=None,
@@ -38,9 +40,12 @@ def create_app(desk: Desk, doors: Doors, *, hosts: list[str], pulse: Pulse | Non
         max_body_size=_MOST_BYTES,
         lifespan=pulse.beating if pulse else None,
     )
-    app.state.desk, app.state.doors = desk, doors
-    for room in (entering, reviewing, grid, failing, looking, people, api):
-        app.include_router(room.router)
+    app.state.desk, app.state.room, app.state.doors = desk, room, doors
+    for page in (entering, reviewing, grid, failing, looking, people, api, rollout, search):
+        app.include_router(page.router)
+    for figures in (fleet, model, sensors, events):
+        app.include_router(figures.page_router)
+        app.include_router(figures.api_router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_api_route("/csp-reports", _report, methods=["POST"], include_in_schema=False)
     for kind, handler in _HANDLERS.items():

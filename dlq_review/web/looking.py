@@ -28,7 +28,7 @@ _FEW_PAIRS = 10
 """From how many pairs of answers on an agreement says something."""
 _OF_OTHERS = frozenset({"state", "resolved", "closed_at", "leased"})
 router = APIRouter(include_in_schema=False)
-_THREADS = Threads("pictures", 8)
+THREADS = Threads("pictures", 8)
 
 
 @router.get("/")
@@ -87,28 +87,29 @@ def around_of(desk: Desk, found: dict[str, Any] | None) -> list[dict[str, Any]]:
 async def picture(desk: TheDesk, visitor: Reviewer, event_id: UUID, size: str) -> Response:
     """Send an item's picture, made anew by the server; what cannot be shown says why, as text with status 404."""
     # A store that hangs shall hold up pictures and nothing else.
-    return await _THREADS.run(_picture, desk, visitor, event_id, size)
+    return await THREADS.run(_picture, desk, visitor, event_id, size)
 
 
 @router.get("/pictures/{event_id}/near/{other_id}")
 async def picture_near(desk: TheDesk, visitor: Reviewer, event_id: UUID, other_id: UUID) -> Response:
     """Send a small picture of a neighbour in time of an item that the visitor may see."""
-    return await _THREADS.run(_picture_near, desk, visitor, event_id, other_id)
+    return await THREADS.run(_picture_near, desk, visitor, event_id, other_id)
 
 
 def _picture(desk: Desk, visitor: Visitor, event_id: UUID, size: str) -> Response:
     found = visible(desk.browser.find(event_id), visitor)
-    return _sent(desk, found["image_url"] if found else None, size)
+    return sent(desk, found["image_url"] if found else None, size)
 
 
 def _picture_near(desk: Desk, visitor: Visitor, event_id: UUID, other_id: UUID) -> Response:
     around = around_of(desk, visible(desk.browser.find(event_id), visitor))
     near = next((row for row in around if row["event_id"] == other_id and not row["own"]), None)
     shown = near if near and (visitor.may_ops or near["kind"] != "failure") else None
-    return _sent(desk, shown["image_url"] if shown else None, "small")
+    return sent(desk, shown["image_url"] if shown else None, "small")
 
 
-def _sent(desk: Desk, image_url: str | None, size: str) -> Response:
+def sent(desk: Desk, image_url: str | None, size: str) -> Response:
+    """Return the picture at an address as JPEG, or why it cannot be shown, as text with status 404."""
     if size not in _SIZES or not image_url or desk.pictures is None:
         return Response("there is no such picture\n", 404, media_type="text/plain")
     try:

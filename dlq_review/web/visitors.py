@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from contracts.accounts import Account, Actor, Role
@@ -179,3 +180,7 @@ Reviewer = Annotated[Visitor, Depends(needs(Role.REVIEWER))]
 Ops = Annotated[Visitor, Depends(needs(Role.OPS))]
 Admin = Annotated[Visitor, Depends(needs(Role.ADMIN))]
 TheDesk = Annotated[Desk, Depends(desk_of)]
+_BEARER = HTTPBearer(auto_error=False, description="A token that `waste dlq account token` prints.")
+_COOKIE = APIKeyCookie(name="waste-desk", auto_error=False, description="A session; calls that change something need X-CSRF-Token.")
+ENTRANCES = [Security(_BEARER), Security(_COOKIE)]
+"""How programs and pages enter the API, for its description."""

@@ -20,8 +20,8 @@ from adapters.postgres import open_pool
 from adapters.postgres_registry import PostgresRegistry
 from adapters.settings import DatabaseSettings, LogSettings, ObjectStoreSettings
 from contracts.models import ON_TRIAL, ModelState
+from contracts.moves import Moves
 from learning.rollout import commands
-from learning.rollout.moves import Moves
 from learning.rollout.registering import Registrar
 from models import shipped_model
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from contracts.models import Model, ModelState, Registry, WorkerState
+from contracts.moves import Moves
 from contracts.tables import lines_of
-from learning.rollout.moves import Moves
 from learning.rollout.registering import Registrar
 
 Say = Callable[[str], object]

@@ -12,13 +12,13 @@ from itertools import groupby
 
 from contracts.accuracy import Decisions, Dimension, StratumCount
 from contracts.alerts import SENSOR_FAULTY, Alert, Alerts
+from contracts.estimates import Accuracy, estimate
 from contracts.image_urls import S3Location
 from contracts.ports import Clock
 from contracts.tables import lines_of
 from contracts.truth import Deliveries, Delivery, RowProblem, TruthJoins, TruthLedger
 from contracts.truth_delivery import take_delivery
 from learning.progress import bar
-from learning.truth.accuracy import Accuracy, estimate
 from learning.truth.camera_watch import CameraWatch
 from learning.truth.files import read_rows
 from learning.truth.joining import Joining

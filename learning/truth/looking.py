@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from contracts.shift import Shift
 from contracts.truth import TruthJoins
 from learning.truth.alarm import Evidence
 from learning.truth.camera_watch import CameraWatch
 from learning.truth.cameras import Round
 from learning.truth.joining import Joining
-from learning.truth.shift import Shift
 from learning.truth.watch import AccuracyWatch
 
 

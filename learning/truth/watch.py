@@ -7,12 +7,12 @@ from datetime import timedelta
 from contracts.accuracy import Decisions, Dimension, Histogram
 from contracts.alerts import ACCURACY_FELL, SHIFTED, Alert, Alerts, Messenger
 from contracts.errors import AlertNotTold
+from contracts.estimates import estimate
 from contracts.facts import AccuracyWatched, AlertClosed, AlertOpened, ShiftMeasured
 from contracts.ports import Clock, Telemetry
-from learning.truth.accuracy import estimate
+from contracts.shift import Shift, compare, compare_embeddings
 from learning.truth.alarm import BASELINE, WINDOW_DAYS, Evidence, weigh
 from learning.truth.sampling import fair_days
-from learning.truth.shift import Shift, compare, compare_embeddings
 
 MATURE_S = 86_400.0
 """Labels are awaited so long: of what was photographed later than this ago nothing is judged yet."""

@@ -9,7 +9,7 @@ from adapters.onnx_model import OnnxClassifier
 from adapters.postgres import open_pool
 from adapters.postgres_registry import PostgresRegistry
 from contracts.models import ModelState
-from learning.rollout.moves import Moves
+from contracts.moves import Moves
 from learning.rollout.registering import Registrar
 from tests.changed_models import changed
 from tests.conftest import wait_for

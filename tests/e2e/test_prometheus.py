@@ -8,6 +8,7 @@ import time
 
 import psycopg
 import pytest
+from learning.rollout.moves import Moves
 
 from adapters.onnx_model import OnnxClassifier
 from adapters.postgres import open_pool
@@ -15,7 +16,6 @@ from adapters.postgres_registry import PostgresRegistry
 from contracts.models import ModelState
 from infra.grafana.make_dashboards import DASHBOARDS, FOLDER, rendered
 from infra.grafana.panels import COLOURS, POSTGRES
-from learning.rollout.moves import Moves
 from learning.rollout.registering import Registrar
 from local.fleet import LocalFleet
 from local.ports import free_port

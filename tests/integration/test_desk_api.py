@@ -75,6 +75,7 @@ def test_the_api_is_described_and_pages_through_all_items(house):
     assert set(described) == {
         "/api/v1/items", "/api/v1/items/{event_id}", "/api/v1/items/{event_id}/picture", "/api/v1/items/{event_id}/labels",
         "/api/v1/failures/redrive", "/api/v1/failures/discard", "/api/v1/backlog", "/api/v1/label-studio/tasks",
+        "/api/v1/console/fleet", "/api/v1/console/model", "/api/v1/console/sensors/{sensor_id}", "/api/v1/console/events/{event_id}",
     }  # fmt: skip
     seen, after = [], None
     while True:

@@ -65,7 +65,7 @@ def test_a_drain_that_fails_keeps_the_other_chores_from_nothing(house):
         raise OSError
 
     with pytest.raises(OSError):
-        WithChores(fail, house.desk.quality, house.desk.letters, house.telemetry, audit_share=0.0).take_one()
+        WithChores(fail, house.desk.quality, house.desk.letters, house.rollups, house.telemetry, audit_share=0.0).take_one()
     assert house.state(event.event_id) == ("open", None)
 
 

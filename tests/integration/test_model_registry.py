@@ -15,8 +15,8 @@ from adapters.postgres_serving import PostgresServing
 from contracts.categories import Category
 from contracts.errors import ModelRefused
 from contracts.models import ModelFile, ModelState, NewModel, SecondOpinion
+from contracts.moves import Moves
 from contracts.names import OutcomeKind
-from learning.rollout.moves import Moves
 from local.database import ensure_logins
 from tests.changed_models import changed
 from tests.makers import an_event

@@ -11,8 +11,8 @@ from adapters.postgres_trials import PostgresTrials
 from contracts.categories import Category
 from contracts.facts import ModelMoved
 from contracts.models import ModelFile, ModelState, NewModel, SecondOpinion
+from contracts.moves import Moves
 from contracts.names import OutcomeKind
-from learning.rollout.moves import Moves
 from learning.rollout.steering import Steering
 from tests.makers import an_event, an_outcome
 from tests.plant_house import NOON

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 from contracts.accuracy import StratumCount
-from learning.truth.accuracy import estimate
+from contracts.estimates import estimate
 
 
 def test_one_fair_stratum_is_wilsons_interval():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contracts.accuracy import Embeddings
-from learning.truth.shift import FEWEST, compare, compare_embeddings
+from contracts.shift import FEWEST, compare, compare_embeddings
 
 MIX = {"plastic": 0.3, "paper": 0.3, "glass": 0.15, "metal": 0.15, "organic": 0.1}
 

@@ -1,4 +1,4 @@
-"""What people may do with models by hand. What they do is in force in every worker within five seconds."""
+"""What people may do with models by hand. What they do is in force in every worker within five seconds. Pure."""
 
 from dataclasses import dataclass
 

@@ -1,0 +1,401 @@
+"""The console says what the ledger says, to those alone who may know it, and moves models with a reason."""
+
+import json
+import re
+import statistics
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from contracts.accounts import Role
+from contracts.accuracy import StratumCount
+from contracts.categories import CATEGORIES
+from contracts.errors import QueueUnavailable
+from contracts.estimates import estimate
+from dlq_review.web import api_answers
+from tests.console_data import fill, roll_up
+from tests.desk_house import ago
+
+ACTUAL = """coalesce((SELECT min(category) FROM ground_truth g WHERE g.event_id = o.event_id AND match = 'matched' HAVING count(DISTINCT category) = 1),
+    (SELECT resolved FROM review_items r WHERE r.event_id = o.event_id AND state = 'labelled' AND resolved = ANY(%(categories)s)
+        AND NOT EXISTS (SELECT FROM ground_truth g WHERE g.event_id = o.event_id AND match = 'matched')))"""
+STRATA = f"""SELECT o.kind, count(*)::int, sum(confidence)::float8, count({ACTUAL})::int, count(*) FILTER (WHERE {ACTUAL} = category)::int
+    FROM outcomes o JOIN predictions USING (event_id) WHERE captured_at::date BETWEEN %(day)s - 6 AND %(day)s GROUP BY 1"""
+
+
+@pytest.fixture
+def filled(house):
+    fill(house.sql)
+    roll_up(house.rollups)
+    return house
+
+
+@pytest.fixture
+def olga(house):
+    return house.client("olga", Role.OPS)
+
+
+def column(chart, name):
+    (found,) = [one["values"] for one in chart["series"] if one["name"] == name]
+    return dict(zip(chart["x"], found, strict=True))
+
+
+def test_charts_of_the_model_equal_sql_over_the_ledger(filled, olga):
+    told = olga.get("/api/v1/console/model?days=30").json()
+    shares = dict(
+        filled.sql.execute(
+            "SELECT (captured_at::date, category)::text, (count(*) / sum(count(*)) OVER (PARTITION BY captured_at::date))::float8"
+            " FROM predictions JOIN outcomes USING (event_id) GROUP BY captured_at::date, category"
+        ).fetchall()
+    )
+    mix = told["charts"]["mix"]
+    assert len(mix["x"]) == 30
+    for category in CATEGORIES:
+        for at, share in column(mix, category).items():
+            assert share == pytest.approx(shares.get(f"({day(at)},{category})", 0.0), rel=1e-4), (at, category)
+    unsure = dict(
+        filled.sql.execute(
+            "SELECT captured_at::date, (count(*) FILTER (WHERE reason = 'low_confidence') / count(*)::float8) FROM outcomes"
+            " WHERE kind <> 'failure' GROUP BY 1"
+        ).fetchall()
+    )
+    outliers = dict(
+        filled.sql.execute(
+            "SELECT captured_at::date, (count(*) FILTER (WHERE reason = 'out_of_distribution') / count(*)::float8) FROM outcomes"
+            " WHERE kind <> 'failure' GROUP BY 1"
+        ).fetchall()
+    )
+    for name, found in (("low confidence", unsure), ("none of the five", outliers)):
+        for at, share in column(told["charts"]["unsure"], name).items():
+            assert share == pytest.approx(found[day(at)], rel=1e-4, abs=1e-9), (name, at)
+    bins = filled.sql.execute(
+        "SELECT category, least(floor(confidence::float8 * 20), 19)::int, count(*) / sum(count(*)) OVER (PARTITION BY category)::float8"
+        " FROM predictions JOIN outcomes USING (event_id) WHERE captured_at::date > %s GROUP BY 1, 2",
+        (datetime.now(UTC).date() - timedelta(days=30),),
+    ).fetchall()
+    for category, place, share in bins:
+        (found,) = [one["values"][place] for one in told["charts"]["confidence"]["series"] if one["name"] == category]
+        assert found == pytest.approx(float(share), rel=1e-4)
+
+
+def test_the_rolling_accuracy_equals_the_estimate_from_the_labels_themselves(filled, olga):
+    chart = olga.get("/api/v1/console/model?days=30").json()["charts"]["accuracy"]
+    assert chart["limit"] == {"at": 0.85, "name": "85\u00a0% wanted"}
+    for at in chart["x"][::7]:
+        rows = filled.sql.execute(STRATA, {"day": day(at), "categories": list(CATEGORIES)}).fetchall()
+        wanted = estimate([StratumCount("", *row) for row in rows])
+        assert column(chart, "labels")[at] == wanted.labels > 20
+        for name, value in (("accuracy", wanted.value), ("at least", wanted.low), ("at most", wanted.high)):
+            assert column(chart, name)[at] == pytest.approx(value, rel=1e-4), name
+
+
+def test_figures_of_the_fleet_equal_sql(house, olga):
+    fill(house.sql, events=3000, days=2)
+    roll_up(house.rollups)
+    told = olga.get("/api/v1/console/fleet?minutes=1440").json()
+    decided = dict(
+        house.sql.execute(
+            "SELECT extract(epoch FROM date_bin('5 min', decided_at, 'epoch'))::float8, count(*) / 5.0::float8 FROM outcomes GROUP BY 1"
+        ).fetchall()
+    )
+    assert told["charts"]["rates"]["unit"] == "/min"
+    found = column(told["charts"]["rates"], "decided")
+    assert len(found) == 288
+    for at, value in found.items():
+        assert value == pytest.approx(decided.get(at, 0), rel=1e-4)
+    waits = {}
+    for at, seconds in house.sql.execute(
+        "SELECT extract(epoch FROM date_bin('5 min', decided_at, 'epoch'))::float8, extract(epoch FROM decided_at - captured_at)::float8 FROM outcomes"
+    ):
+        waits.setdefault(at, []).append(seconds)
+    for at, value in column(told["charts"]["latency"], "half under").items():
+        if at in waits:
+            low, high = statistics.median_low(waits[at]), statistics.median_high(waits[at])
+            assert low / 1.45 <= value <= high * 1.45  # bins are 1.41 wide
+    ((waiting,),) = house.sql.execute("SELECT count(*) FROM review_items WHERE state = 'open'").fetchall()
+    assert told["figures"]["to_review"] == f"{waiting:,}"
+    assert told["tables"]["workers"][0][:4] == ["plant-a/311", "working", "0.1.0", "waste-lite0-0.2.0"]
+
+
+def day(at):
+    return datetime.fromtimestamp(at, UTC).date()
+
+
+def test_sensors_are_told_with_their_health_their_gaps_and_their_week(filled, olga):
+    page = olga.get("/console/sensors").text
+    ((decided, reviews),) = filled.sql.execute(
+        "SELECT count(*) FILTER (WHERE kind <> 'failure'), count(*) FILTER (WHERE kind = 'review') FROM outcomes"
+        " WHERE sensor_id = 'bin-3' AND captured_at::date > %s", (datetime.now(UTC).date() - timedelta(days=7),)
+    ).fetchall()  # fmt: skip
+    row = re.search(r"<tr><td data-label=\"Sensor\"><a href=\"/console/sensors/bin-3\".*?</tr>", page, re.DOTALL)[0]
+    assert f'data-label="Missing">4</td><td class="n" data-label="Decided">{decided:,}<' in row
+    assert f"{reviews / decided * 100:.1f}\u00a0%" in row
+    for trouble, names in (("silent", {"bin-4", "bin-new"}), ("gaps", {"bin-3"}), ("ticket", {"bin-2"}), ("quiet", set())):
+        shown = set(re.findall(r'href="/console/sensors/(bin-[\w]+)"', olga.get(f"/console/sensors?trouble={trouble}").text))
+        assert shown == names, trouble
+    assert set(re.findall(r'href="/console/sensors/(bin-[\w]+)"', olga.get("/console/sensors?text=site-9").text)) == {"bin-new"}
+    one = olga.get("/console/sensors/bin-3").text
+    assert "7–9, 20" in one
+    assert olga.get("/console/sensors/bin-404").status_code == 404
+    assert olga.get("/api/v1/console/sensors/bin-404").status_code == 404
+    volume = olga.get("/api/v1/console/sensors/bin-3").json()["charts"]["volume"]
+    ((total,),) = filled.sql.execute(
+        "SELECT count(*) FROM outcomes WHERE sensor_id = 'bin-3' AND kind <> 'failure' AND captured_at::date > %s",
+        (datetime.now(UTC).date() - timedelta(days=30),),
+    ).fetchall()
+    assert sum(column(volume, "decided").values()) == total
+
+
+def test_thousands_of_sensors_and_models_are_paged_and_none_is_left_out(house, olga):
+    house.sql.execute("INSERT INTO sensors (sensor_id) SELECT 'sensor-' || lpad(n::text, 4, '0') FROM generate_series(1, 1203) n")
+    seen, query = [], ""
+    while query is not None:
+        page = olga.get(f"/console/sensors{query}").text
+        assert len(page.encode()) < 100_000
+        seen += re.findall(r'href="/console/sensors/(sensor-\d+)"', page)
+        found = re.search(r'href="/console/sensors(\?[^"]*after=[^"]*)"', page)
+        query = found[1].replace("&amp;", "&") if found else None
+    assert seen == [f"sensor-{n:04}" for n in range(1, 1204)]
+    house.sql.execute(
+        "INSERT INTO models (version, sha256, size_bytes, object_key, facts, added_by) SELECT 'm' || n, lpad(to_hex(n), 64, '0'), 1, 'k', '{}', 'x'"
+        " FROM generate_series(1, 1000) n"
+    )
+    pages = [olga.get(f"/console/models?page={number}").text for number in (1, 2, 34)]
+    assert all(len(page.encode()) < 100_000 for page in pages)
+    assert "page 2 of 34" in pages[1]
+    assert "There is no such page" in olga.get("/console/models?page=99").text
+
+
+def test_an_event_is_told_whole_with_its_picture_and_its_scores(house, olga):
+    from tests.makers import a_jpeg, an_outcome
+
+    event = house.event(image_url=house.picture("bin-7/told.jpg", a_jpeg()))
+    house.worker.record([an_outcome(event)], uuid4())
+    page = olga.get(f"/console/events/{event.event_id}").text
+    for words in ("captured", "accepted", "classified as plastic", "ended: decided by the model", "90.0\u00a0%"):
+        assert words in page
+    picture = olga.get(f"/console/events/{event.event_id}/picture/large")
+    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/jpeg")
+    told = olga.get(f"/api/v1/console/events/{event.event_id}").json()
+    assert [one["what"] for one in told["moments"]] == [
+        "captured",
+        "accepted",
+        "classified as plastic",
+        "ended: decided by the model",
+    ]
+    api_answers.Story.model_validate(told)
+    for path in ("/console/events/", "/api/v1/console/events/"):
+        assert olga.get(f"{path}{uuid4()}").status_code == 404
+        assert olga.get(f"{path}nonsense").status_code == 422
+    found = olga.get(f"/console/search?q={event.event_id}", follow_redirects=False)
+    assert found.headers["location"] == f"/console/events/{event.event_id}"
+
+
+def test_an_event_leads_to_its_lines_and_its_trace(house):
+    event = house.event()
+    house.room = replace(house.room, logs_url="https://logs.example/?q={event_id}", traces_url="https://traces.example/{trace_id}")
+    page = house.client("olga", Role.OPS).get(f"/console/events/{event.event_id}").text
+    assert f'href="https://logs.example/?q={event.event_id}"' in page
+    assert f'href="https://traces.example/{event.event_id.hex}"' in page
+    found = house.client("olga", Role.OPS).get(f"/console/search?q={event.event_id.hex}", follow_redirects=False)
+    assert found.headers["location"] == f"/console/events/{event.event_id}"
+
+
+def test_search_finds_events_by_what_became_of_them(filled, olga):
+    newest = filled.sql.execute(
+        "SELECT event_id FROM predictions WHERE category = 'glass' AND predicted_at > now() - interval '1 day' ORDER BY predicted_at DESC LIMIT 50"
+    ).fetchall()
+    assert ids(olga.get("/console/search?category=glass")) == [one for (one,) in newest]
+    of_sensor = filled.sql.execute(
+        "SELECT o.event_id FROM outcomes o JOIN events USING (event_id) WHERE events.sensor_id = 'bin-5' AND kind = 'review' ORDER BY events.captured_at DESC LIMIT 50"
+    ).fetchall()
+    assert ids(olga.get("/console/search?sensor=bin-5&kind=review")) == [one for (one,) in of_sensor]
+    failed = filled.sql.execute(
+        "SELECT event_id FROM outcomes WHERE kind = 'failure' AND decided_at > now() - interval '1 day' ORDER BY decided_at DESC"
+    ).fetchall()
+    assert ids(olga.get("/console/search?kind=failure")) == [one for (one,) in failed]
+    page = olga.get("/console/search?q=waste-lite").text
+    assert "waste-lite0-0.3.0" in page
+    assert "No sensor or site begins with" in page
+
+
+def ids(answer):
+    from uuid import UUID
+
+    assert answer.status_code == 200
+    return [UUID(one) for one in re.findall(r'href="/console/events/([0-9a-f-]{36})"', answer.text)]
+
+
+def test_a_model_is_promoted_and_rolled_back_with_a_reason_and_after_a_second_look(filled, olga):
+    confirm = olga.get("/console/models/promote?version=waste-lite0-0.3.0").text
+    assert "Promote waste-lite0-0.3.0?" in confirm
+    assert state(filled, "waste-lite0-0.3.0") == "candidate"
+    form = {"version": "waste-lite0-0.3.0", "champion": "waste-lite0-0.2.0", "because": " "}
+    refused = olga.post("/console/models/promote", data=form | csrf(olga))
+    assert (refused.status_code, "Reason is empty" in refused.text) == (422, True)
+    done = olga.post("/console/models/promote", data=form | csrf(olga) | {"because": "labels say so"})
+    assert "waste-lite0-0.3.0 decides now" in done.text
+    assert (state(filled, "waste-lite0-0.3.0"), state(filled, "waste-lite0-0.2.0")) == ("champion", "retired")
+    late = olga.post(
+        "/console/models/promote", data=form | csrf(olga) | {"version": "waste-lite0-0.1.0", "because": "I saw another page"}
+    )
+    assert (late.status_code, "The champion is waste-lite0-0.3.0 by now" in late.text) == (422, True)
+    assert "waste-lite0-0.2.0" in re.search(r"Comes back</dt><dd>(.*?)</dd>", olga.get("/console/models/rollback").text)[1]
+    back = olga.post("/console/models/rollback", data={"champion": "waste-lite0-0.3.0", "because": "it was worse"} | csrf(olga))
+    assert "waste-lite0-0.2.0 decides" in back.text
+    assert state(filled, "waste-lite0-0.2.0") == "champion"
+    acts = filled.sql.execute("SELECT actor, action, target, detail->>'because' FROM actions ORDER BY action_id").fetchall()
+    assert acts == [
+        ("olga", "promote model", "waste-lite0-0.3.0", "labels say so"),
+        ("olga", "roll back model", "waste-lite0-0.3.0", "it was worse"),
+    ]
+    moves = filled.sql.execute(
+        "SELECT actor, because FROM model_transitions WHERE version = 'waste-lite0-0.3.0' ORDER BY transition_id"
+    )
+    assert moves.fetchall() == [("olga", "labels say so"), ("olga", "it was worse")]
+
+
+def csrf(client):
+    return {"csrf": client.headers["x-csrf-token"]}
+
+
+def state(house, version):
+    ((found,),) = house.sql.execute("SELECT state FROM models WHERE version = %s", (version,)).fetchall()
+    return found
+
+
+@pytest.mark.parametrize("role", [None, Role.REVIEWER])
+def test_who_is_not_of_ops_sees_nothing_of_the_console_and_moves_nothing(filled, role):
+    client = filled.client("rita", role) if role else filled.client()
+    (event,) = filled.sql.execute("SELECT event_id FROM predictions LIMIT 1").fetchone()
+    for path in (
+        "/api/v1/console/fleet", "/api/v1/console/model", "/api/v1/console/sensors/bin-1", f"/api/v1/console/events/{event}", "/console/models",
+        "/console/models/promote?version=waste-lite0-0.3.0", "/console/sensors/bin-1", f"/console/events/{event}", f"/console/events/{event}/picture/large",
+    ):  # fmt: skip
+        answer = client.get(path, follow_redirects=False)
+        assert answer.status_code == (403 if role else 401 if path.startswith("/api") else 303), path
+        assert "waste-lite" not in answer.text
+    form = {"version": "waste-lite0-0.3.0", "champion": "waste-lite0-0.2.0", "because": "I can"}
+    assert client.post("/console/models/promote", data=form | (csrf(client) if role else {})).status_code == (403 if role else 401)
+    assert state(filled, "waste-lite0-0.3.0") == "candidate"
+
+
+def test_a_form_that_comes_from_elsewhere_moves_nothing(filled, olga):
+    form = {"version": "waste-lite0-0.3.0", "champion": "waste-lite0-0.2.0", "because": "a link told me to"}
+    token = olga.headers.pop("x-csrf-token")
+    assert olga.post("/console/models/promote", data=form).status_code == 403
+    assert olga.post("/console/models/promote", data=form | {"csrf": "wrong"}).status_code == 403
+    there = {"origin": "https://elsewhere.example"}
+    assert olga.post("/console/models/promote", data=form | {"csrf": token}, headers=there).status_code == 403
+    assert olga.get("/console/models/promote", params=form).status_code == 200
+    assert state(filled, "waste-lite0-0.3.0") == "candidate"
+
+
+def test_an_empty_fleet_says_what_would_be_here(olga):
+    for path, words in (
+        ("/console", "No worker has ever said"),
+        ("/console/model", "No label has found its event yet"),
+        ("/console/models", "No model is registered"),
+        ("/console/sensors", "No sensor yet"),
+        ("/console/search?category=glass", "No event matches"),
+    ):
+        page = olga.get(path)
+        assert page.status_code == 200, path
+        assert words in page.text, path
+    for path in ("/api/v1/console/fleet", "/api/v1/console/model"):
+        told = olga.get(path).json()
+        api_answers.ConsoleFigures.model_validate(told)
+        assert json.dumps(told, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/console?minutes=61", "/console/model?days=0", "/api/v1/console/fleet?minutes=5", "/api/v1/console/model?days=x", "/console/sensors?trouble=x",
+        "/console/search?kind=x", "/console/search?until=never", "/console/models?page=x", "/console/sensors?text=" + "a" * 201,
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_said(olga, path):
+    assert olga.get(path).status_code == 422
+
+
+ODD = [
+    "/console/search?until=0001-01-01T00:00", "/console/search?until=9999-12-31T23:59", "/console/search?q=%00", "/console/search?q=%ff%fe",
+    "/console/search?model=%00", "/console/search?sensor=%ed%a0%80", "/console/sensors/%00", "/console/sensors/%ff", "/console/sensors?after=%00",
+    "/console/sensors?text=%25%27%22%5C", "/console/models?page=-1", "/console/models?page=99999999999999999999999", "/console/models/promote?version=%00",
+    "/console/events/00000000-0000-0000-0000-000000000000", "/console/events/ffffffff-ffff-ffff-ffff-ffffffffffff/picture/huge",
+    "/api/v1/console/sensors/%00", "/api/v1/console/sensors/" + "x" * 5000, "/console?minutes=" + "9" * 5000, "/console/model?days=%E0%A5%A7",
+]  # fmt: skip
+
+
+def test_nothing_that_can_be_asked_is_unforeseen(filled, olga):
+    for path in ODD:
+        assert olga.get(path, follow_redirects=False).status_code in {200, 303, 400, 404, 422}, path
+
+
+def test_what_strangers_write_is_shown_as_text(house, olga):
+    from psycopg.types.json import Jsonb
+
+    strange = "<script>alert(1)</script>"
+    house.sql.execute("INSERT INTO sensors (sensor_id, report) VALUES (%s, %s)", (strange, Jsonb({strange: strange})))
+    house.sql.execute(
+        "INSERT INTO alerts (kind, subject, evidence) VALUES ('sensor_faulty', %s, %s)", (strange, Jsonb({"fault": strange}))
+    )
+    house.sql.execute(
+        "INSERT INTO workers (owner, host, pid, version, model_version, model_problem) VALUES (gen_random_uuid(), %s, 1, %s, %s, %s)",
+        (strange,) * 4,
+    )
+    for path in (
+        "/console",
+        "/console/models",
+        "/console/sensors",
+        "/console/sensors/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+        f"/console/search?q={strange}",
+    ):
+        page = olga.get(path)
+        assert strange not in page.text, path
+        if "%2F" not in path:
+            assert "&lt;script&gt;" in page.text, path
+
+
+def test_while_postgres_is_away_the_console_says_so(house, olga):
+    house.pools["review"].close()
+    page = olga.get("/console")
+    assert (page.status_code, "cannot be reached" in page.text) == (503, True)
+    answer = olga.get("/api/v1/console/fleet")
+    assert (answer.status_code, "cannot be reached" in answer.json()["error"]) == (503, True)
+
+
+def test_while_the_edge_queue_is_away_the_rest_is_told(house):
+    class Away:
+        def depth(self):
+            raise QueueUnavailable("connection refused")
+
+    house.desk = replace(house.desk, edge_queue=Away())
+    told = house.client("olga", Role.OPS).get("/api/v1/console/fleet").json()["figures"]
+    assert (told["edge"], told["waiting"]) == ("–", "0")
+
+
+def test_what_a_model_cannot_become_is_said_in_a_sentence(filled, olga):
+    page = olga.get("/console/models/promote?version=waste-lite0-0.2.0")
+    assert (
+        page.status_code,
+        "waste-lite0-0.2.0 is champion, from where it does not become champion. Nothing was changed." in page.text,
+    ) == (422, True)
+    page = olga.get("/console/models/promote?version=nonsense")
+    assert (page.status_code, "nonsense is not in the registry. Nothing was changed." in page.text) == (422, True)
+    olga.post("/console/models/rollback", data={"champion": "waste-lite0-0.2.0", "because": "one"} | csrf(olga))
+    olga.post("/console/models/rollback", data={"champion": "waste-lite0-0.1.0", "because": "two"} | csrf(olga))
+    page = olga.get("/console/models/rollback")
+    assert (page.status_code, "The registry has no champion: workers use their own model already." in page.text) == (422, True)
+    assert olga.get("/console/models/nonsense").status_code == 404
+
+
+def test_days_and_hours_are_those_of_utc(filled, olga):
+    chart = olga.get("/api/v1/console/model?days=7").json()["charts"]
+    assert day(chart["mix"]["x"][-1]) == date.today() or ago(hours=24).date() <= day(chart["mix"]["x"][-1])  # noqa: DTZ011
+    assert len(chart["unsure"]["x"]) == 168
+    assert chart["mix"]["days"]
+    assert not chart["unsure"]["days"]
