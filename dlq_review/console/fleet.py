@@ -13,6 +13,7 @@ from contracts.history import FlowPoint
 from contracts.rollups import quantile
 from dlq_review.console.asked import SPANS, FleetAsked, FleetFields, TheRoom
 from dlq_review.console.charts import Chart, Told
+from dlq_review.console.counted import counted
 from dlq_review.console.flow import endings, latency, rates, stage_means, steps, sum_of_latencies
 from dlq_review.console.room import Room
 from dlq_review.desk import Desk
@@ -48,10 +49,11 @@ def told_of(desk: Desk, room: Room, fields: FleetFields) -> Told:
     """Return what the page says; raises LedgerUnavailable."""
     now = room.lately.of("fleet", _NOW_S, lambda: status_of(desk, room))
     backlog = room.lately.of("backlog", _BACKLOG_S, desk.backlog.now)
-    charts, recent = room.lately.of(("flow", fields.minutes), _CHARTS_S, lambda: _charts(room, fields.minutes))
+    through, charts, recent = room.lately.of(("flow", fields.minutes), _CHARTS_S, lambda: _charts(room, fields.minutes))
     rest = len(now.workers) - _MOST_WORKERS
     more = {"more_workers": f"and {number(rest)} more" if rest > 0 else ""}
     figures = more | _figures(now) | _of_people(backlog) | _of_time(recent) | {"at": f"{desk.clock():%H:%M:%S} UTC"}
+    figures |= counted(through, desk.clock())
     shown = sorted(now.workers, key=lambda one: not one.alive)[:_MOST_WORKERS]
     workers = [_worker(one, now.revision) for one in shown]
     return Told(figures, {one.name: one for one in charts}, {"workers": workers})
@@ -99,7 +101,7 @@ def _of_time(recent: list[FlowPoint]) -> dict[str, str]:
     }
 
 
-def _charts(room: Room, minutes: int) -> tuple[list[Chart], list[FlowPoint]]:
+def _charts(room: Room, minutes: int) -> tuple[datetime, list[Chart], list[FlowPoint]]:
     through, step_s = room.history.through(), STEPS_S[minutes]
     until = datetime.fromtimestamp(through.timestamp() // step_s * step_s, through.tzinfo)
     since = until - timedelta(minutes=minutes)
@@ -107,13 +109,13 @@ def _charts(room: Room, minutes: int) -> tuple[list[Chart], list[FlowPoint]]:
     points = room.history.flow(since, until, step_s)
     late = {point.at: point.latencies for point in points}
     recent = room.history.flow(through - timedelta(minutes=_LATENCY_MINUTES), through, 60.0)
-    return [rates(points, axis, step_s), latency(late, axis), endings(points, axis, step_s)], recent
+    return through, [rates(points, axis, step_s), latency(late, axis), endings(points, axis, step_s)], recent
 
 
 def _beside(room: Room) -> dict[str, Any]:
     alerts, count = room.lately.of("alerts", _BACKLOG_S, lambda: room.book.open_alerts(_MOST_ALERTS))
     versions = room.lately.of("versions", _BACKLOG_S, room.book.versions)
-    return {"alerts": alerts, "alert_count": count, "versions": versions, "through": room.history.through()}
+    return {"alerts": alerts, "alert_count": count, "versions": versions}
 
 
 def _worker(one: WorkerState, revision: int) -> list[str]:

@@ -11,6 +11,7 @@ from contracts.history import Decided, Grain
 from contracts.names import OutcomeKind
 from dlq_review.console.asked import DAYS, ModelAsked, ModelFields, TheRoom
 from dlq_review.console.charts import Told
+from dlq_review.console.counted import counted
 from dlq_review.console.flow import steps
 from dlq_review.console.quality import (
     BEFORE_DAYS,
@@ -23,10 +24,11 @@ from dlq_review.console.quality import (
     unsure,
 )
 from dlq_review.console.room import Room
+from dlq_review.desk import Desk
 from dlq_review.web.api_answers import ConsoleFigures, answers
 from dlq_review.web.formats import NONE, number, percent
 from dlq_review.web.pages import render
-from dlq_review.web.visitors import ENTRANCES, Ops
+from dlq_review.web.visitors import ENTRANCES, Ops, TheDesk
 
 _HOURLY_UP_TO = 7
 _SECONDS = 30.0
@@ -35,25 +37,25 @@ page_router, api_router = APIRouter(include_in_schema=False), APIRouter(prefix="
 
 
 @page_router.get("/console/model")
-def model(request: Request, room: TheRoom, visitor: Ops, asked: ModelAsked) -> Response:
+def model(request: Request, desk: TheDesk, room: TheRoom, visitor: Ops, asked: ModelAsked) -> Response:
     """Show what the model says and how often it is right."""
-    told, days = told_of(room, asked.fields), asked.fields.days
+    told, days = told_of(desk, room, asked.fields), asked.fields.days
     status = 422 if asked.problem else 200
     return render(request, "console/model.html", visitor, status, told=told, days=days, spans=DAYS, problem=asked.problem)
 
 
 @api_router.get("/model", responses=answers(ConsoleFigures))
-def model_figures(room: TheRoom, _: Ops, days: int = 30) -> Any:
+def model_figures(desk: TheDesk, room: TheRoom, _: Ops, days: int = 30) -> Any:
     """Say what the model decides and how often it is right, as the console's page does."""
-    return JSONResponse(told_of(room, ModelFields.model_validate({"days": days})).plain())
+    return JSONResponse(told_of(desk, room, ModelFields.model_validate({"days": days})).plain())
 
 
-def told_of(room: Room, fields: ModelFields) -> Told:
+def told_of(desk: Desk, room: Room, fields: ModelFields) -> Told:
     """Return what the page says; raises LedgerUnavailable."""
-    return room.lately.of(("model", fields.days), _SECONDS, lambda: _told(room, fields.days))
+    return room.lately.of(("model", fields.days), _SECONDS, lambda: _told(room, fields.days, desk.clock()))
 
 
-def _told(room: Room, days: int) -> Told:
+def _told(room: Room, days: int, now: datetime) -> Told:
     through = room.history.through()
     tomorrow = datetime.combine(through.date() + timedelta(days=1), time(), UTC)
     first = tomorrow - timedelta(days=days)
@@ -74,7 +76,7 @@ def _told(room: Room, days: int) -> Told:
         confidence(lately),
         drift(confidences, axis),
     ]
-    return Told(_figures(by_day, first, axis[-1]), {one.name: one for one in charts})
+    return Told(_figures(by_day, first, axis[-1]) | counted(through, now), {one.name: one for one in charts})
 
 
 def _figures(by_day: Sequence[Decided], first: datetime, today: datetime) -> dict[str, str]:

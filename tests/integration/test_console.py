@@ -368,6 +368,14 @@ def test_while_postgres_is_away_the_console_says_so(house, olga):
     assert (answer.status_code, "cannot be reached" in answer.json()["error"]) == (503, True)
 
 
+def test_a_drain_that_stands_still_is_told(house, olga):
+    assert "Nothing is counted since" not in olga.get("/console").text + olga.get("/console/model").text
+    house.sql.execute("UPDATE rolling SET seen_through = now() - interval '3 h'")
+    house.room.lately.forget()
+    assert "3\u00a0h ago: does the drain run" in olga.get("/console").text
+    assert "3\u00a0h ago: does the drain run" in olga.get("/console/model").text
+
+
 def test_while_the_edge_queue_is_away_the_rest_is_told(house):
     class Away:
         def depth(self):

@@ -1,0 +1,15 @@
+"""Up to when rollups are counted, for people. Pure."""
+
+from datetime import datetime
+
+from dlq_review.web.formats import age
+
+BEHIND_S = 300.0
+"""The drain is a minute and a half behind by itself."""
+
+
+def counted(through: datetime, now: datetime) -> dict[str, str]:
+    """Return the figures that say so: `counted`, and `behind`, which is empty unless the drain does not keep up."""
+    late_s = (now - through).total_seconds()
+    behind = f"Nothing is counted since {through:%Y-%m-%d %H:%M} UTC, {age(late_s)} ago: does the drain run (waste dlq drain)?"
+    return {"counted": f"{through:%H:%M:%S} UTC", "behind": behind if late_s > BEHIND_S else ""}
