@@ -6,8 +6,8 @@ from typing import Any
 
 PROMETHEUS = {"type": "prometheus", "uid": "prometheus"}
 POSTGRES = {"type": "grafana-postgresql-datasource", "uid": "ledger"}
-COLOURS = {"plastic": "#2f7ed8", "paper": "#b8860b", "glass": "#2e8b57", "metal": "#708090", "organic": "#8b5a2b"}
-"""Of the categories, as on all pages."""
+COLOURS = {"plastic": "#e3b341", "paper": "#79b8ff", "glass": "#56d364", "metal": "#b1bac4", "organic": "#f2a3c7"}
+"""Of the categories, as on the desk's pages in the dark."""
 _WIDTH = 24
 
 

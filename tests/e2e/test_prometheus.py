@@ -15,12 +15,12 @@ from adapters.postgres import open_pool
 from adapters.postgres_registry import PostgresRegistry
 from contracts.models import ModelState
 from infra.grafana.make_dashboards import DASHBOARDS, FOLDER, rendered
-from infra.grafana.panels import POSTGRES
+from infra.grafana.panels import COLOURS, POSTGRES
 from learning.rollout.registering import Registrar
 from local.fleet import LocalFleet
 from local.ports import free_port
 from tests.changed_models import changed
-from tests.conftest import wait_for
+from tests.conftest import REPOSITORY, wait_for
 from tests.e2e.conftest import Outside
 from tests.e2e.test_main_job import noise_picture
 from tests.plant_house import Plant
@@ -116,6 +116,12 @@ def test_the_dashboards_are_what_the_script_writes():
         places = [(one["gridPos"]["x"], one["gridPos"]["y"]) for one in board["panels"]]
         assert len(set(places)) == len(places)
         assert all(one["gridPos"]["x"] + one["gridPos"]["w"] <= 24 for one in board["panels"])
+
+
+def test_categories_have_the_colours_that_they_have_at_the_desk():
+    css = (REPOSITORY / "dlq_review" / "web" / "static" / "desk.css").read_text("utf-8")
+    for category, colour in COLOURS.items():
+        assert re.search(rf"--{category}(-c)?: {colour};", css), category
 
 
 @pytest.mark.timeout(240)

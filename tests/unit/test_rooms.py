@@ -138,8 +138,8 @@ def test_events_gather_while_no_worker_is_free_and_share_a_wake_up(house, monkey
     house.throw()
     house.drain.take_one(0)
     late = [house.throw() for _ in range(5)]
-    threading.Timer(0.1, house.work.take).start()
     began = time.monotonic()
+    threading.Timer(0.1, house.work.take).start()
     house.drain.take_one(0)
     assert 0.1 <= time.monotonic() - began < 30
     assert house.work.take() == (late, False)
