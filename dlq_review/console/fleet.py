@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from contracts.console import Row
 from contracts.errors import QueueUnavailable
 from contracts.fleet import FleetStatus, WorkerState
 from contracts.history import FlowPoint
@@ -53,7 +54,7 @@ def told_of(desk: Desk, room: Room, fields: FleetFields) -> Told:
     rest = len(now.workers) - _MOST_WORKERS
     more = {"more_workers": f"and {number(rest)} more" if rest > 0 else ""}
     figures = more | _figures(now) | _of_people(backlog) | _of_time(recent) | {"at": f"{desk.clock():%H:%M:%S} UTC"}
-    figures |= counted(through, desk.clock())
+    figures |= counted(through, desk.clock()) | {"alerts": number(_alerts(room)[1])}
     shown = sorted(now.workers, key=lambda one: not one.alive)[:_MOST_WORKERS]
     workers = [_worker(one, now.revision) for one in shown]
     return Told(figures, {one.name: one for one in charts}, {"workers": workers})
@@ -113,9 +114,13 @@ def _charts(room: Room, minutes: int) -> tuple[datetime, list[Chart], list[FlowP
 
 
 def _beside(room: Room) -> dict[str, Any]:
-    alerts, count = room.lately.of("alerts", _BACKLOG_S, lambda: room.book.open_alerts(_MOST_ALERTS))
+    alerts, count = _alerts(room)
     versions = room.lately.of("versions", _BACKLOG_S, room.book.versions)
     return {"alerts": alerts, "alert_count": count, "versions": versions}
+
+
+def _alerts(room: Room) -> tuple[list[Row], int]:
+    return room.lately.of("alerts", _BACKLOG_S, lambda: room.book.open_alerts(_MOST_ALERTS))
 
 
 def _worker(one: WorkerState, revision: int) -> list[str]:

@@ -1,14 +1,16 @@
 """Models and rollout: what decides, what is on trial, how each did; promoted and rolled back with a reason, asked for twice."""
 
 from collections import defaultdict
+from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from contracts.console import Row
-from contracts.errors import ModelRefused, RequestRefused
+from contracts.errors import Infrastructure, ModelRefused, RequestRefused
 from contracts.estimates import Accuracy, estimate
 from contracts.history import Decided, Grain
 from contracts.models import ModelState, Move, ServingPlan
@@ -215,10 +217,10 @@ def _moves(room: Room, visitor: Visitor) -> Moves:
 
 
 def _note(desk: Desk, visitor: Visitor, action: str, version: str, **detail: object) -> None:
-    desk.failures.note(visitor.actor, action, version, **detail)
+    # The model has moved, and its transition names who and why: that nothing was changed would be wrong now.
+    with suppress(Infrastructure):
+        desk.failures.note(visitor.actor, action, version, **detail)
 
 
 def _done(visitor: Visitor, said: str) -> Response:
-    from urllib.parse import urlencode
-
     return RedirectResponse(f"{_PLACE}?{urlencode(visitor.flash(said))}", 303)
