@@ -46,12 +46,22 @@ def create_app(desk: Desk, room: Room, doors: Doors, *, hosts: list[str], pulse:
     for figures in (fleet, model, sensors, events):
         app.include_router(figures.page_router)
         app.include_router(figures.api_router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", _Static(directory=STATIC), name="static")
     app.add_api_route("/csp-reports", _report, methods=["POST"], include_in_schema=False)
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
     return Guarded(app, https=doors.https)
+
+
+class _Static(StaticFiles):
+    """Files of the package: kept by browsers, and asked for anew only if they have changed."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        """Return a file, or that it has not changed."""
+        answer = super().file_response(*arguments, **options)
+        answer.headers["cache-control"] = "no-cache"
+        return answer
 
 
 async def _report(request: Request) -> Response:

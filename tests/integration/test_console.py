@@ -401,6 +401,14 @@ def test_what_a_model_cannot_become_is_said_in_a_sentence(filled, olga):
     assert olga.get("/console/models/nonsense").status_code == 404
 
 
+def test_what_draws_is_sent_once_and_then_only_if_it_has_changed(olga):
+    first = olga.get("/static/uplot/uPlot.iife.min.js")
+    assert (first.status_code, first.headers["cache-control"]) == (200, "no-cache")
+    assert first.headers["content-security-policy"]
+    again = olga.get("/static/uplot/uPlot.iife.min.js", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
 def test_days_and_hours_are_those_of_utc(filled, olga):
     chart = olga.get("/api/v1/console/model?days=7").json()["charts"]
     assert day(chart["mix"]["x"][-1]) == date.today() or ago(hours=24).date() <= day(chart["mix"]["x"][-1])  # noqa: DTZ011
