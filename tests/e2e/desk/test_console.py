@@ -2,7 +2,10 @@
 
 import os
 import re
+import subprocess
+import sys
 
+import httpx2
 import pytest
 
 from adapters.postgres import open_pool
@@ -11,7 +14,8 @@ from contracts.accounts import Role
 from contracts.categories import CATEGORIES
 from dlq_review.report.__main__ import main as report
 from local.fleet import LocalFleet
-from tests.conftest import REPOSITORY
+from local.ports import free_port
+from tests.conftest import REPOSITORY, wait_for
 from tests.console_data import fill, roll_up
 from tests.e2e.conftest import Outside
 from tests.e2e.desk.test_appearance import CONTRAST, STRANGE
@@ -80,6 +84,29 @@ def test_a_fleet_that_has_just_decided_is_told_as_the_ledger_has_it(demo, browse
     assert re.search(rf"captured.*accepted.*classified as {category}.*ended: decided by the model", said, re.DOTALL)
     photograph(page, "event-1440")
     page.close()
+
+
+def test_waste_console_says_where_it_is_and_serves_it(demo):
+    port = free_port()
+    environment = demo.fleet.environment("review") | {"REVIEW_PORT": str(port), "REVIEW_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "waste", "console"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        place = re.search(r"http://\S+/console", process.stdout.readline())[0]
+        assert place == f"http://127.0.0.1:{port}/console"
+        answer = wait_for(lambda: reached(place), 20, "the console")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/enter?next=%2Fconsole")
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+def reached(place):
+    try:
+        return httpx2.get(place, follow_redirects=False)
+    except httpx2.TransportError:
+        return None
 
 
 @pytest.fixture(scope="module")
