@@ -8,12 +8,12 @@ import time
 
 import psycopg
 import pytest
-from learning.rollout.moves import Moves
 
 from adapters.onnx_model import OnnxClassifier
 from adapters.postgres import open_pool
 from adapters.postgres_registry import PostgresRegistry
 from contracts.models import ModelState
+from contracts.moves import Moves
 from infra.grafana.make_dashboards import DASHBOARDS, FOLDER, rendered
 from infra.grafana.panels import COLOURS, POSTGRES
 from learning.rollout.registering import Registrar
