@@ -38,7 +38,7 @@ def test_all_entries_of_the_menu_are_on_the_screen_of_a_phone(enter):
     page.tap("text=Menu")
     entries = page.locator(".bar nav a:visible")
     assert [one.inner_text() for one in entries.all()] == [
-        "Review", "Grid", "Failures", "Search", "My answers", "Backlog", "Quality", "People",
+        "Review", "Grid", "Failures", "Search", "My answers", "Backlog", "Quality", "Console", "People",
     ]  # fmt: skip
     for entry in entries.all():
         box = entry.bounding_box()
