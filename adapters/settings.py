@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from adapters.environment import Settings
+from contracts.figures import Prices
 from contracts.image_urls import UrlRule
 from contracts.pressure import Marks
 from contracts.signatures import MIN_MASTER_BYTES
@@ -21,6 +22,7 @@ def _split(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Price = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
 
 def _check_port(parts: SplitResult) -> None:
@@ -187,6 +189,19 @@ class DatabaseSettings(Settings):
             raise ValueError(msg)
         _check_shape(text)
         return value
+
+
+class PriceSettings(Settings):
+    """What an hour costs, in any one currency; 0: nobody has said."""
+
+    price_worker_hour: Annotated[Price, Field(alias="PRICE_WORKER_HOUR")] = 0.0
+    price_services_hour: Annotated[Price, Field(alias="PRICE_SERVICES_HOUR")] = 0.0
+    """All else together: database, broker, store, network."""
+    price_reviewer_hour: Annotated[Price, Field(alias="PRICE_REVIEWER_HOUR")] = 0.0
+
+    def prices(self) -> Prices:
+        """Return the prices."""
+        return Prices(self.price_worker_hour, self.price_services_hour, self.price_reviewer_hour)
 
 
 class BucketSettings(Settings):

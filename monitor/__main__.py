@@ -22,11 +22,10 @@ from adapters.postgres import Pool, open_pool
 from adapters.postgres_alerts import PostgresAlerts
 from adapters.postgres_figures import PostgresFigures
 from adapters.queues import open_dead_letter_queue, open_edge_queue
-from adapters.settings import DatabaseSettings, LogSettings, Names, QueueSettings
+from adapters.settings import DatabaseSettings, LogSettings, Names, PriceSettings, QueueSettings
 from adapters.stopping import stop_on_signals
 from adapters.telemetry import FleetTelemetry
 from contracts.alerts import KINDS
-from contracts.figures import Prices
 from contracts.messages import QueueDepth
 from contracts.names import DEAD_LETTER_QUEUE, EDGE_QUEUE, SLOW_QUEUE
 from contracts.ports import MessageQueue
@@ -34,10 +33,9 @@ from monitor.watch import LossWatch, Sight, Watch
 
 _QUICK_S, _SLOW_S, _RARE_S = 10.0, 60.0, 3600.0
 _FORGET_EVERY_S = 5.0
-Price = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
 
-class MonitorSettings(LogSettings, QueueSettings, DatabaseSettings):
+class MonitorSettings(LogSettings, QueueSettings, DatabaseSettings, PriceSettings):
     """What the monitor is told."""
 
     health_port: Annotated[int, Field(alias="HEALTH_PORT", ge=1, le=65535)] = 9000
@@ -54,15 +52,6 @@ class MonitorSettings(LogSettings, QueueSettings, DatabaseSettings):
                 msg = f"has {server!r}, which is not `name:port`"
                 raise ValueError(msg)
         return value
-
-    price_worker_hour: Annotated[Price, Field(alias="PRICE_WORKER_HOUR")] = 0.0
-    price_services_hour: Annotated[Price, Field(alias="PRICE_SERVICES_HOUR")] = 0.0
-    """All else together: database, broker, store, network."""
-    price_reviewer_hour: Annotated[Price, Field(alias="PRICE_REVIEWER_HOUR")] = 0.0
-
-    def prices(self) -> Prices:
-        """Return the prices."""
-        return Prices(self.price_worker_hour, self.price_services_hour, self.price_reviewer_hour)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,29 +14,19 @@ from adapters.postgres import open_pool
 from adapters.postgres_console import PostgresConsole
 from adapters.postgres_history import PostgresHistory
 from adapters.postgres_weekly import PostgresWeekly
-from adapters.settings import DatabaseSettings
+from adapters.settings import DatabaseSettings, PriceSettings
 from contracts.errors import RequestRefused
-from contracts.figures import Prices
 from dlq_review.console.room import BASELINE
 from dlq_review.report.week import Week, week_named, week_of
 from dlq_review.report.writing import Sources, write_report
 
-Price = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
-
-class ReportSettings(DatabaseSettings):
-    """What the report is told; prices are those of `waste monitor`, 0: nobody has said."""
+class ReportSettings(DatabaseSettings, PriceSettings):
+    """What the report is told."""
 
     accuracy_baseline: Annotated[float, Field(alias="ACCURACY_BASELINE", gt=0, lt=1)] = BASELINE
-    price_worker_hour: Annotated[Price, Field(alias="PRICE_WORKER_HOUR")] = 0.0
-    price_services_hour: Annotated[Price, Field(alias="PRICE_SERVICES_HOUR")] = 0.0
-    price_reviewer_hour: Annotated[Price, Field(alias="PRICE_REVIEWER_HOUR")] = 0.0
     price_currency: Annotated[str, Field(alias="PRICE_CURRENCY", max_length=8)] = ""
     """What stands behind each price."""
-
-    def prices(self) -> Prices:
-        """Return the prices."""
-        return Prices(self.price_worker_hour, self.price_services_hour, self.price_reviewer_hour)
 
 
 def main(argv: list[str] | None = None) -> int:
