@@ -3,8 +3,10 @@
 import pytest
 
 from adapters.postgres import open_pool
+from contracts.accounts import Role
 from learning.__main__ import main
 from local.database import ensure_logins
+from tests.console_data import fill, roll_up
 from tests.gateway_house import GatewayHouse
 from tests.lake_house import LakeHouse
 from tests.plant_house import Plant
@@ -48,3 +50,17 @@ def lake(plant, stack, database_url, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     url = ensure_logins(stack.postgres, tmp_path, database_url.rpartition("/")[2])["learning"]
     return LakeHouse(plant, stack, url, tmp_path)
+
+
+@pytest.fixture
+def filled(house):
+    """A review desk on weeks of a fleet's history, counted into rollups."""
+    fill(house.sql)
+    roll_up(house.rollups)
+    return house
+
+
+@pytest.fixture
+def olga(house):
+    """A browser of somebody of ops."""
+    return house.client("olga", Role.OPS)

@@ -11,7 +11,6 @@ from contracts.estimates import estimate
 from dlq_review.report.__main__ import main
 from dlq_review.report.week import week_of
 from local.database import ensure_logins
-from tests.console_data import fill, roll_up
 from tests.integration.test_console import ACTUAL
 
 WEEK = week_of(datetime.now(UTC).date() - timedelta(days=7))
@@ -30,13 +29,6 @@ def report(house, stack, database_url, tmp_path, monkeypatch, capsys):
         return capsys.readouterr().out
 
     return report
-
-
-@pytest.fixture
-def filled(house):
-    fill(house.sql)
-    roll_up(house.rollups)
-    return house
 
 
 def test_the_figures_of_a_week_equal_sql(filled, report):
