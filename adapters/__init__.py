@@ -1,1 +1,1 @@
-"""The outside: one technology a file, each translating its library's errors at this boundary."""
+"""The outside: one technology a folder, each translating its library's errors at this boundary."""

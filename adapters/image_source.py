@@ -3,9 +3,9 @@
 import ipaddress
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from adapters.https_images import HttpsImages
+from adapters.http.images import HttpsImages
 from adapters.object_store import key_source
-from adapters.s3_images import S3Images
+from adapters.s3.images import S3Images
 from adapters.settings import ImageSettings, ObjectStoreSettings
 from contracts.image_urls import S3Location, UrlRule, locate
 

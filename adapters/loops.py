@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-from adapters.health import Health
+from adapters.http.health import Health
 from contracts.errors import FleetError, Infrastructure
 from contracts.facts import DependencyBack, DependencyLost
 from contracts.ports import Telemetry

@@ -6,10 +6,10 @@ from typing import Any
 
 import structlog
 
-from adapters.s3_objects import S3Objects
-from adapters.s3_requests import KeySource
+from adapters.s3.objects import S3Objects
+from adapters.s3.requests import KeySource
+from adapters.s3.sigv4 import AwsKeys
 from adapters.settings import ObjectStoreSettings
-from adapters.sigv4 import AwsKeys
 from contracts.errors import SettingsInvalid
 
 

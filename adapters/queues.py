@@ -2,11 +2,11 @@
 
 from urllib.parse import unquote, urlsplit
 
-from adapters import redis_queue
 from adapters.hinted_publisher import HintedPublisher
 from adapters.judged_hints import JudgedHints
-from adapters.redis_door import DoorKeeper, RedisDoor
-from adapters.redis_hints import RedisHints
+from adapters.redis import queue as redis_queue
+from adapters.redis.door import DoorKeeper, RedisDoor
+from adapters.redis.hints import RedisHints
 from adapters.settings import QueueSettings
 from contracts.names import DEAD_LETTER_QUEUE, EDGE_QUEUE
 from contracts.ports import MessageQueue, Publisher
@@ -53,7 +53,7 @@ def open_message_queue(url: str, name: str, *, lease_s: float, region: str) -> M
         client = redis_queue.connect(url)
         door = DoorKeeper(client, name) if name == EDGE_QUEUE else None
         return redis_queue.RedisMessageQueue(client, name, lease_s=lease_s, headroom=_HEADROOM.get(name, 0.0), door=door)
-    from adapters import sqs_queue
+    from adapters.aws import sqs_queue
 
     endpoint = f"http://{parts.hostname}:{parts.port}" if parts.hostname else None
     secret = unquote(parts.password) if parts.password else None

@@ -17,8 +17,8 @@ from typing import Any
 import psycopg
 from tqdm import tqdm
 
-from adapters.images import decode
-from adapters.onnx_model import OnnxClassifier
+from adapters.onnx.model import OnnxClassifier
+from adapters.pictures.pixels import decode
 from benchmarks.accuracy import measure_accuracy
 from benchmarks.cpu import CpuWatch, rss_mb
 from benchmarks.enqueue import measure_edge_bytes, measure_enqueue, measure_work_bytes

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from adapters.images import Picture, decode
-from adapters.onnx_model import OnnxClassifier
+from adapters.onnx.model import OnnxClassifier
+from adapters.pictures.pixels import Picture, decode
 from benchmarks.pictures import SMALL_PX
 from contracts.categories import CATEGORIES
 from producer.render import render

@@ -18,7 +18,7 @@ from statistics import median
 
 import psycopg
 
-from adapters.postgres_rollups import PostgresRollups
+from adapters.postgres.rollups import PostgresRollups
 from contracts.accounts import Role
 from contracts.categories import CATEGORIES
 from local.stack import Stack

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import redis
 
-from adapters.celery_queue import CeleryWorkQueue, celery_app
+from adapters.celery.queue import CeleryWorkQueue, celery_app
 from benchmarks.load import Load
 from intake.grouping import MAX_IDS
 from local.fleet import LocalFleet

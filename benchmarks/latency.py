@@ -11,10 +11,10 @@ from pathlib import Path
 
 import psycopg
 
-from adapters.images import decode
-from adapters.onnx_model import OnnxClassifier
-from adapters.s3_images import S3Images
-from adapters.sigv4 import AwsKeys
+from adapters.onnx.model import OnnxClassifier
+from adapters.pictures.pixels import decode
+from adapters.s3.images import S3Images
+from adapters.s3.sigv4 import AwsKeys
 from benchmarks.load import Load
 from contracts.image_urls import S3Location
 from local.fleet import LocalFleet

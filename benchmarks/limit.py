@@ -7,8 +7,8 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-from adapters.images import decode
-from adapters.onnx_model import OnnxClassifier
+from adapters.onnx.model import OnnxClassifier
+from adapters.pictures.pixels import decode
 
 
 def measure_limit(model: tuple[Path, str], pictures: list[bytes], seconds: float) -> float:

@@ -7,9 +7,9 @@ from itertools import count
 
 import redis
 
-from adapters.redis_queue import RedisMessageQueue, connect
-from adapters.s3_objects import S3Objects
-from adapters.sigv4 import AwsKeys
+from adapters.redis.queue import RedisMessageQueue, connect
+from adapters.s3.objects import S3Objects
+from adapters.s3.sigv4 import AwsKeys
 from contracts.messages import Message
 from contracts.names import EDGE_QUEUE
 from local.fleet import LocalFleet

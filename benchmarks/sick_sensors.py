@@ -19,8 +19,8 @@ from functools import partial
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from adapters.images import decode
-from adapters.picture_facts import measure
+from adapters.pictures.facts import measure
+from adapters.pictures.pixels import decode
 from contracts.categories import CATEGORIES
 from contracts.pictures import CameraFault, PictureFacts, SensorDay
 from learning.truth.cameras import Round, judge

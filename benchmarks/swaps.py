@@ -18,11 +18,11 @@ import numpy as np
 import onnx
 import psycopg
 
-from adapters.onnx_model import OnnxClassifier
-from adapters.postgres import open_pool
-from adapters.postgres_registry import PostgresRegistry
-from adapters.s3_objects import S3Objects
-from adapters.sigv4 import AwsKeys
+from adapters.onnx.model import OnnxClassifier
+from adapters.postgres.connections import open_pool
+from adapters.postgres.registry import PostgresRegistry
+from adapters.s3.objects import S3Objects
+from adapters.s3.sigv4 import AwsKeys
 from benchmarks.load import Load, store_pictures
 from contracts.categories import CATEGORIES
 from contracts.models import ModelState

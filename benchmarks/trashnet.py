@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from adapters.images import PREPROCESSING, decode, flatten_whole
+from adapters.pictures.pixels import PREPROCESSING, decode, flatten_whole
 from learning.commands.plan import add_plan, plan_of
 from learning.datasets import MANIFEST, PART, Sample, Split, read_manifests
 from learning.evaluate import Share

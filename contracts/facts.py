@@ -1,4 +1,4 @@
-"""What the fleet tells of itself: facts in the past tense, rendered as log lines and metrics by `adapters.telemetry`."""
+"""What the fleet tells of itself: facts in the past tense, rendered as log lines and metrics by `adapters.telemetry.facts`."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

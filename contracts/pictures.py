@@ -10,7 +10,7 @@ BRIM_CELLS = 12
 """The cells along the edge of a picture that is divided into four by four."""
 BRIM_BYTES = BRIM_CELLS * 3
 SKETCH_BYTES = 16
-"""Of what a model sees in a picture; see `adapters.feature_sketch`."""
+"""Of what a model sees in a picture; see `adapters.onnx.feature_sketch`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,34 +12,34 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from adapters.environment import read_settings
-from adapters.health import Health, serve_health
-from adapters.http_server import serve
+from adapters.http.health import Health, serve_health
+from adapters.http.server import serve
 from adapters.image_source import SourceSettings, open_image_source
-from adapters.logs import configure_logging
 from adapters.loops import READY, run_until_stopped
 from adapters.passwords import Argon2Passwords
-from adapters.pictures import FleetPictures
-from adapters.postgres import Pool, open_pool, ping
-from adapters.postgres_accounts import PostgresAccounts
-from adapters.postgres_backlog import PostgresBacklog
-from adapters.postgres_browse import PostgresBrowser
-from adapters.postgres_console import PostgresConsole
-from adapters.postgres_failures import PostgresFailureLane
-from adapters.postgres_fleet import PostgresFleet
-from adapters.postgres_history import PostgresHistory
-from adapters.postgres_labels import PostgresLabels
-from adapters.postgres_lane import PostgresReviewLane
-from adapters.postgres_quality import PostgresQuality
-from adapters.postgres_registry import PostgresRegistry
-from adapters.postgres_review import PostgresReviewDesk
-from adapters.postgres_rollups import PostgresRollups
-from adapters.postgres_story import PostgresStories
-from adapters.postgres_trainings import PostgresTrainings
+from adapters.pictures.for_people import FleetPictures
+from adapters.postgres.accounts import PostgresAccounts
+from adapters.postgres.backlog import PostgresBacklog
+from adapters.postgres.browse import PostgresBrowser
+from adapters.postgres.connections import Pool, open_pool, ping
+from adapters.postgres.console import PostgresConsole
+from adapters.postgres.failures import PostgresFailureLane
+from adapters.postgres.fleet import PostgresFleet
+from adapters.postgres.history import PostgresHistory
+from adapters.postgres.labels import PostgresLabels
+from adapters.postgres.lane import PostgresReviewLane
+from adapters.postgres.quality import PostgresQuality
+from adapters.postgres.registry import PostgresRegistry
+from adapters.postgres.review import PostgresReviewDesk
+from adapters.postgres.rollups import PostgresRollups
+from adapters.postgres.story import PostgresStories
+from adapters.postgres.trainings import PostgresTrainings
 from adapters.queues import open_dead_letter_queue, open_edge_queue
 from adapters.settings import DatabaseSettings, LogSettings, Names, QueueSettings, TraceSettings
 from adapters.stopping import stop_on_signals
-from adapters.telemetry import FleetTelemetry
-from adapters.traces import open_traces
+from adapters.telemetry.facts import FleetTelemetry
+from adapters.telemetry.logs import configure_logging
+from adapters.telemetry.traces import open_traces
 from contracts.categories import CATEGORIES
 from contracts.rollups import Rollups
 from dlq_review.arguments import parser

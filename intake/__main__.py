@@ -10,16 +10,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from adapters import metrics
-from adapters.celery_queue import CeleryWorkQueue, celery_app
+from adapters.celery.queue import CeleryWorkQueue, celery_app
 from adapters.environment import read_settings
-from adapters.health import Health, serve_health
-from adapters.logs import configure_logging
+from adapters.http.health import Health, serve_health
 from adapters.loops import READY, run_until_stopped
-from adapters.postgres import Pool, open_pool
-from adapters.postgres_fleet import PostgresFleet
-from adapters.postgres_intake import PostgresIntakeLedger
-from adapters.postgres_reconciliation import PostgresReconciliation
+from adapters.postgres.connections import Pool, open_pool
+from adapters.postgres.fleet import PostgresFleet
+from adapters.postgres.intake import PostgresIntakeLedger
+from adapters.postgres.reconciliation import PostgresReconciliation
 from adapters.queues import open_dead_letter_queue, open_edge_queue, open_hints
 from adapters.settings import (
     DatabaseSettings,
@@ -31,8 +29,10 @@ from adapters.settings import (
     TraceSettings,
 )
 from adapters.stopping import stop_on_signals
-from adapters.telemetry import FleetTelemetry
-from adapters.traces import Traces, open_traces
+from adapters.telemetry import metrics
+from adapters.telemetry.facts import FleetTelemetry
+from adapters.telemetry.logs import configure_logging
+from adapters.telemetry.traces import Traces, open_traces
 from contracts.fleet import FleetStatus
 from intake.drain import Drain
 from intake.fleet_status import look

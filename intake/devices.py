@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 from adapters.arguments import integer_between, number_between, sensor_id
 from adapters.environment import read_settings
-from adapters.postgres import open_pool
-from adapters.postgres_devices import PostgresDevices
+from adapters.postgres.connections import open_pool
+from adapters.postgres.devices import PostgresDevices
 from adapters.settings import DatabaseSettings, MasterKeySettings
 from contracts.devices import DeviceRegistry, RegisteredDevice
 from contracts.doors import door_login, iam_policy, redis_acl

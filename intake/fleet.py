@@ -6,18 +6,18 @@ import sys
 from functools import partial
 
 from adapters.arguments import integer_between, number_between
-from adapters.cloudwatch import BACKLOG_METRIC, UTILIZATION_METRIC, CloudWatch, connect
+from adapters.aws.cloudwatch import BACKLOG_METRIC, UTILIZATION_METRIC, CloudWatch, connect
 from adapters.environment import read_settings
-from adapters.health import Health, serve_health
-from adapters.logs import configure_logging
+from adapters.http.health import Health, serve_health
 from adapters.loops import READY, run_until_stopped
-from adapters.postgres import open_pool
-from adapters.postgres_fleet import PostgresFleet
-from adapters.postgres_sensors import PostgresSensors
+from adapters.postgres.connections import open_pool
+from adapters.postgres.fleet import PostgresFleet
+from adapters.postgres.sensors import PostgresSensors
 from adapters.queues import open_edge_queue
 from adapters.settings import DatabaseSettings, LogSettings, QueueSettings
 from adapters.stopping import stop_on_signals
-from adapters.telemetry import FleetTelemetry
+from adapters.telemetry.facts import FleetTelemetry
+from adapters.telemetry.logs import configure_logging
 from contracts.errors import RequestRefused
 from contracts.fleet import FleetStatus
 from contracts.scaling import TARGET_S, Limits

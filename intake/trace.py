@@ -10,8 +10,8 @@ from datetime import datetime
 from uuid import UUID
 
 from adapters.environment import read_settings
-from adapters.postgres import open_pool
-from adapters.postgres_story import PostgresStories
+from adapters.postgres.connections import open_pool
+from adapters.postgres.story import PostgresStories
 from adapters.settings import DatabaseSettings
 from contracts.errors import RequestRefused
 from contracts.story import Moment

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from adapters.images import PREPROCESSING, decode, flatten_whole
-from adapters.onnx_model import OnnxClassifier, OnnxFeatures
+from adapters.onnx.model import OnnxClassifier, OnnxFeatures
+from adapters.pictures.pixels import PREPROCESSING, decode, flatten_whole
 from contracts.categories import Category
 from contracts.errors import SettingsInvalid
 from learning.commands import evaluate, manifest, quantize, render, threshold, train

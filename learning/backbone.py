@@ -141,7 +141,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(model: onnx.ModelProto, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see adapters.onnx_model
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see adapters.onnx.model
     import onnxruntime
 
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

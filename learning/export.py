@@ -35,7 +35,7 @@ class ModelCard:
     git_revision: str
 
     def metadata(self) -> dict[str, str]:
-        """Return the card as the key-value texts of an ONNX file; `adapters.onnx_model` documents the keys."""
+        """Return the card as the key-value texts of an ONNX file; `adapters.onnx.model` documents the keys."""
         outliers = {} if self.outlier_threshold is None else {"outlier_threshold": repr(self.outlier_threshold)}
         return {
             "labels": json.dumps([category.value for category in CATEGORIES]),

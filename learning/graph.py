@@ -1,7 +1,7 @@
-"""The names and shapes of the model file, as `adapters.onnx_model` demands them on the other side."""
+"""The names and shapes of the model file, as `adapters.onnx.model` demands them on the other side."""
 
 IMAGE = "image"
-"""Input: uint8 [n, 224, 224, 3], RGB, as `adapters.images.decode` makes it."""
+"""Input: uint8 [n, 224, 224, 3], RGB, as `adapters.pictures.pixels.decode` makes it."""
 FEATURES = "features"
 """Output: float32 [n, 1280], the backbone's pooled features; a new head is fitted on them."""
 PROBABILITIES = "probabilities"

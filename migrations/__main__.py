@@ -12,9 +12,9 @@ from pydantic import Field
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from adapters.environment import read_settings
-from adapters.logs import configure_logging
 from adapters.settings import DatabaseSettings, LogSettings
 from adapters.stopping import stop_on_signals
+from adapters.telemetry.logs import configure_logging
 from contracts.errors import LedgerUnavailable, SettingsInvalid
 from migrations.logins import LOGINS, ensure_login
 from migrations.maintain import LEAST_MONTHS, maintain

@@ -11,20 +11,20 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from adapters import shown_figures as shown
-from adapters.celery_queue import CeleryWorkQueue, celery_app
-from adapters.certificates import certificate_seconds
+from adapters.celery.queue import CeleryWorkQueue, celery_app
 from adapters.environment import read_settings
-from adapters.health import Health, serve_health
-from adapters.logs import configure_logging
+from adapters.http.certificates import certificate_seconds
+from adapters.http.health import Health, serve_health
 from adapters.loops import READY, run_until_stopped
-from adapters.postgres import Pool, open_pool
-from adapters.postgres_alerts import PostgresAlerts
-from adapters.postgres_figures import PostgresFigures
+from adapters.postgres.alerts import PostgresAlerts
+from adapters.postgres.connections import Pool, open_pool
+from adapters.postgres.figures import PostgresFigures
 from adapters.queues import open_dead_letter_queue, open_edge_queue
 from adapters.settings import DatabaseSettings, LogSettings, Names, PriceSettings, QueueSettings
 from adapters.stopping import stop_on_signals
-from adapters.telemetry import FleetTelemetry
+from adapters.telemetry import shown_figures as shown
+from adapters.telemetry.facts import FleetTelemetry
+from adapters.telemetry.logs import configure_logging
 from contracts.alerts import KINDS
 from contracts.messages import QueueDepth
 from contracts.names import DEAD_LETTER_QUEUE, EDGE_QUEUE, SLOW_QUEUE

@@ -16,11 +16,11 @@ from tqdm import tqdm
 
 from adapters.arguments import integer_between, number_between, sensor_id
 from adapters.environment import read_settings
-from adapters.logs import configure_logging
 from adapters.object_store import open_object_store
 from adapters.queues import open_door
 from adapters.settings import LogSettings, MasterKeySettings, ObjectStoreSettings, QueueSettings, TraceSettings
-from adapters.traces import open_traces
+from adapters.telemetry.logs import configure_logging
+from adapters.telemetry.traces import open_traces
 from contracts.errors import SettingsInvalid
 from contracts.signatures import KEY_BYTES, Credential, derive_credential
 from contracts.traces import PUBLISHED
@@ -139,7 +139,7 @@ def preparation(longest_px: int) -> Callable[[bytes], bytes]:
     if not longest_px:
         return bytes
     try:
-        from adapters.photos import shrink
+        from adapters.pictures.photos import shrink
     except ImportError:
         # A bin that sends too much is better than one that sends nothing.
         structlog.get_logger("waste").warning("pictures_sent_as_they_are", hint="the extra [photos] makes large ones smaller")

@@ -18,14 +18,14 @@ from rich.console import Console
 
 from adapters.arguments import integer_between, number_between
 from adapters.environment import read_settings
-from adapters.logs import configure_logging
 from adapters.object_store import open_object_store
-from adapters.postgres import Pool, open_pool
-from adapters.postgres_lake import PostgresSnapshots
-from adapters.postgres_registry import PostgresRegistry
-from adapters.postgres_truth import PostgresTruth
+from adapters.postgres.connections import Pool, open_pool
+from adapters.postgres.lake import PostgresSnapshots
+from adapters.postgres.registry import PostgresRegistry
+from adapters.postgres.truth import PostgresTruth
 from adapters.queues import open_message_queue
 from adapters.settings import QueueSettings
+from adapters.telemetry.logs import configure_logging
 from contracts.models import ModelState
 from contracts.moves import Moves
 from contracts.names import EDGE_QUEUE

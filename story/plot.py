@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.postgres import Pool, connected
+from adapters.postgres.connections import Pool, connected
 from contracts.alerts import ACCURACY_FELL
 from contracts.models import ModelState, Registry
 from learning.slow.jobs import SlowLoop

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from psycopg.types.json import Jsonb
 
-from adapters.postgres_history import PostgresHistory
+from adapters.postgres.history import PostgresHistory
 from contracts.categories import CATEGORIES
 from tests.conftest import wait_for
 

@@ -12,15 +12,15 @@ from starlette.testclient import TestClient
 
 from adapters.environment import read_settings
 from adapters.image_source import SourceSettings, open_image_source
-from adapters.memory_queue import MemoryMessageQueue
+from adapters.memory.queue import MemoryMessageQueue
 from adapters.passwords import Argon2Passwords
-from adapters.pictures import FleetPictures
-from adapters.postgres import open_pool
-from adapters.postgres_intake import PostgresIntakeLedger
-from adapters.postgres_rollups import PostgresRollups
-from adapters.postgres_worker import PostgresWorkerLedger
-from adapters.s3_objects import S3Objects
-from adapters.sigv4 import AwsKeys
+from adapters.pictures.for_people import FleetPictures
+from adapters.postgres.connections import open_pool
+from adapters.postgres.intake import PostgresIntakeLedger
+from adapters.postgres.rollups import PostgresRollups
+from adapters.postgres.worker import PostgresWorkerLedger
+from adapters.s3.objects import S3Objects
+from adapters.s3.sigv4 import AwsKeys
 from contracts.accounts import Role
 from contracts.categories import CATEGORIES
 from contracts.labels import NewLabel, Origin

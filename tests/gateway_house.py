@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import httpx2 as httpx
 
-from adapters.celery_queue import CeleryWorkQueue, celery_app
+from adapters.celery.queue import CeleryWorkQueue, celery_app
 from adapters.environment import read_settings
-from adapters.http_server import open_server
-from adapters.memory_queue import MemoryMessageQueue
-from adapters.postgres import open_pool
-from adapters.postgres_intake import PostgresIntakeLedger
-from adapters.postgres_worker import PostgresWorkerLedger
+from adapters.http.server import open_server
+from adapters.memory.queue import MemoryMessageQueue
+from adapters.postgres.connections import open_pool
+from adapters.postgres.intake import PostgresIntakeLedger
+from adapters.postgres.worker import PostgresWorkerLedger
 from adapters.queues import open_edge_queue
 from adapters.settings import QueueSettings
 from contracts.codec import encode_event

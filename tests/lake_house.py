@@ -10,7 +10,7 @@ import boto3
 
 from adapters.environment import read_settings
 from adapters.object_store import open_object_store
-from adapters.postgres_lake import PostgresSnapshots
+from adapters.postgres.lake import PostgresSnapshots
 from contracts.truth import GroundTruth
 from learning.lake.__main__ import LakeSettings, open_maker
 from learning.lake.reading import read_snapshot

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from adapters.postgres_intake import PostgresIntakeLedger
-from adapters.postgres_truth import PostgresTruth
-from adapters.postgres_worker import PostgresWorkerLedger
+from adapters.postgres.intake import PostgresIntakeLedger
+from adapters.postgres.truth import PostgresTruth
+from adapters.postgres.worker import PostgresWorkerLedger
 from contracts.truth import GroundTruth
 from learning.truth.joining import Joining
 from tests.makers import accepted, an_event, an_outcome

@@ -21,23 +21,23 @@ import structlog
 from pydantic import Field
 
 from adapters.arguments import integer_between
-from adapters.celery_queue import CeleryWorkQueue, celery_app
+from adapters.celery.queue import CeleryWorkQueue, celery_app
 from adapters.environment import read_settings
-from adapters.health import Health, serve_health
+from adapters.http.health import Health, serve_health
 from adapters.image_source import SourceSettings, open_image_source
-from adapters.images import decode
-from adapters.logs import configure_logging
-from adapters.model_cache import ModelCache, default_model_folder
 from adapters.object_store import open_object_store
-from adapters.onnx_model import OnnxClassifier
-from adapters.picture_facts import measure
-from adapters.postgres import Pool, open_pool
-from adapters.postgres_serving import PostgresServing
-from adapters.postgres_worker import PostgresWorkerLedger
+from adapters.onnx.model import OnnxClassifier
+from adapters.onnx.model_cache import ModelCache, default_model_folder
+from adapters.pictures.facts import measure
+from adapters.pictures.pixels import decode
+from adapters.postgres.connections import Pool, open_pool
+from adapters.postgres.serving import PostgresServing
+from adapters.postgres.worker import PostgresWorkerLedger
 from adapters.queues import open_dead_letter_queue
 from adapters.settings import DatabaseSettings, LogSettings, QueueSettings, TraceSettings
-from adapters.telemetry import FleetTelemetry
-from adapters.traces import Traces, open_traces
+from adapters.telemetry.facts import FleetTelemetry
+from adapters.telemetry.logs import configure_logging
+from adapters.telemetry.traces import Traces, open_traces
 from contracts.errors import LedgerUnavailable, ModelUnusable
 from contracts.facts import ModelLoaded
 from contracts.ledger import WorkerPulse

@@ -10,10 +10,10 @@ from typing import Annotated
 from pydantic import Field
 
 from adapters.environment import read_settings
-from adapters.postgres import open_pool
-from adapters.postgres_console import PostgresConsole
-from adapters.postgres_history import PostgresHistory
-from adapters.postgres_weekly import PostgresWeekly
+from adapters.postgres.connections import open_pool
+from adapters.postgres.console import PostgresConsole
+from adapters.postgres.history import PostgresHistory
+from adapters.postgres.weekly import PostgresWeekly
 from adapters.settings import DatabaseSettings, PriceSettings
 from contracts.errors import RequestRefused
 from dlq_review.console.room import BASELINE

@@ -17,20 +17,19 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import Field, SecretStr
 from starlette.types import ASGIApp
 
-from adapters import metrics, redis_queue
 from adapters.environment import read_settings
-from adapters.health import Health
-from adapters.http_server import serve
-from adapters.logs import configure_logging
-from adapters.memory_rates import MemoryRates
+from adapters.http.health import Health
+from adapters.http.server import serve
+from adapters.memory.rates import MemoryRates
 from adapters.object_store import key_source
-from adapters.postgres import Pool, open_pool
-from adapters.postgres_outcomes import PostgresOutcomes
-from adapters.postgres_sensors import PostgresSensors
-from adapters.postgres_truth import PostgresTruth
+from adapters.postgres.connections import Pool, open_pool
+from adapters.postgres.outcomes import PostgresOutcomes
+from adapters.postgres.sensors import PostgresSensors
+from adapters.postgres.truth import PostgresTruth
 from adapters.queues import open_edge_queue, open_hints
-from adapters.redis_rates import RedisRates
-from adapters.s3_uploads import S3Uploads
+from adapters.redis import queue as redis_queue
+from adapters.redis.rates import RedisRates
+from adapters.s3.uploads import S3Uploads
 from adapters.settings import (
     DatabaseSettings,
     ImageSettings,
@@ -41,8 +40,10 @@ from adapters.settings import (
     QueueSettings,
     TraceSettings,
 )
-from adapters.telemetry import FleetTelemetry
-from adapters.traces import Traces, open_traces
+from adapters.telemetry import metrics
+from adapters.telemetry.facts import FleetTelemetry
+from adapters.telemetry.logs import configure_logging
+from adapters.telemetry.traces import Traces, open_traces
 from contracts.gateway import Rates
 from contracts.traces import FORWARDED
 from intake.gateway.app import MOST_BYTES, create_app

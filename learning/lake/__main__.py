@@ -16,14 +16,14 @@ from pydantic import Field
 from adapters.arguments import integer_between, moment
 from adapters.environment import read_settings
 from adapters.image_source import SourceSettings, open_image_source
-from adapters.images import PREPROCESSING, decode
-from adapters.logs import configure_logging
-from adapters.model_cache import ModelCache, default_model_folder
 from adapters.object_store import open_object_store
-from adapters.postgres import Pool, open_pool
-from adapters.postgres_lake import PostgresLabelledEvents, PostgresSnapshots
-from adapters.postgres_serving import PostgresServing
+from adapters.onnx.model_cache import ModelCache, default_model_folder
+from adapters.pictures.pixels import PREPROCESSING, decode
+from adapters.postgres.connections import Pool, open_pool
+from adapters.postgres.lake import PostgresLabelledEvents, PostgresSnapshots
+from adapters.postgres.serving import PostgresServing
 from adapters.settings import DatabaseSettings, LogSettings
+from adapters.telemetry.logs import configure_logging
 from contracts.categories import CATEGORIES
 from contracts.errors import SettingsInvalid
 from contracts.ports import KeptObjects
@@ -82,7 +82,7 @@ def open_maker(settings: LakeSettings, pool: Pool) -> Iterator[SnapshotMaker]:
 
 @contextmanager
 def _open_backbone(settings: LakeSettings, pool: Pool, objects: KeptObjects) -> Iterator[Backbone]:
-    from adapters.onnx_model import OnnxFeatures  # half a second that reading does without
+    from adapters.onnx.model import OnnxFeatures  # half a second that reading does without
 
     champion = PostgresServing(pool).plan().champion
     folder = settings.model_cache or default_model_folder()

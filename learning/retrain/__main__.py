@@ -9,14 +9,14 @@ from pathlib import Path
 
 from adapters.arguments import integer_between
 from adapters.environment import read_settings
-from adapters.logs import configure_logging
-from adapters.model_cache import ModelCache, default_model_folder
 from adapters.object_store import open_object_store
-from adapters.postgres import Pool, open_pool
-from adapters.postgres_lake import PostgresSnapshots
-from adapters.postgres_registry import PostgresRegistry
-from adapters.postgres_trainings import PostgresTrainings
-from adapters.telemetry import FleetTelemetry
+from adapters.onnx.model_cache import ModelCache, default_model_folder
+from adapters.postgres.connections import Pool, open_pool
+from adapters.postgres.lake import PostgresSnapshots
+from adapters.postgres.registry import PostgresRegistry
+from adapters.postgres.trainings import PostgresTrainings
+from adapters.telemetry.facts import FleetTelemetry
+from adapters.telemetry.logs import configure_logging
 from contracts.models import ModelFile
 from learning.__main__ import open_tools
 from learning.lake.__main__ import LakeSettings, open_maker

@@ -14,11 +14,11 @@ from pydantic import Field
 
 from adapters.arguments import number_between
 from adapters.environment import read_settings
-from adapters.logs import configure_logging
 from adapters.object_store import open_object_store
-from adapters.postgres import open_pool
-from adapters.postgres_registry import PostgresRegistry
+from adapters.postgres.connections import open_pool
+from adapters.postgres.registry import PostgresRegistry
 from adapters.settings import DatabaseSettings, LogSettings, ObjectStoreSettings
+from adapters.telemetry.logs import configure_logging
 from contracts.models import ON_TRIAL, ModelState
 from contracts.moves import Moves
 from learning.rollout import commands
@@ -53,7 +53,7 @@ def _registrar(registry: PostgresRegistry) -> Registrar:
 
 def read_facts(path: Path, sha256: str) -> Mapping[str, Any]:
     """Return what a model's file says of itself; raises ModelUnusable."""
-    from adapters.onnx_model import OnnxClassifier  # half a second that only `add` needs
+    from adapters.onnx.model import OnnxClassifier  # half a second that only `add` needs
 
     return asdict(OnnxClassifier.load(path, sha256).facts)
 

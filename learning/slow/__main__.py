@@ -9,21 +9,21 @@ from typing import Annotated
 
 from pydantic import Field
 
-from adapters.celery_schedule import Job, run_schedule, schedule_app
+from adapters.celery.schedule import Job, run_schedule, schedule_app
 from adapters.environment import read_settings
-from adapters.health import Health, serve_health
-from adapters.logs import configure_logging
-from adapters.postgres import Pool, open_pool
-from adapters.postgres_accuracy import PostgresAccuracy
-from adapters.postgres_alerts import PostgresAlerts
-from adapters.postgres_pictures import PostgresPictures
-from adapters.postgres_registry import PostgresRegistry
-from adapters.postgres_trainings import PostgresTrainings
-from adapters.postgres_trials import PostgresTrials
-from adapters.postgres_truth import PostgresTruth
+from adapters.http.health import Health, serve_health
+from adapters.http.webhook import Webhook
+from adapters.postgres.accuracy import PostgresAccuracy
+from adapters.postgres.alerts import PostgresAlerts
+from adapters.postgres.connections import Pool, open_pool
+from adapters.postgres.pictures import PostgresPictures
+from adapters.postgres.registry import PostgresRegistry
+from adapters.postgres.trainings import PostgresTrainings
+from adapters.postgres.trials import PostgresTrials
+from adapters.postgres.truth import PostgresTruth
 from adapters.settings import QueueSettings
-from adapters.telemetry import FleetTelemetry
-from adapters.webhook import Webhook
+from adapters.telemetry.facts import FleetTelemetry
+from adapters.telemetry.logs import configure_logging
 from contracts.categories import CATEGORIES
 from contracts.ports import Clock
 from learning.retrain.__main__ import RetrainSettings, open_retraining

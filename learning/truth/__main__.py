@@ -12,17 +12,17 @@ from pydantic import Field, SecretStr, field_validator
 
 from adapters.arguments import integer_between, member_of, number_between
 from adapters.environment import read_settings
-from adapters.logs import configure_logging
+from adapters.http.webhook import Webhook
 from adapters.object_store import key_source
-from adapters.postgres import open_pool
-from adapters.postgres_accuracy import PostgresAccuracy
-from adapters.postgres_alerts import PostgresAlerts
-from adapters.postgres_pictures import PostgresPictures
-from adapters.postgres_truth import PostgresTruth
-from adapters.s3_deliveries import S3Deliveries
+from adapters.postgres.accuracy import PostgresAccuracy
+from adapters.postgres.alerts import PostgresAlerts
+from adapters.postgres.connections import open_pool
+from adapters.postgres.pictures import PostgresPictures
+from adapters.postgres.truth import PostgresTruth
+from adapters.s3.deliveries import S3Deliveries
 from adapters.settings import DatabaseSettings, LogSettings, ObjectStoreSettings
-from adapters.telemetry import FleetTelemetry
-from adapters.webhook import Webhook
+from adapters.telemetry.facts import FleetTelemetry
+from adapters.telemetry.logs import configure_logging
 from contracts.accuracy import Dimension
 from contracts.categories import CATEGORIES
 from contracts.image_urls import S3Location

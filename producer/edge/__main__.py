@@ -13,12 +13,12 @@ from importlib.metadata import version
 
 import structlog
 
-from adapters.bare_pictures import bare
 from adapters.environment import read_settings
-from adapters.gateway_door import GatewayDoor, SlowLine
-from adapters.image_headers import read_header
-from adapters.logs import configure_logging
-from adapters.traces import Traces, open_traces
+from adapters.http.gateway_door import GatewayDoor, SlowLine
+from adapters.pictures.bare import bare
+from adapters.pictures.headers import read_header
+from adapters.telemetry.logs import configure_logging
+from adapters.telemetry.traces import Traces, open_traces
 from contracts.errors import Permanent, Retryable, SettingsInvalid
 from contracts.limits import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE_PX
 from contracts.traces import PUBLISHED
@@ -127,8 +127,8 @@ def open_answers(settings: EdgeRunSettings, outbox: Outbox) -> LocalAnswers | No
     if settings.edge_answer_to is None:
         return None
     try:
-        from adapters.images import decode
-        from adapters.onnx_model import OnnxClassifier
+        from adapters.onnx.model import OnnxClassifier
+        from adapters.pictures.pixels import decode
     except ImportError as error:
         raise SettingsInvalid(f"EDGE_ANSWER_TO: needs the package {error.name}; install waste-fleet[edge-inference]") from None
     path, digest = (settings.model_path, settings.model_sha256 or "") if settings.model_path else shipped_model()
@@ -155,7 +155,7 @@ def preparation(longest_px: int) -> Callable[[bytes], bytes]:
     shrink: Callable[[bytes], bytes] = bytes
     if longest_px:
         try:
-            from adapters.photos import shrink as shrinking
+            from adapters.pictures.photos import shrink as shrinking
         except ImportError:
             _log.warning("pictures_kept_as_they_are", hint="the extra [photos] makes large ones smaller")
         else:
@@ -178,7 +178,7 @@ def preparation(longest_px: int) -> Callable[[bytes], bytes]:
 def fingerprinting() -> Callable[[bytes], int | None]:
     """Return what tells pictures that look alike; without Pillow only equal bytes count as alike."""
     try:
-        from adapters.photos import fingerprint
+        from adapters.pictures.photos import fingerprint
     except ImportError:
         return lambda _: None
     return fingerprint

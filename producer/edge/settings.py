@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from adapters.gateway_door import Speaker
+from adapters.http.gateway_door import Speaker
 from adapters.settings import LogSettings, TraceSettings
 from contracts.signatures import KEY_BYTES, Credential, device_token, read_claim
 

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-from adapters.celery_queue import _QUEUES
+from adapters.celery.queue import _QUEUES
 from adapters.settings import LogSettings, TraceSettings
 from contracts import names
 from local.figures import Figures

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.memory import ManualClock
-from adapters.memory_ledger import MemoryLedger
-from adapters.postgres import open_pool
-from adapters.postgres_intake import PostgresIntakeLedger
-from adapters.postgres_reconciliation import PostgresReconciliation
-from adapters.postgres_review import PostgresReviewDesk
-from adapters.postgres_worker import PostgresWorkerLedger
+from adapters.memory.ledger import MemoryLedger
+from adapters.memory.surroundings import ManualClock
+from adapters.postgres.connections import open_pool
+from adapters.postgres.intake import PostgresIntakeLedger
+from adapters.postgres.reconciliation import PostgresReconciliation
+from adapters.postgres.review import PostgresReviewDesk
+from adapters.postgres.worker import PostgresWorkerLedger
 from contracts.ledger import WorkerPulse
 from local.database import ensure_logins
 from tests.makers import accepted, an_event

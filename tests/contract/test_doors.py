@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.gateway_door import GatewayDoor, Speaker
-from adapters.memory_door import MemoryDoor
+from adapters.http.gateway_door import GatewayDoor, Speaker
+from adapters.memory.door import MemoryDoor
 from contracts.codec import encode_event
 from contracts.edge import DoorAway
 from contracts.signatures import derive_credential, device_token

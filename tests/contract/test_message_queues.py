@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.memory_queue import MemoryMessageQueue
+from adapters.memory.queue import MemoryMessageQueue
 from adapters.queues import open_message_queue
-from adapters.redis_queue import RedisMessageQueue, connect
+from adapters.redis.queue import RedisMessageQueue, connect
 from contracts.errors import QueueUnavailable
 from contracts.messages import Message
 from intake.refusals import refusal_id

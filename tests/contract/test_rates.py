@@ -6,8 +6,8 @@ import time
 import pytest
 import redis
 
-from adapters.memory_rates import MemoryRates
-from adapters.redis_rates import RedisRates
+from adapters.memory.rates import MemoryRates
+from adapters.redis.rates import RedisRates
 from contracts.errors import QueueUnavailable
 from contracts.gateway import Wanted
 

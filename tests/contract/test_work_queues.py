@@ -4,8 +4,8 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.celery_queue import CeleryWorkQueue, celery_app
-from adapters.memory_queue import MemoryWorkQueue
+from adapters.celery.queue import CeleryWorkQueue, celery_app
+from adapters.memory.queue import MemoryWorkQueue
 from contracts.names import SLOW_QUEUE, WORK_QUEUE, WORK_QUEUE_FIRST
 
 

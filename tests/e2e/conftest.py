@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from adapters.queues import open_message_queue
-from adapters.s3_objects import S3Objects
-from adapters.sigv4 import AwsKeys
+from adapters.s3.objects import S3Objects
+from adapters.s3.sigv4 import AwsKeys
 from contracts.messages import Message
 from contracts.names import EDGE_QUEUE, SIGNATURE_HEADER
 from contracts.signatures import derive_credential, sign

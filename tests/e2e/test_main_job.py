@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from adapters.onnx_model import OnnxClassifier
+from adapters.onnx.model import OnnxClassifier
 from contracts.ids import uuid7
 from contracts.names import OUT_OF_DISTRIBUTION
 from intake.fleet import main as fleet_command

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.onnx_model import OnnxClassifier
-from adapters.postgres import open_pool
-from adapters.postgres_registry import PostgresRegistry
+from adapters.onnx.model import OnnxClassifier
+from adapters.postgres.connections import open_pool
+from adapters.postgres.registry import PostgresRegistry
 from contracts.models import ModelState
 from contracts.moves import Moves
 from learning.rollout.registering import Registrar

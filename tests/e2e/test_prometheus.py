@@ -9,9 +9,9 @@ import time
 import psycopg
 import pytest
 
-from adapters.onnx_model import OnnxClassifier
-from adapters.postgres import open_pool
-from adapters.postgres_registry import PostgresRegistry
+from adapters.onnx.model import OnnxClassifier
+from adapters.postgres.connections import open_pool
+from adapters.postgres.registry import PostgresRegistry
 from contracts.models import ModelState
 from contracts.moves import Moves
 from infra.grafana.make_dashboards import DASHBOARDS, FOLDER, rendered

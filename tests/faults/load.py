@@ -6,8 +6,8 @@ import time
 from datetime import UTC, datetime
 
 from adapters.queues import open_message_queue
-from adapters.s3_objects import S3Objects
-from adapters.sigv4 import AwsKeys
+from adapters.s3.objects import S3Objects
+from adapters.s3.sigv4 import AwsKeys
 from contracts.errors import Infrastructure
 from contracts.names import EDGE_QUEUE
 from producer.records import Records

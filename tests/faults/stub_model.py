@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from adapters.images import PREPROCESSING
+from adapters.pictures.pixels import PREPROCESSING
 from contracts.categories import CATEGORIES
 
 _SHARPNESS = 12.0

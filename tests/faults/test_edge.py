@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from adapters.bare_pictures import bare
+from adapters.pictures.bare import bare
 from tests.conftest import wait_for
 from tests.edge_house import Bin, fetched, picture
 from tests.gateway_house import GatewayHouse

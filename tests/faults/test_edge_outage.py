@@ -16,7 +16,7 @@ from uuid import UUID
 
 import pytest
 
-from adapters.memory_rates import MemoryRates
+from adapters.memory.rates import MemoryRates
 from contracts.edge import Advice, DoorAway, Fate, FleetAnswer
 from contracts.gateway import Upload
 from contracts.image_urls import UrlRule

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule, run_state_machine_as_test
 
-from adapters.postgres import open_pool
-from adapters.postgres_intake import PostgresIntakeLedger
-from adapters.postgres_reconciliation import PostgresReconciliation
-from adapters.postgres_worker import PostgresWorkerLedger
+from adapters.postgres.connections import open_pool
+from adapters.postgres.intake import PostgresIntakeLedger
+from adapters.postgres.reconciliation import PostgresReconciliation
+from adapters.postgres.worker import PostgresWorkerLedger
 from contracts.codec import encode_event
 from contracts.ledger import AcceptedEvent, WorkerPulse
 from contracts.names import OutcomeKind

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.postgres import open_pool
+from adapters.postgres.connections import open_pool
 from contracts.accounts import Role
 from learning.__main__ import main
 from local.database import ensure_logins

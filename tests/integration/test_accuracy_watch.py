@@ -11,16 +11,16 @@ from threading import Barrier
 import psycopg
 import pytest
 
-from adapters.memory import ManualClock
-from adapters.postgres import open_pool
-from adapters.postgres_accuracy import PostgresAccuracy
-from adapters.postgres_alerts import PostgresAlerts
-from adapters.postgres_pictures import PostgresPictures
-from adapters.postgres_registry import PostgresRegistry
-from adapters.postgres_trials import PostgresTrials
-from adapters.postgres_truth import PostgresTruth
-from adapters.telemetry import FleetTelemetry
-from adapters.webhook import Webhook
+from adapters.http.webhook import Webhook
+from adapters.memory.surroundings import ManualClock
+from adapters.postgres.accuracy import PostgresAccuracy
+from adapters.postgres.alerts import PostgresAlerts
+from adapters.postgres.connections import open_pool
+from adapters.postgres.pictures import PostgresPictures
+from adapters.postgres.registry import PostgresRegistry
+from adapters.postgres.trials import PostgresTrials
+from adapters.postgres.truth import PostgresTruth
+from adapters.telemetry.facts import FleetTelemetry
 from contracts.accuracy import Histogram
 from contracts.categories import CATEGORIES
 from contracts.truth import Oddity

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
-from adapters.images import PREPROCESSING
+from adapters.pictures.pixels import PREPROCESSING
 from contracts.errors import SettingsInvalid
 from learning.__main__ import main
 from learning.export import read_backbone

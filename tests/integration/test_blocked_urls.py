@@ -7,7 +7,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from adapters.https_images import HttpsImages
+from adapters.http.images import HttpsImages
 from adapters.image_source import FleetImageSource
 from contracts.errors import ImageForbidden
 from contracts.image_urls import UrlRule

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.memory import ManualClock, MemoryTelemetry
-from adapters.postgres_accuracy import PostgresAccuracy
-from adapters.postgres_alerts import PostgresAlerts
-from adapters.postgres_pictures import PostgresPictures
-from adapters.webhook import Webhook
+from adapters.http.webhook import Webhook
+from adapters.memory.surroundings import ManualClock, MemoryTelemetry
+from adapters.postgres.accuracy import PostgresAccuracy
+from adapters.postgres.alerts import PostgresAlerts
+from adapters.postgres.pictures import PostgresPictures
 from contracts.accuracy import Dimension, Histogram
 from contracts.categories import CATEGORIES
 from learning.truth.camera_watch import CameraWatch

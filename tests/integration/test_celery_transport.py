@@ -16,8 +16,8 @@ from kombu import Connection, Queue
 from kombu.transport.redis import Transport as StockTransport
 from redis.exceptions import ConnectionError as Cut
 
-from adapters.celery_queue import CeleryWorkQueue, celery_app
-from adapters.celery_transport import RepairedTransport
+from adapters.celery.queue import CeleryWorkQueue, celery_app
+from adapters.celery.transport import RepairedTransport
 from contracts.errors import QueueFull, QueueUnavailable
 from contracts.names import CLASSIFY_TASK
 from tests.conftest import wait_for

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.postgres import open_pool
-from adapters.postgres_truth import PostgresTruth
+from adapters.postgres.connections import open_pool
+from adapters.postgres.truth import PostgresTruth
 from contracts.labels import Choice
 from contracts.truth import GroundTruth, Oddity
 from learning.truth.joining import Joining

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.memory_queue import MemoryMessageQueue
+from adapters.memory.queue import MemoryMessageQueue
 from contracts.messages import Message
 from contracts.names import OutcomeKind
 from dlq_review.chores import WithChores

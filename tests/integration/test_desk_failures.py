@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.memory_queue import MemoryMessageQueue
+from adapters.memory.queue import MemoryMessageQueue
 from contracts.accounts import Actor, Role
 from contracts.errors import QueueFull, RequestRefused
 from contracts.messages import Message

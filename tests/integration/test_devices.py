@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from adapters.postgres import open_pool
-from adapters.postgres_devices import PostgresDevices
-from adapters.postgres_intake import PostgresIntakeLedger
+from adapters.postgres.connections import open_pool
+from adapters.postgres.devices import PostgresDevices
+from adapters.postgres.intake import PostgresIntakeLedger
 from contracts.errors import DeviceRefused
 from contracts.signatures import derive_credential, device_token
 from local.database import ensure_logins

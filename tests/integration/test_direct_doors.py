@@ -14,8 +14,8 @@ import redis
 
 from adapters.environment import read_settings
 from adapters.queues import open_door, open_edge_queue
-from adapters.redis_hints import RedisHints
-from adapters.redis_queue import connect
+from adapters.redis.hints import RedisHints
+from adapters.redis.queue import connect
 from adapters.settings import QueueSettings
 from contracts.codec import decode_event
 from contracts.doors import door_password, door_user

@@ -5,7 +5,7 @@ import sqlite3
 import numpy as np
 import pytest
 
-from adapters.images import PREPROCESSING, decode
+from adapters.pictures.pixels import PREPROCESSING, decode
 from contracts.categories import Category
 from learning.datasets import DatasetInvalid, Sample, Split
 from learning.export import read_backbone

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.postgres import open_pool
-from adapters.postgres_figures import PostgresFigures
+from adapters.postgres.connections import open_pool
+from adapters.postgres.figures import PostgresFigures
 from contracts.figures import LossCheck
 from local.database import ensure_logins
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from adapters.images import PREPROCESSING, decode, flatten_whole
-from adapters.onnx_model import OnnxClassifier, OnnxFeatures
+from adapters.onnx.model import OnnxClassifier, OnnxFeatures
+from adapters.pictures.pixels import PREPROCESSING, decode, flatten_whole
 from contracts.errors import SettingsInvalid
 from learning.__main__ import main
 from learning.datasets import DatasetInvalid, Split, read_manifests

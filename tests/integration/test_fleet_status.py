@@ -13,10 +13,10 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.postgres import open_pool
-from adapters.postgres_fleet import _CAME, _OPEN, _WENT, PostgresFleet
-from adapters.postgres_intake import PostgresIntakeLedger
-from adapters.postgres_worker import PostgresWorkerLedger
+from adapters.postgres.connections import open_pool
+from adapters.postgres.fleet import _CAME, _OPEN, _WENT, PostgresFleet
+from adapters.postgres.intake import PostgresIntakeLedger
+from adapters.postgres.worker import PostgresWorkerLedger
 from adapters.queues import open_message_queue
 from contracts.ledger import WorkerPulse
 from contracts.names import EDGE_QUEUE, OutcomeKind

@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 import pytest
 
-from adapters.images import PREPROCESSING, decode
-from adapters.onnx_model import OnnxFeatures
+from adapters.onnx.model import OnnxFeatures
+from adapters.pictures.pixels import PREPROCESSING, decode
 from contracts.categories import CATEGORIES, Category
 from learning.broken import broken_features
 from learning.datasets import Sample, Split, read_manifests
@@ -140,7 +140,7 @@ def test_a_copy_of_what_examines_does_not_teach(calm):
 
 
 def test_heads_read_back_say_what_the_model_says(extract, calm):
-    from adapters.onnx_model import OnnxClassifier
+    from adapters.onnx.model import OnnxClassifier
 
     model = OnnxClassifier.load(*shipped_model())
     answers = answers_of(read_heads(onnx.load(shipped_model()[0])), calm)

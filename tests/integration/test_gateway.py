@@ -8,9 +8,9 @@ import httpx2 as httpx
 import pytest
 
 from adapters.environment import read_settings
-from adapters.gateway_door import GatewayDoor, Speaker
+from adapters.http.gateway_door import GatewayDoor, Speaker
 from adapters.settings import TraceSettings
-from adapters.traces import open_traces
+from adapters.telemetry.traces import open_traces
 from contracts.codec import encode_event
 from contracts.names import OutcomeKind
 from contracts.signatures import derive_credential, device_token

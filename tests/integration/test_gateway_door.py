@@ -14,8 +14,8 @@ from uuid import UUID
 import pytest
 import trustme
 
-from adapters import gateway_door
-from adapters.gateway_door import GatewayDoor, SlowLine, Speaker
+from adapters.http import gateway_door
+from adapters.http.gateway_door import GatewayDoor, SlowLine, Speaker
 from contracts.edge import DoorAway, DoorRefused, DoorUnbelieving
 from contracts.gateway import Upload
 

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 import redis
 
-from adapters.postgres_devices import PostgresDevices
-from adapters.redis_hints import RedisHints
+from adapters.postgres.devices import PostgresDevices
+from adapters.redis.hints import RedisHints
 from tests.conftest import wait_for
 from tests.gateway_house import signed
 
@@ -99,7 +99,7 @@ HEAD = b"POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r
     "said", [b"", HEAD, HEAD + b"Content-Length: 100\r\n\r\nab", HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n"]
 )
 def test_who_does_not_say_what_he_wants_is_cut_off(open_gateway, said, monkeypatch):
-    monkeypatch.setattr("adapters.http_server._REQUEST_S", 0.5)
+    monkeypatch.setattr("adapters.http.server._REQUEST_S", 0.5)
     gateway = open_gateway()
     with socket.create_connection(("127.0.0.1", gateway.settings.gateway_port), timeout=5) as slow:
         slow.sendall(said)

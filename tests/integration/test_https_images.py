@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 import trustme
 
-from adapters.downloads import DownloadLimits
-from adapters.https_images import HttpsImages
+from adapters.http.downloads import DownloadLimits
+from adapters.http.images import HttpsImages
 from contracts.errors import (
     ImageForbidden,
     ImageMissing,

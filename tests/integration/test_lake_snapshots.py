@@ -7,9 +7,9 @@ import numpy as np
 import psycopg
 import pytest
 
-from adapters.images import PREPROCESSING, decode
-from adapters.onnx_model import OnnxFeatures
-from adapters.postgres_lake import PostgresSnapshots
+from adapters.onnx.model import OnnxFeatures
+from adapters.pictures.pixels import PREPROCESSING, decode
+from adapters.postgres.lake import PostgresSnapshots
 from contracts.categories import Category
 from contracts.errors import ObjectStoreUnavailable, SnapshotDamaged, SnapshotRefused
 from learning.datasets import Split

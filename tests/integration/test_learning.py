@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.images import decode
-from adapters.onnx_model import OnnxClassifier
+from adapters.onnx.model import OnnxClassifier
+from adapters.pictures.pixels import decode
 from contracts.categories import CATEGORIES
 from contracts.errors import ModelUnusable, SettingsInvalid
 from learning.__main__ import main

@@ -5,9 +5,9 @@ import resource
 
 import pytest
 
-from adapters.model_cache import ModelCache
-from adapters.s3_objects import S3Objects
-from adapters.sigv4 import AwsKeys
+from adapters.onnx.model_cache import ModelCache
+from adapters.s3.objects import S3Objects
+from adapters.s3.sigv4 import AwsKeys
 from contracts.errors import ModelUnusable, ObjectMissing
 from contracts.models import ModelFile
 from models import shipped_model

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from adapters.postgres import open_pool
-from adapters.postgres_registry import PostgresRegistry
-from adapters.postgres_serving import PostgresServing
+from adapters.postgres.connections import open_pool
+from adapters.postgres.registry import PostgresRegistry
+from adapters.postgres.serving import PostgresServing
 from contracts.categories import Category
 from contracts.errors import ModelRefused
 from contracts.models import ModelFile, ModelState, NewModel, SecondOpinion

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.images import decode
+from adapters.pictures.pixels import decode
 from contracts.categories import CATEGORIES, Category
 from contracts.errors import SettingsInvalid
 from learning.__main__ import main

@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 import pytest
 
-from adapters.onnx_bytes import names_other_files
-from adapters.onnx_model import OnnxClassifier, OnnxFeatures
+from adapters.onnx.bytes import names_other_files
+from adapters.onnx.model import OnnxClassifier, OnnxFeatures
 from contracts.errors import ModelUnusable
 from tests.changed_models import changed
 

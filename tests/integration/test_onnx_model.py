@@ -11,9 +11,9 @@ import numpy as np
 import onnx
 import pytest
 
-from adapters.feature_sketch import sketch
-from adapters.images import decode
-from adapters.onnx_model import OnnxClassifier, OnnxFeatures
+from adapters.onnx.feature_sketch import sketch
+from adapters.onnx.model import OnnxClassifier, OnnxFeatures
+from adapters.pictures.pixels import decode
 from contracts.categories import CATEGORIES
 from contracts.errors import ModelUnusable
 from learning.broken import broken
@@ -245,7 +245,7 @@ def test_the_runtime_tells_nobody_of_a_session(tmp_path):
     probe = f"""
 import os, threading
 from pathlib import Path
-from adapters.onnx_model import OnnxClassifier
+from adapters.onnx.model import OnnxClassifier
 import learning.quantize
 from models import shipped_model
 OnnxClassifier.load(*shipped_model())

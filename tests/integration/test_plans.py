@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from adapters import postgres_worker as worker
-from adapters.postgres import open_pool
-from adapters.postgres_intake import PostgresIntakeLedger
+from adapters.postgres import worker
+from adapters.postgres.connections import open_pool
+from adapters.postgres.intake import PostgresIntakeLedger
 from local.database import ensure_logins
 from tests.makers import accepted, an_event, an_outcome
 

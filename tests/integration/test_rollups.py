@@ -8,7 +8,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from adapters.postgres_rollups import PostgresRollups
+from adapters.postgres.rollups import PostgresRollups
 from contracts.accounts import Actor
 from contracts.categories import CATEGORIES, Category
 from contracts.labels import Choice

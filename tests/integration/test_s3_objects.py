@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from adapters.downloads import DownloadLimits
-from adapters.s3_images import S3Images
-from adapters.s3_objects import S3Objects
-from adapters.sigv4 import AwsKeys
+from adapters.http.downloads import DownloadLimits
+from adapters.s3.images import S3Images
+from adapters.s3.objects import S3Objects
+from adapters.s3.sigv4 import AwsKeys
 from contracts.errors import (
     ImageMissing,
     ImageRefused,

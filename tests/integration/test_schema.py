@@ -13,7 +13,7 @@ from alembic import command
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from adapters.postgres import open_pool, ping
+from adapters.postgres.connections import open_pool, ping
 from contracts.ids import uuid7
 from local.database import ensure_logins
 from migrations.logins import LOGINS, ensure_login, login_of

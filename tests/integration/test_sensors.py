@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.postgres import open_pool
-from adapters.postgres_devices import PostgresDevices
-from adapters.postgres_intake import PostgresIntakeLedger
-from adapters.postgres_sensors import PostgresSensors
+from adapters.postgres.connections import open_pool
+from adapters.postgres.devices import PostgresDevices
+from adapters.postgres.intake import PostgresIntakeLedger
+from adapters.postgres.sensors import PostgresSensors
 from contracts.sensors import Contact
 from intake.fleet import main
 from local.database import ensure_logins

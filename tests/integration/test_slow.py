@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pytest
 import redis
 
-from adapters.celery_schedule import schedule_app
+from adapters.celery.schedule import schedule_app
 from contracts.names import SLOW_QUEUE
 from local.database import ensure_logins
 from local.ports import free_port
@@ -125,7 +125,7 @@ def test_what_is_killed_leaves_nobody_behind(environment, tmp_path):
 def test_it_lives_while_it_goes_round_and_also_while_the_queue_is_away(environment, tmp_path, redis_url):
     """Whoever is restarted every half a minute ends no training."""
     at, port = urlsplit(redis_url), free_port()
-    (tmp_path / "sitecustomize.py").write_text("import adapters.health\nadapters.health._STALE_S = 6.0\n")
+    (tmp_path / "sitecustomize.py").write_text("import adapters.http.health\nadapters.health._STALE_S = 6.0\n")
     with Proxy(at.port) as proxy:
         environment |= {
             "HEALTH_PORT": str(port),

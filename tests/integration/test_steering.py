@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.memory import ManualClock, MemoryTelemetry
-from adapters.postgres_registry import PostgresRegistry
-from adapters.postgres_serving import PostgresServing
-from adapters.postgres_trials import PostgresTrials
+from adapters.memory.surroundings import ManualClock, MemoryTelemetry
+from adapters.postgres.registry import PostgresRegistry
+from adapters.postgres.serving import PostgresServing
+from adapters.postgres.trials import PostgresTrials
 from contracts.categories import Category
 from contracts.facts import ModelMoved
 from contracts.models import ModelFile, ModelState, NewModel, SecondOpinion

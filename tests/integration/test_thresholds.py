@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from adapters.onnx_model import OnnxClassifier
+from adapters.onnx.model import OnnxClassifier
 from contracts.errors import SettingsInvalid
 from learning.__main__ import main
 from tests.training_data import trained

@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.memory import MemoryTelemetry
-from adapters.postgres_alerts import PostgresAlerts
-from adapters.postgres_registry import PostgresRegistry
-from adapters.postgres_trainings import PostgresTrainings
+from adapters.memory.surroundings import MemoryTelemetry
+from adapters.postgres.alerts import PostgresAlerts
+from adapters.postgres.registry import PostgresRegistry
+from adapters.postgres.trainings import PostgresTrainings
 from contracts.alerts import ACCURACY_FELL, Alert
 from contracts.errors import LedgerUnavailable
 from contracts.models import ModelFile, NewModel

@@ -8,8 +8,8 @@ import time
 import pytest
 import trustme
 
-from adapters.downloads import DownloadLimits
-from adapters.transfers import Transfers
+from adapters.http.downloads import DownloadLimits
+from adapters.http.transfers import Transfers
 from contracts.errors import ImageSourceDown, ImageTooLarge, ImageTruncated
 from tests.conftest import wait_for
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.postgres_accuracy import PostgresAccuracy
+from adapters.postgres.accuracy import PostgresAccuracy
 from contracts.accuracy import Dimension
 from contracts.categories import CATEGORIES, Category
 from contracts.errors import EventInvalid

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from adapters.s3_deliveries import S3Deliveries
-from adapters.sigv4 import AwsKeys
+from adapters.s3.deliveries import S3Deliveries
+from adapters.s3.sigv4 import AwsKeys
 from learning.truth.watching import PrefixWatch
 from local.database import ensure_logins
 from tests.integration.test_truth_commands import HEAD, row

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.webhook import Webhook
+from adapters.http.webhook import Webhook
 from contracts.alerts import Alert
 from contracts.errors import AlertNotTold
 from tests.integration.test_transfers import drip, flood, server  # noqa: F401 - the fixture

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from adapters.memory_door import MemoryDoor
+from adapters.memory.door import MemoryDoor
 from contracts.edge import Advice, DoorAway
 from producer.edge.clocks import Moment
 from producer.edge.folder import Folder

@@ -6,10 +6,10 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from adapters.memory import ManualClock, MemoryObjects, MemoryTelemetry
-from adapters.memory_ledger import MemoryLedger
-from adapters.memory_models import MemoryServing
-from adapters.memory_queue import MemoryMessageQueue, MemoryWorkQueue
+from adapters.memory.ledger import MemoryLedger
+from adapters.memory.models import MemoryServing
+from adapters.memory.queue import MemoryMessageQueue, MemoryWorkQueue
+from adapters.memory.surroundings import ManualClock, MemoryObjects, MemoryTelemetry
 from contracts.errors import ItemPoisonous
 from contracts.image_urls import UrlRule
 from contracts.outcomes import Scores

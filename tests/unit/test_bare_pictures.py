@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.bare_pictures import bare
-from adapters.image_headers import read_header
+from adapters.pictures.bare import bare
+from adapters.pictures.headers import read_header
 from contracts.errors import Permanent, Retryable
 from tests.bad_images import bad_images
 from tests.edge_house import picture

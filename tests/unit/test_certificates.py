@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
-from adapters.certificates import certificate_seconds
+from adapters.http.certificates import certificate_seconds
 
 
 @pytest.fixture

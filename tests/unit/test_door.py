@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.https_images import check_address
+from adapters.http.images import check_address
 from contracts.errors import CredentialRevoked, EventInvalid, ImageForbidden, SignatureInvalid
 from contracts.image_urls import HttpsLocation, S3Location, UrlRule, locate
 from contracts.messages import Message, Received

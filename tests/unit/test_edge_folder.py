@@ -7,9 +7,9 @@ import zlib
 
 import pytest
 
-from adapters import photos
-from adapters.image_headers import read_header
-from adapters.photos import shrink
+from adapters.pictures import photos
+from adapters.pictures.headers import read_header
+from adapters.pictures.photos import shrink
 from producer.edge.folder import Folder
 from producer.edge.outbox import Bounds
 from producer.edge.shelf import ShelfFull

@@ -83,7 +83,7 @@ def test_many_gaps_are_told_in_as_many_letters_as_a_report_may_have(home):
 
 
 def test_pictures_that_look_like_one_moments_before_are_known(home):
-    adapters = pytest.importorskip("adapters.photos")
+    adapters = pytest.importorskip("adapters.pictures.photos")
     one = Parts(home, fingerprint=adapters.fingerprint)
     again = picture(1, quality=40)
     assert again != picture(1)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from adapters.bare_pictures import bare
+from adapters.pictures.bare import bare
 from contracts.edge import DoorAway, DoorUnbelieving, Fate
 from producer.edge import running
 from producer.edge.__main__ import fingerprinting, preparation
@@ -117,7 +117,7 @@ def test_one_picture_that_the_store_refuses_holds_up_no_other(tmp_path):
 
 
 def test_a_bin_without_pillow_frees_pictures_of_metadata_all_the_same(monkeypatch):
-    monkeypatch.setitem(sys.modules, "adapters.photos", None)
+    monkeypatch.setitem(sys.modules, "adapters.pictures.photos", None)
     large = picture(1, size=(3000, 2000), comment=b"secret place")
     assert preparation(1024)(large) == bare(large)
     assert b"secret" not in preparation(1024)(large)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from adapters.feature_sketch import sketch
+from adapters.onnx.feature_sketch import sketch
 
 WIDTH = 1280
 

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from adapters.cloudwatch import CloudWatch
+from adapters.aws.cloudwatch import CloudWatch
 from contracts.errors import LedgerUnavailable, MetricsUnavailable, QueueUnavailable, RequestRefused
 from contracts.fleet import FleetStatus, Flow, WorkerState
 from contracts.scaling import Limits, load_of

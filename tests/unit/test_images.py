@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from adapters.images import decode
+from adapters.pictures.pixels import decode
 from contracts.errors import FleetError, ImageTruncated, ImageUnreadable
 from tests.bad_images import bad_images
 from tests.makers import a_jpeg

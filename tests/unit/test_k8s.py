@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 import yaml
 
-from adapters import metrics
+from adapters.telemetry import metrics
 from dlq_review.__main__ import ServeSettings
 from intake.gateway.__main__ import GatewaySettings
 from migrations.logins import LOGINS

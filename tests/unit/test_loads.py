@@ -7,7 +7,7 @@ from threading import Event, get_native_id
 
 import pytest
 
-from adapters.memory import MemoryTelemetry
+from adapters.memory.surroundings import MemoryTelemetry
 from contracts.facts import ModelNotLoaded
 from contracts.models import ServingPlan
 from tests.conftest import wait_for

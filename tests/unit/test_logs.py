@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 import structlog
 
-from adapters.log_budget import LogBudget
-from adapters.logs import configure_logging
-from adapters.telemetry import FleetTelemetry
+from adapters.telemetry.facts import FleetTelemetry
+from adapters.telemetry.log_budget import LogBudget
+from adapters.telemetry.logs import configure_logging
 from contracts import facts
 from contracts.names import OutcomeKind
 from tests.conftest import REPOSITORY, wait_for
@@ -26,8 +26,8 @@ OF_LIBRARIES = {"logger", "stack"}
 
 @pytest.fixture(autouse=True)
 def nothing_is_told_later(monkeypatch):
-    monkeypatch.setattr("adapters.log_budget._TELL_EVERY_S", 3600.0)
-    monkeypatch.setattr("adapters.logs.atexit.register", lambda _: None)
+    monkeypatch.setattr("adapters.telemetry.log_budget._TELL_EVERY_S", 3600.0)
+    monkeypatch.setattr("adapters.telemetry.logs.atexit.register", lambda _: None)
 
 
 def documented():
@@ -209,7 +209,7 @@ def test_what_was_left_out_is_told_once_and_a_quiet_time_is_saved_up():
 
 
 def test_after_the_last_line_of_a_load_it_is_told_what_was_left_out(monkeypatch):
-    monkeypatch.setattr("adapters.log_budget._TELL_EVERY_S", 0.05)
+    monkeypatch.setattr("adapters.telemetry.log_budget._TELL_EVERY_S", 0.05)
     out = []
     budget = LogBudget(0.1, out.append)
     for _ in range(3):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client import REGISTRY
 
-from adapters import shown_figures as shown
+from adapters.telemetry import shown_figures as shown
 from contracts.errors import LedgerUnavailable
 from contracts.figures import LossCheck, OpenEvents, Prices, ReviewWork
 from contracts.messages import QueueDepth

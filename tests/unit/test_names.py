@@ -7,7 +7,7 @@ import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
-from adapters import metrics
+from adapters.telemetry import metrics
 from contracts import names
 from contracts.names import CLASSIFY_TASK
 from migrations.logins import LOGINS, login_of
@@ -64,7 +64,7 @@ def test_each_setting_of_a_document_is_read_by_a_program(path):
     used = {name for name in used if name not in OF_OTHERS and not name.startswith("COMPOSE_")}
     in_code = settings()
     scripts = "".join(
-        one.read_text("utf-8") for one in [*(REPOSITORY / "producer").rglob("*.py"), *(REPOSITORY / "adapters").glob("*.py")]
+        one.read_text("utf-8") for one in [*(REPOSITORY / "producer").rglob("*.py"), *(REPOSITORY / "adapters").rglob("*.py")]
     )
     assert {name for name in used if name not in in_code and f'"{name}"' not in scripts} == set()
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.images import decode
-from adapters.photos import shrink
+from adapters.pictures.photos import shrink
+from adapters.pictures.pixels import decode
 from benchmarks.pictures import large_pictures
 from producer.__main__ import EdgeSettings, preparation
 from producer.render import render
@@ -104,7 +104,7 @@ def test_what_is_broken_goes_up_for_the_fleet_to_refuse(name, data):
 
 
 def test_a_bin_without_pillow_sends_pictures_as_they_are(large, monkeypatch):
-    monkeypatch.setitem(sys.modules, "adapters.photos", None)
+    monkeypatch.setitem(sys.modules, "adapters.pictures.photos", None)
     assert preparation(LONGEST_PX)(large) is large
     monkeypatch.undo()
     assert len(preparation(LONGEST_PX)(large)) < len(large)

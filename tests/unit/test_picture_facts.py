@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from adapters.images import decode
-from adapters.picture_facts import measure
+from adapters.pictures.facts import measure
+from adapters.pictures.pixels import decode
 from contracts.categories import CATEGORIES
 from producer.render import render
 

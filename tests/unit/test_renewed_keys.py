@@ -4,7 +4,7 @@ import threading
 from types import SimpleNamespace
 
 from adapters.object_store import RenewedKeys
-from adapters.sigv4 import AwsKeys
+from adapters.s3.sigv4 import AwsKeys
 from tests.conftest import wait_for
 
 

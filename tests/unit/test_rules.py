@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from pydantic import Field, SecretStr
 
 from adapters.environment import Settings, describe_settings, read_settings
-from adapters.health import Health
+from adapters.http.health import Health
 from adapters.image_source import SourceSettings
-from adapters.logs import clean, configure_logging
 from adapters.loops import READY, run_until_stopped
-from adapters.memory import MemoryTelemetry
+from adapters.memory.surroundings import MemoryTelemetry
+from adapters.s3.sigv4 import AwsKeys, encode_path, sign_s3
 from adapters.settings import DatabaseSettings, ImageSettings, MasterKeySettings, QueueSettings
-from adapters.sigv4 import AwsKeys, encode_path, sign_s3
+from adapters.telemetry.logs import clean, configure_logging
 from contracts.categories import CATEGORIES
 from contracts.errors import ImageMissing, ImageSourceDown, PredictionInvalid, QueueUnavailable, SettingsInvalid
 from contracts.ids import made_at, uuid7

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.images import decode, flatten_whole
+from adapters.pictures.pixels import decode, flatten_whole
 from contracts.categories import Category
 from learning.datasets import Sample, Split
 from learning.scenes import load_scenes

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.memory import MemoryTelemetry
+from adapters.memory.surroundings import MemoryTelemetry
 from contracts.errors import ModelUnusable
 from contracts.facts import ModelNotLoaded, ModelUnfit
 from contracts.models import ServingPlan, cut_for, place_of

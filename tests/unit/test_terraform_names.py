@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.celery_queue import VISIBILITY_TIMEOUT_S
+from adapters.celery.queue import VISIBILITY_TIMEOUT_S
 from adapters.environment import read_settings
 from contracts import names
 from contracts.models import model_key

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from adapters.environment import describe_settings, read_settings
 from adapters.settings import TraceSettings
-from adapters.steps import steps
-from adapters.traces import open_traces
+from adapters.telemetry.steps import steps
+from adapters.telemetry.traces import open_traces
 from contracts import facts
 from contracts.errors import SettingsInvalid
 from contracts.facts import EventsEntered, ItemDecided, Steps, Way
@@ -55,7 +55,7 @@ class Lines(list):
 @pytest.fixture
 def lines(monkeypatch):
     kept = Lines()
-    monkeypatch.setattr("adapters.traces.structlog.get_logger", lambda _: kept)
+    monkeypatch.setattr("adapters.telemetry.traces.structlog.get_logger", lambda _: kept)
     return kept
 
 

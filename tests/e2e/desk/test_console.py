@@ -8,8 +8,8 @@ import sys
 import httpx2
 import pytest
 
-from adapters.postgres import open_pool
-from adapters.postgres_rollups import PostgresRollups
+from adapters.postgres.connections import open_pool
+from adapters.postgres.rollups import PostgresRollups
 from contracts.accounts import Role
 from contracts.categories import CATEGORIES
 from dlq_review.report.__main__ import main as report

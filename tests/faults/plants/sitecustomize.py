@@ -23,14 +23,14 @@ def acknowledge_before_commit():
 
 def no_primary_key():
     """Outcomes are written whoever wrote one before (the key itself is dropped by the test)."""
-    from adapters import postgres_worker
+    from adapters.postgres import worker as postgres_worker
 
     postgres_worker._RECORD = postgres_worker._RECORD.replace("ON CONFLICT (event_id) DO NOTHING", "")
 
 
 def killing_pictures():
     """A picture that ends with KILL ends the process that decodes it, as a fault in a decoder would."""
-    from adapters import images
+    from adapters.pictures import pixels as images
 
     decode = images.decode
 

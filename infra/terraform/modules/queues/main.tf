@@ -6,7 +6,7 @@ locals {
   queues = {
     # Intake asks for leases of its own length. It receives nothing while Postgres is away, so a thousand times means a fault of hours.
     "waste-events" = { visibility_s = 30, retention_s = 1209600, receives = 1000 }
-    # As adapters/celery_queue.py has it (VISIBILITY_TIMEOUT_S): the ledger's leases end before.
+    # As adapters/celery/queue.py has it (VISIBILITY_TIMEOUT_S): the ledger's leases end before.
     "waste-work"         = { visibility_s = 300, retention_s = 1209600, receives = 20 }
     "waste-work-first"   = { visibility_s = 300, retention_s = 1209600, receives = 20 }
     "waste-dead-letters" = { visibility_s = 30, retention_s = 1209600, receives = 1000 }

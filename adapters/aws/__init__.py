@@ -1,0 +1,1 @@
+"""Services of AWS beside its object store."""

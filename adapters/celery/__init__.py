@@ -1,0 +1,1 @@
+"""The work queue on Celery, and its timetable: nobody else knows Celery's broker options."""

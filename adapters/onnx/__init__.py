@@ -1,0 +1,1 @@
+"""Models as ONNX files, run by ONNX Runtime."""

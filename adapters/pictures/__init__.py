@@ -1,0 +1,1 @@
+"""Photographs: as files, as pixels for the model, as pictures for people."""

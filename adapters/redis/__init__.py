@@ -1,0 +1,1 @@
+"""Queues, doors, rates and hints in Redis."""

@@ -1,0 +1,1 @@
+"""Object stores with the S3 protocol."""
