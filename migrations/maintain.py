@@ -1,7 +1,7 @@
 """What a ledger needs from time to time: months ahead, the end of months past their retention, statistics of whole tables."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 
 import psycopg
 from psycopg import errors, sql
@@ -12,6 +12,9 @@ LEAST_MONTHS = 3
 """Labels come weeks late and look back for weeks, and events may be 30 days old: younger months are in use."""
 _BESIDE = ("event_conflicts", "failure_rounds", "redriven_outcomes", "shadow_predictions")
 """Tables whose rows say something of an event and nothing without it. Labels, ground truth and items of people are kept."""
+_ROLLUP_DAYS = 400
+"""A year to compare with, and a month. Days of the whole fleet (`decision_days`) are few and stay."""
+_ROLLUPS = {"sensor_counts": "day", "decision_hours": "hour", "worker_hours": "hour"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ def maintain(database_url: str, today: date, keep_months: int | None) -> Maintai
     """Create the coming months, drop those before the last `keep_months` (None: none), and see to the parents' statistics.
 
     A month goes whole, with its events, outcomes and predictions, or stays whole: it stays while anything in it has not ended.
+    Rollups by sensor and by hour go when they are older than 400 days.
     Killed at any moment and begun again, it ends the same.
     """
     done = Maintained()
@@ -43,6 +47,7 @@ def maintain(database_url: str, today: date, keep_months: int | None) -> Maintai
             oldest_kept = months_around(today, 1 - max(keep_months, LEAST_MONTHS), 0)[0]
             _drop_before(connection, oldest_kept, done)
             _forget_beside(connection, oldest_kept)
+        _forget_rollups(connection, today - timedelta(days=_ROLLUP_DAYS))
         for parent in PARENTS:
             connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(parent)))
     return done
@@ -72,3 +77,14 @@ def _forget_beside(connection: Connection, oldest_kept: date) -> None:
             ).format(sql.Identifier(beside)),
             (first,),
         )
+
+
+def _forget_rollups(connection: Connection, oldest_kept: date) -> None:
+    bounds = {"day": oldest_kept, "hour": datetime.combine(oldest_kept, time(), UTC)}
+    for table, column in _ROLLUPS.items():
+        names = {"table": sql.Identifier(table), "column": sql.Identifier(column)}
+        oldest = sql.SQL("SELECT min({column}) FROM {table} WHERE {column} < %s").format(**names)
+        # A day or an hour at a time: who counts meanwhile waits for no long transaction.
+        delete = sql.SQL("DELETE FROM {table} WHERE {column} = %s").format(**names)
+        while (row := connection.execute(oldest, (bounds[column],)).fetchone()) and row[0] is not None:
+            connection.execute(delete, row)

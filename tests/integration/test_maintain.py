@@ -70,6 +70,25 @@ def test_without_a_retention_nothing_is_dropped(sql, database_url, months):
     assert parts_of(sql)[:3] == ["01", "02", "03"]
 
 
+def test_rollups_by_sensor_and_by_hour_go_after_400_days_and_days_of_the_fleet_stay(sql, database_url, months):
+    days = [date(2043, 5, 5), date(2043, 5, 6), date(2043, 5, 7), TODAY]
+    for day in days:
+        sql.execute(
+            "INSERT INTO sensor_counts VALUES ('a', %s, 1, 0, 0, 0, 0.9, now()), ('b', %s, 1, 0, 0, 0, 0.9, now())", [day] * 2
+        )
+        for table, when in (("decision_hours", f"{day}T00:00:00Z"), ("decision_hours", f"{day}T23:00:00Z"), ("decision_days", day)):
+            columns = f"({table[9:-1]}, kind, reason, category, model_version, decided, confidence_sum, confidences, latencies)"
+            sql.execute(
+                f"INSERT INTO {table} {columns} VALUES (%s, 'prediction', '', 'glass', 'm', 1, 0.9, '{{}}', '{{}}')", [when]
+            )
+        sql.execute("INSERT INTO worker_hours VALUES (%s, 'v', 'm', 60)", [f"{day}T00:00:00Z"])
+    maintain(database_url, TODAY, None)
+    for table, column in (("sensor_counts", "day"), ("decision_hours", "hour"), ("worker_hours", "hour")):
+        found = sql.execute(f"SELECT DISTINCT ({column} AT TIME ZONE 'UTC')::date FROM {table} ORDER BY 1").fetchall()
+        assert [day for (day,) in found] == days[2:]
+    assert sql.execute("SELECT count(*) FROM decision_days").fetchone() == (4,)
+
+
 @pytest.mark.parametrize("unfinished", ["event", "letter", "item", "failure", "letter in no lane"])
 def test_a_month_stays_while_anything_in_it_has_not_ended(sql, database_url, months, unfinished):
     event_id = months(OLD)
