@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from importlib import import_module
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -237,3 +238,31 @@ def test_kustomize_builds_the_overlay_with_an_image_of_a_version_for_each_progra
     assert {one["metadata"]["name"] for one in found} == set(SETTINGS)
     assert all(one["metadata"]["namespace"] == "waste" for one in found)
     assert all(re.search(r":[0-9a-z.]+$", pod(one)["spec"]["containers"][0]["image"]) for one in found)
+
+
+def test_traces_may_leave_every_program_for_the_port_of_the_collector():
+    (made,) = documents(FOLDER / "components" / "traces")[:1]
+    policy = of_kind("NetworkPolicy", documents(FOLDER / "components" / "traces"))["to-collector"]["spec"]
+    assert all(matches(policy["podSelector"], pod(one)["metadata"]["labels"]) for one in DEPLOYMENTS.values())
+    address = dict(text.split("=", 1) for text in made["configMapGenerator"][0]["literals"])["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    assert urlsplit(address).port == policy["egress"][0]["ports"][0]["port"]
+    told = set(re.findall(r"OTEL_\w+", (REPOSITORY / "docs" / "traces.md").read_text("utf-8")))
+    assert config_map([made]) <= told
+
+
+def test_an_overlay_that_takes_traces_tells_them_to_every_program_and_says_the_share(tmp_path):
+    if not shutil.which("kubectl"):
+        pytest.skip("needs kubectl")
+    overlay = shutil.copytree(FOLDER, tmp_path / "k8s") / "overlays" / "dev"
+    text = (overlay / "kustomization.yaml").read_text("utf-8")
+    text = text.replace("configMapGenerator:", "components: [../../components/traces]\nconfigMapGenerator:")
+    text = text.replace("- LOG_LEVEL=debug", "- LOG_LEVEL=debug\n      - OTEL_TRACES_SAMPLER_ARG=0.05")
+    (overlay / "kustomization.yaml").write_text(text, "utf-8")
+    built = subprocess.run(["kubectl", "kustomize", overlay], capture_output=True, text=True, check=True).stdout
+    found = list(yaml.safe_load_all(built))
+    assert "to-collector" in of_kind("NetworkPolicy", found)
+    (told,) = (one for name, one in of_kind("ConfigMap", found).items() if re.fullmatch("waste-[a-z0-9]+", name))
+    assert {name: value for name, value in told["data"].items() if name.startswith("OTEL_")} == {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel-collector.monitoring:4318",
+        "OTEL_TRACES_SAMPLER_ARG": "0.05",
+    }

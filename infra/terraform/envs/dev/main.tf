@@ -26,6 +26,7 @@ module "fleet" {
   review_host     = var.review_host
   certificate_arn = var.certificate_arn
   review_networks = var.review_networks
+  traces          = var.traces
 
   alarm_mails       = var.alarm_mails
   budget_usd        = var.budget_usd

@@ -69,3 +69,9 @@ variable "pull_accounts" {
   default     = []
   description = "Other accounts whose fleets run these images."
 }
+
+variable "traces" {
+  type        = object({ endpoint = string, share = optional(number, 1) })
+  default     = null
+  description = "Where a collector in the VPC takes OTLP over HTTP, and the share of events that are traced; null: none."
+}

@@ -75,3 +75,9 @@ variable "images_account" {
   default     = null
   description = "The account in whose ECR the images lie; null: this one."
 }
+
+variable "traces" {
+  type        = object({ endpoint = string, share = optional(number, 1) })
+  default     = null
+  description = "Where a collector in the VPC takes OTLP over HTTP, and the share of events that are traced; null: none."
+}

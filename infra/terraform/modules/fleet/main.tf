@@ -6,6 +6,7 @@ locals {
   images_account = coalesce(var.images_account, local.account_id)
   repositories   = "${local.images_account}.dkr.ecr.${var.region}.amazonaws.com"
   on_sqs         = var.broker == "sqs"
+  collector_port = var.traces == null ? null : try(tonumber(regex("^https?://[^/:]+:([0-9]+)", var.traces.endpoint)[0]), startswith(var.traces.endpoint, "https") ? 443 : 80)
   backlog        = { namespace = var.backlog_namespace, name = var.backlog_metric }
 }
 
@@ -34,6 +35,7 @@ module "network" {
   cidr               = var.cidr
   endpoint_zones     = var.endpoint_zones
   client_networks    = var.client_networks
+  collector_port     = local.collector_port
   log_retention_days = var.log_retention_days
   logs_key_arn       = module.key["logs"].arn
 }

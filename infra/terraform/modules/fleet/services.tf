@@ -24,7 +24,14 @@ locals {
     LOG_LEVEL     = var.log_level
     LOG_FORMAT    = "json"
     HEALTH_HOST   = "0.0.0.0"
-  }, local.on_sqs ? { QUEUE_URL = "sqs://" } : {})
+  }, local.on_sqs ? { QUEUE_URL = "sqs://" } : {}, local.traces)
+
+  # The same share everywhere: programs agree on which events are traced by it.
+  traces = var.traces == null ? {} : {
+    OTEL_EXPORTER_OTLP_ENDPOINT = var.traces.endpoint
+    OTEL_TRACES_SAMPLER         = "traceidratio"
+    OTEL_TRACES_SAMPLER_ARG     = tostring(var.traces.share)
+  }
 
   # S3_BUCKET is where a program puts what it makes, or finds its models; pictures are found by their events' image_url.
   puts_pictures = merge(local.common, { S3_BUCKET = module.storage.names["pictures"] })

@@ -144,3 +144,17 @@ variable "images_account" {
   default     = null
   description = "The account in whose ECR the images lie; null: this one."
 }
+
+variable "traces" {
+  type        = object({ endpoint = string, share = optional(number, 1) })
+  default     = null
+  description = "Where a collector in the VPC takes OTLP over HTTP, as http://collector.internal:4318, and the share of events that are traced; null: none."
+  validation {
+    condition     = var.traces == null || can(regex("^https?://[^/:]+(:[0-9]+)?(/.*)?$", var.traces.endpoint))
+    error_message = "endpoint: an address that begins with http:// or https://."
+  }
+  validation {
+    condition     = var.traces == null || try(var.traces.share >= 0 && var.traces.share <= 1, false)
+    error_message = "share: from 0 to 1."
+  }
+}

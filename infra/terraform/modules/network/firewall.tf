@@ -75,6 +75,16 @@ resource "aws_vpc_security_group_ingress_rule" "way" {
   to_port                      = each.value[2]
 }
 
+resource "aws_vpc_security_group_egress_rule" "collector" {
+  count             = var.collector_port == null ? 0 : 1
+  security_group_id = aws_security_group.tasks.id
+  description       = "Traces, to a collector in the VPC"
+  cidr_ipv4         = aws_vpc.this.cidr_block
+  ip_protocol       = "tcp"
+  from_port         = var.collector_port
+  to_port           = var.collector_port
+}
+
 resource "aws_vpc_security_group_egress_rule" "s3" {
   security_group_id = aws_security_group.tasks.id
   description       = "S3 through its gateway endpoint"

@@ -49,3 +49,9 @@ variable "logs_key_arn" {
   type        = string
   description = "The KMS key of logs."
 }
+
+variable "collector_port" {
+  type        = number
+  default     = null
+  description = "The port of an OpenTelemetry collector in the VPC; null: there is none, and no way to one."
+}

@@ -110,3 +110,22 @@ run "the_ledgers_months_are_seen_to_once_a_day" {
     error_message = "another retention"
   }
 }
+
+run "traces_go_nowhere_unless_it_is_said_where" {
+  assert {
+    condition     = !anytrue(flatten([for one in module.fleet.containers : [for said in one.environment : startswith(said.name, "OTEL_")]]))
+    error_message = "a program tells somebody"
+  }
+}
+
+run "every_program_is_told_the_same_collector_and_share" {
+  variables {
+    traces = { endpoint = "http://collector.internal:4318", share = 0.05 }
+  }
+  assert {
+    condition = alltrue([for one in module.fleet.containers : toset([for said in one.environment : "${said.name}=${said.value}" if startswith(said.name, "OTEL_")]) == toset([
+      "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector.internal:4318", "OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.05"
+    ])])
+    error_message = "programs would not agree on which events are traced"
+  }
+}

@@ -48,6 +48,23 @@ run "the_world_reaches_the_load_balancer_alone_and_by_tls" {
   }
 }
 
+run "without_a_collector_there_is_no_way_to_one" {
+  assert {
+    condition     = length(aws_vpc_security_group_egress_rule.collector) == 0
+    error_message = "a way leads to nobody"
+  }
+}
+
+run "traces_go_to_the_collectors_port_within_the_vpc" {
+  variables {
+    collector_port = 4318
+  }
+  assert {
+    condition     = [for one in aws_vpc_security_group_egress_rule.collector : [one.from_port, one.to_port, one.cidr_ipv4]] == [[4318, 4318, aws_vpc.this.cidr_block]]
+    error_message = "another way"
+  }
+}
+
 run "two_zones_are_refused" {
   command = plan
   variables {
