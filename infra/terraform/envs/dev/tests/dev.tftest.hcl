@@ -14,96 +14,10 @@ variables {
   github_repository = "example/waste-fleet"
 }
 
-run "the_ledger_stands_where_this_environment_needs_it" {
+run "the_ledger_stands_where_this_environment_needs_it_and_keeps_what_it_needs" {
   assert {
     condition     = module.fleet.database == { public = false, multi_az = false, protected = false }
     error_message = "public, or in another number of zones, or protected otherwise"
-  }
-}
-
-run "every_program_runs_and_a_failed_deployment_of_it_is_taken_back" {
-  assert {
-    condition = { for program, one in module.fleet.containers : program => one.command } == {
-      gateway = ["gateway"], intake = ["intake"], worker = ["worker"], drain = ["dlq", "drain"], review = ["dlq", "serve"], learning = ["slow"]
-      scaler  = ["fleet", "scale", "publish"]
-    }
-    error_message = "other programs"
-  }
-  assert {
-    condition     = alltrue([for one in module.fleet.breakers : one.enable && one.rollback])
-    error_message = "one has no circuit breaker"
-  }
-  assert {
-    condition     = alltrue([for one in module.fleet.containers : one.readonlyRootFilesystem && one.user == "10001:10001"])
-    error_message = "one may write to its root, or is root"
-  }
-  assert {
-    condition     = alltrue([for one in values(module.fleet.containers) : contains(keys(one), "healthCheck")])
-    error_message = "one is not asked how it is"
-  }
-}
-
-run "no_secret_stands_in_the_open" {
-  assert {
-    condition = alltrue(flatten([for one in module.fleet.containers : [
-      for said in one.environment : !contains(["DATABASE_URL", "DEVICE_MASTER_KEY", "AWS_SECRET_ACCESS_KEY"], said.name)
-    ]]))
-    error_message = "a secret is a plain setting"
-  }
-  assert {
-    condition = { for program, one in module.fleet.containers : program => [for said in one.secrets : said.name] } == {
-      gateway = ["DATABASE_URL", "DEVICE_MASTER_KEY"], intake = ["DATABASE_URL", "DEVICE_MASTER_KEY"], worker = ["DATABASE_URL"]
-      drain   = ["DATABASE_URL"], review = ["DATABASE_URL"], learning = ["DATABASE_URL"], scaler = ["DATABASE_URL"]
-    }
-    error_message = "a program is given another's secret"
-  }
-}
-
-run "workers_are_on_spot_with_a_base_and_follow_the_backlog" {
-  assert {
-    condition     = module.fleet.capacity["worker"] == { FARGATE = { base = 0, weight = 0 }, FARGATE_SPOT = { base = 0, weight = 1 } }
-    error_message = "workers run elsewhere"
-  }
-  assert {
-    condition     = alltrue([for program, one in module.fleet.capacity : keys(one) == ["FARGATE"] if program != "worker"])
-    error_message = "a program that must not be interrupted is on Spot"
-  }
-  assert {
-    condition     = module.fleet.scaling.worker.tracking.backlog.customized_metric_specification[0].metric_name == "backlog_seconds_per_task" && module.fleet.scaling.worker.tracking.load.customized_metric_specification[0].metric_name == "worker_utilization" && module.fleet.scaling.worker.tracking.backlog.scale_in_cooldown > module.fleet.scaling.worker.tracking.backlog.scale_out_cooldown
-    error_message = "workers follow something else, or go as fast as they come"
-  }
-  assert {
-    condition     = module.fleet.scaling.worker.fewest == 1 && module.fleet.scaling.worker.most == 4 && module.fleet.scaling.gateway.fewest == 1 && module.fleet.scaling.gateway.most == 2
-    error_message = "other bounds"
-  }
-}
-
-run "programs_and_queues_find_each_other" {
-  assert {
-    condition     = alltrue([for one in module.fleet.containers : contains([for said in one.environment : "${said.name}=${said.value}"], "QUEUE_URL=sqs://")])
-    error_message = "one has another broker"
-  }
-  assert {
-    condition     = length(module.fleet.queue_names) == 6
-    error_message = "queues are missing"
-  }
-}
-
-run "with_valkey_there_are_no_queues_on_sqs_and_its_url_is_a_secret" {
-  variables {
-    broker          = "redis"
-    broker_password = "0123456789abcdef0123456789abcdef"
-  }
-  assert {
-    condition     = length(module.fleet.queue_names) == 0 && alltrue([for one in module.fleet.containers : contains([for said in one.secrets : said.name], "QUEUE_URL")])
-    error_message = "the broker's password stands in the open, or queues remain"
-  }
-}
-
-run "the_ledgers_months_are_seen_to_once_a_day" {
-  assert {
-    condition     = startswith(module.fleet.maintenance.schedule, "cron(") && module.fleet.maintenance.task == "${module.fleet.migrate.task}"
-    error_message = "another task, or none"
   }
   assert {
     condition     = module.fleet.maintenance.ledger_months == "3"
@@ -111,21 +25,13 @@ run "the_ledgers_months_are_seen_to_once_a_day" {
   }
 }
 
-run "traces_go_nowhere_unless_it_is_said_where" {
+run "workers_and_gateways_are_as_many_as_this_environment_needs" {
   assert {
-    condition     = !anytrue(flatten([for one in module.fleet.containers : [for said in one.environment : startswith(said.name, "OTEL_")]]))
-    error_message = "a program tells somebody"
-  }
-}
-
-run "every_program_is_told_the_same_collector_and_share" {
-  variables {
-    traces = { endpoint = "http://collector.internal:4318", share = 0.05 }
+    condition     = module.fleet.capacity["worker"] == { FARGATE = { base = 0, weight = 0 }, FARGATE_SPOT = { base = 0, weight = 1 } }
+    error_message = "workers run elsewhere"
   }
   assert {
-    condition = alltrue([for one in module.fleet.containers : toset([for said in one.environment : "${said.name}=${said.value}" if startswith(said.name, "OTEL_")]) == toset([
-      "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector.internal:4318", "OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.05"
-    ])])
-    error_message = "programs would not agree on which events are traced"
+    condition     = module.fleet.scaling.worker.fewest == 1 && module.fleet.scaling.worker.most == 4 && module.fleet.scaling.gateway.fewest == 1 && module.fleet.scaling.gateway.most == 2
+    error_message = "other bounds"
   }
 }
