@@ -29,7 +29,7 @@ from contracts.alerts import KINDS
 from contracts.messages import QueueDepth
 from contracts.names import DEAD_LETTER_QUEUE, EDGE_QUEUE, SLOW_QUEUE
 from contracts.ports import MessageQueue
-from monitor.watch import LossWatch, Sight, Watch
+from monitor.watch import LATE, SOON, LossWatch, Sight, Watch
 
 _QUICK_S, _SLOW_S, _RARE_S = 10.0, 60.0, 3600.0
 _FORGET_EVERY_S = 5.0
@@ -80,7 +80,8 @@ def _of_ledger(settings: MonitorSettings, pool: Pool) -> list[Sight[Any]]:
     sensors = partial(ledger.sensors, settings.silent_after_h * 3600)
     return [
         Sight("open events", _QUICK_S, ledger.open_events, shown.show_open_events),
-        Sight("losses", _SLOW_S, LossWatch(ledger).look, shown.show_losses),
+        Sight("losses", _SLOW_S, LossWatch(ledger, SOON).look, partial(shown.show_losses, "soon")),
+        Sight("late losses", _SLOW_S, LossWatch(ledger, LATE).look, partial(shown.show_losses, "late")),
         Sight("review", _SLOW_S, ledger.review, shown.show_review),
         Sight("sensors", _SLOW_S, sensors, shown.show_sensors),
         Sight("alerts", _SLOW_S, lambda: {kind: len(alerts.standing(kind)) for kind in KINDS}, shown.show_alerts),

@@ -10,8 +10,9 @@ from contracts.errors import Infrastructure
 from contracts.figures import LedgerFigures, LossCheck
 
 T = TypeVar("T")
-SETTLED = timedelta(minutes=5)
-"""An event may be checked for a loss when this has gone by: what was committed late carries an earlier time."""
+SOON, LATE = timedelta(minutes=5), timedelta(days=1)
+"""When events are checked for a loss. Not before `SOON`: what was committed late carries an earlier time. What was open then, or
+came while nobody watched, is found by the check of `LATE`."""
 LONGEST_STRETCH = timedelta(minutes=5)
 STALE_S, _MISSED = 30.0, 2.5
 """So many seconds, or looks, after it was seen a figure is not known any more."""
@@ -64,20 +65,23 @@ class Watch:
 
 
 class LossWatch:
-    """Checks all that is accepted for a loss, once, five minutes after; from its start on."""
+    """Checks all that is accepted for a loss, once, when so much time has gone by since; from its start on."""
 
-    def __init__(self, ledger: LedgerFigures) -> None:
-        """Check what `ledger` accepts."""
-        self._ledger = ledger
+    def __init__(self, ledger: LedgerFigures, settled: timedelta) -> None:
+        """Check what `ledger` accepts, `settled` after it did."""
+        self._ledger, self._settled = ledger, settled
         self._through: datetime | None = None
 
     def look(self) -> LossCheck:
         """Check the next stretch of time, five minutes at most; raises LedgerUnavailable, and goes on from there."""
-        settled = self._ledger.now() - SETTLED
-        since = self._through or settled - LONGEST_STRETCH
-        until = min(settled, since + LONGEST_STRETCH)
-        if until <= since:
+        settled = self._ledger.now() - self._settled
+        if self._through is None:
+            # Nothing yet: a count that does not begin at zero is no increase, and no alert would see it.
+            self._through = settled - LONGEST_STRETCH
             return LossCheck(0, 0)
-        found = self._ledger.losses(since, until)
+        until = min(settled, self._through + LONGEST_STRETCH)
+        if until <= self._through:
+            return LossCheck(0, 0)
+        found = self._ledger.losses(self._through, until)
         self._through = until
         return found

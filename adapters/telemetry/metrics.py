@@ -62,8 +62,10 @@ EVENTS_OPEN = Gauge(
     "waste_events_open", "Events without an outcome: waiting, in_flight, later, and overdue for an hour.", ["state"]
 )
 EVENTS_OLDEST = Gauge("waste_events_oldest_seconds", "Time since the oldest open event that is due was accepted; 0: none is.")
-LOSSES_CHECKED = Counter("waste_loss_checked_events_total", "Accepted events that were looked at for a loss.")
-LOSSES = Counter("waste_loss_events_total", "Accepted events that are closed and have no outcome: none, ever.")
+LOSSES_CHECKED = Counter(
+    "waste_loss_checked_events_total", "Accepted events that were looked at, soon and late, for a loss.", ["check"]
+)
+LOSSES = Counter("waste_loss_events_total", "Accepted events that are closed and have no outcome: none, ever.", ["check"])
 REVIEW_OPEN = Gauge("waste_review_open", "What waits for people, by lane.", ["lane"])
 REVIEW_OLDEST = Gauge(
     "waste_review_oldest_seconds", "Age of what has waited longest for people, by lane; 0: nothing waits.", ["lane"]

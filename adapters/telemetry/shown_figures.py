@@ -43,12 +43,10 @@ def show_broker_memory(share: float | None) -> None:
     metrics.BROKER_MEMORY.set(math.nan if share is None else share)
 
 
-def show_losses(found: LossCheck | None) -> None:
-    """Count what was looked at; None: nothing was."""
-    if found is None:
-        return
-    metrics.LOSSES_CHECKED.inc(found.checked)
-    metrics.LOSSES.inc(found.lost)
+def show_losses(check: str, found: LossCheck | None) -> None:
+    """Count what a check looked at; None: nothing was."""
+    metrics.LOSSES_CHECKED.labels(check).inc(found.checked if found else 0)
+    metrics.LOSSES.labels(check).inc(found.lost if found else 0)
 
 
 def show_review(found: ReviewWork | None) -> None:

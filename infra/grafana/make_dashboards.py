@@ -91,7 +91,7 @@ FLEET = Dashboard(
         Panel("Memory", {"{{role}} {{instance}}": "process_resident_memory_bytes{role!=''}"}, "bytes"),
         Panel("Processor", {"{{role}}": "sum by (role) (rate(process_cpu_seconds_total{role!=''}[5m]))"}, note="Cores."),
         Panel("Broker memory", {"used": "max(waste_broker_memory_ratio)"}, "percentunit", lines=[(0.7, _RED)], most=1),
-        Panel("Lost", {"lost": "sum(waste_loss_events_total)", "checked": "sum(waste_loss_checked_events_total)"}),
+        Panel("Lost", {"lost": "sum(waste_loss_events_total)", "checked": 'sum(waste_loss_checked_events_total{check="soon"})'}),
     ],
 )
 MODEL = Dashboard(

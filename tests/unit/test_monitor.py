@@ -11,7 +11,7 @@ from adapters.telemetry import shown_figures as shown
 from contracts.errors import LedgerUnavailable
 from contracts.figures import LossCheck, OpenEvents, Prices, ReviewWork
 from contracts.messages import QueueDepth
-from monitor.watch import LONGEST_STRETCH, SETTLED, STALE_S, LossWatch, Sight, Watch
+from monitor.watch import LATE, LONGEST_STRETCH, SOON, STALE_S, LossWatch, Sight, Watch
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -38,18 +38,18 @@ def value(name, **labels):
 
 def test_every_moment_is_checked_for_losses_once_when_it_has_settled():
     ledger = Ledger()
-    watch = LossWatch(ledger)
+    watch = LossWatch(ledger, SOON)
     for _ in range(20):
         watch.look()
         ledger.time += timedelta(minutes=1)
-    assert ledger.asked[0] == (START - SETTLED - LONGEST_STRETCH, START - SETTLED)
+    assert ledger.asked[0] == (START - SOON - LONGEST_STRETCH, START - SOON)
     assert all(before[1] == after[0] for before, after in zip(ledger.asked, ledger.asked[1:], strict=False))
-    assert ledger.asked[-1][1] == ledger.time - timedelta(minutes=1) - SETTLED
+    assert ledger.asked[-1][1] == ledger.time - timedelta(minutes=1) - SOON
 
 
 def test_after_an_outage_what_was_not_checked_is_in_bounded_steps():
     ledger = Ledger()
-    watch = LossWatch(ledger)
+    watch = LossWatch(ledger, SOON)
     watch.look()
     ledger.away, ledger.time = True, ledger.time + timedelta(hours=1)
     with pytest.raises(LedgerUnavailable):
@@ -57,18 +57,31 @@ def test_after_an_outage_what_was_not_checked_is_in_bounded_steps():
     ledger.away = False
     for _ in range(30):
         watch.look()
-    assert ledger.asked[-1][1] == ledger.time - SETTLED
+    assert ledger.asked[-1][1] == ledger.time - SOON
     assert all(until - since <= LONGEST_STRETCH for since, until in ledger.asked)
     assert all(before[1] == after[0] for before, after in zip(ledger.asked, ledger.asked[1:], strict=False))
 
 
 def test_a_clock_that_was_set_back_is_waited_for():
     ledger = Ledger()
-    watch = LossWatch(ledger)
+    watch = LossWatch(ledger, SOON)
+    watch.look()
     watch.look()
     ledger.time -= timedelta(hours=1)
     assert watch.look() == LossCheck(0, 0)
     assert len(ledger.asked) == 1
+
+
+def test_counts_begin_at_zero_and_an_event_that_was_open_soon_after_is_checked_again_a_day_later():
+    ledger = Ledger()
+    watches = {"soon": LossWatch(ledger, SOON), "late": LossWatch(ledger, LATE)}
+    for check, watch in watches.items():
+        shown.show_losses(check, watch.look())
+        assert value("waste_loss_events_total", check=check) is not None
+    assert ledger.asked == []
+    for watch in watches.values():
+        watch.look()
+    assert [until for _, until in ledger.asked] == [START - timedelta(minutes=5), START - timedelta(days=1)]
 
 
 def test_what_cannot_be_seen_is_shown_as_not_known_and_all_else_is_looked_at_all_the_same():
