@@ -193,7 +193,7 @@ def test_a_model_is_promoted_by_keys_alone(enter, house):
     page.goto(f"{page.base}/console/models")
     page.focus("text=Promote… >> nth=0")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/promote?version=*")
+    page.wait_for_selector("[name=because]:focus")
     page.keyboard.type("it was right more often")
     page.keyboard.press("Enter")
     page.wait_for_selector("[role=status]")
