@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from contracts.console import Row
 from contracts.errors import Infrastructure, ModelRefused, RequestRefused
 from contracts.estimates import Accuracy, estimate
+from contracts.facts import DependencyLost
 from contracts.history import Decided, Grain
 from contracts.models import ModelState, Move, ServingPlan
 from contracts.moves import Moves
@@ -65,9 +66,11 @@ def promote(
     try:
         why = _because(because)
         _check_champion(room, champion)
-        before = _moves(room, visitor).move(version, ModelState.CHAMPION, why)
+        before = _moves(room, visitor).move(version, ModelState.CHAMPION, why, instead_of=champion)
     except RequestRefused as error:
         return _again(request, room, visitor, "promote", version, error, because)
+    except Infrastructure as error:
+        return _unsure(request, desk, visitor, error)
     _note(desk, visitor, "promote model", version, because=why, before=before, replaced=champion)
     return _done(visitor, f"{plain(version, 100)} decides now; every worker has it in force within five seconds.")
 
@@ -85,9 +88,11 @@ def roll_back(
     try:
         why = _because(because)
         _check_champion(room, champion)
-        gone, back = _moves(room, visitor).roll_back(why)
+        gone, back = _moves(room, visitor).roll_back(why, champion)
     except RequestRefused as error:
         return _again(request, room, visitor, "rollback", champion, error, because)
+    except Infrastructure as error:
+        return _unsure(request, desk, visitor, error)
     _note(desk, visitor, "roll back model", gone, because=why, back=back)
     decides = plain(back, 100) if back else "the model that each worker came with"
     return _done(visitor, f"{plain(gone, 100)} is retired, and {decides} decides; within five seconds everywhere.")
@@ -188,6 +193,13 @@ def _again(
         return _ask(request, room, visitor, what, version, _said(error), because[: 2 * _LONGEST_REASON])
     except RequestRefused:
         return _page(request, room, visitor, problem=_said(error))
+
+
+def _unsure(request: Request, desk: Desk, visitor: Visitor, error: Infrastructure) -> Response:
+    # It may have gone away before the move, or after it and before it could answer.
+    desk.telemetry.emit(DependencyLost(error.reason, error.detail))
+    said = "The database went away meanwhile: whether the model was moved stands on the page of models, as soon as it is back."
+    return render(request, "problem.html", visitor, 503, title="Not now", problem=said)
 
 
 def _said(error: RequestRefused) -> str:
