@@ -33,6 +33,9 @@ from monitor.watch import LossWatch, Sight, Watch
 
 _QUICK_S, _SLOW_S, _RARE_S = 10.0, 60.0, 3600.0
 _FORGET_EVERY_S = 5.0
+_LEDGER, _QUEUES = "ledger", "queues"
+_HOST = r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*"
+_LAST_PORT = 65535
 
 
 class MonitorSettings(LogSettings, QueueSettings, DatabaseSettings, PriceSettings):
@@ -48,7 +51,8 @@ class MonitorSettings(LogSettings, QueueSettings, DatabaseSettings, PriceSetting
     @classmethod
     def _servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for server in value:
-            if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}:[0-9]{1,5}", server):
+            host, _, port = server.rpartition(":")
+            if not re.fullmatch(_HOST, host) or not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= _LAST_PORT:
                 msg = f"has {server!r}, which is not `name:port`"
                 raise ValueError(msg)
         return value
@@ -79,12 +83,12 @@ def _of_ledger(settings: MonitorSettings, pool: Pool) -> list[Sight[Any]]:
     ledger, alerts = PostgresFigures(pool), PostgresAlerts(pool)
     sensors = partial(ledger.sensors, settings.silent_after_h * 3600)
     return [
-        Sight("open events", _QUICK_S, ledger.open_events, shown.show_open_events),
-        Sight("losses", _SLOW_S, LossWatch(ledger).look, shown.show_losses),
-        Sight("review", _SLOW_S, ledger.review, shown.show_review),
-        Sight("sensors", _SLOW_S, sensors, shown.show_sensors),
-        Sight("alerts", _SLOW_S, lambda: {kind: len(alerts.standing(kind)) for kind in KINDS}, shown.show_alerts),
-        Sight("months", _SLOW_S, ledger.months_ahead_s, shown.show_months_ahead),
+        Sight("open events", _QUICK_S, ledger.open_events, shown.show_open_events, _LEDGER),
+        Sight("losses", _SLOW_S, LossWatch(ledger).look, shown.show_losses, _LEDGER),
+        Sight("review", _SLOW_S, ledger.review, shown.show_review, _LEDGER),
+        Sight("sensors", _SLOW_S, sensors, shown.show_sensors, _LEDGER),
+        Sight("alerts", _SLOW_S, lambda: {kind: len(alerts.standing(kind)) for kind in KINDS}, shown.show_alerts, _LEDGER),
+        Sight("months", _SLOW_S, ledger.months_ahead_s, shown.show_months_ahead, _LEDGER),
     ]
 
 
@@ -92,9 +96,12 @@ def _of_queues(settings: MonitorSettings) -> list[Sight[Any]]:
     edge, work = open_edge_queue(settings), CeleryWorkQueue(celery_app(settings.work_url(), region=settings.aws_region))
     queues = {EDGE_QUEUE: edge, DEAD_LETTER_QUEUE: open_dead_letter_queue(settings)}
     return [
-        *(Sight(name, _QUICK_S, partial(_waiting, queue), partial(shown.show_queue, name)) for name, queue in queues.items()),
-        Sight("work queues", _QUICK_S, partial(work.depths, SLOW_QUEUE), shown.show_work_queues),
-        Sight("broker", _QUICK_S, edge.memory_share, shown.show_broker_memory),
+        *(
+            Sight(name, _QUICK_S, partial(_waiting, queue), partial(shown.show_queue, name), _QUEUES)
+            for name, queue in queues.items()
+        ),
+        Sight("work queues", _QUICK_S, partial(work.depths, SLOW_QUEUE), shown.show_work_queues, _QUEUES),
+        Sight("broker", _QUICK_S, edge.memory_share, shown.show_broker_memory, _QUEUES),
     ]
 
 
