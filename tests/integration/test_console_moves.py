@@ -184,4 +184,12 @@ def test_whose_answer_is_lost_is_not_told_that_nothing_was_changed(filled):
     assert "whether" in page.text
     assert state(filled, "waste-lite0-0.3.0") == "champion"
     again = olga.post("/console/models/promote", data=form | csrf(olga))
-    assert (again.status_code, "The champion is waste-lite0-0.3.0 by now" in again.text) == (422, True)
+    assert (again.status_code, "The champion is waste-lite0-0.3.0 already, by olga at " in again.text) == (422, True)
+
+
+def test_a_form_that_is_sent_twice_promotes_once_and_says_who_did(filled, olga):
+    form = {"version": "waste-lite0-0.3.0", "champion": "waste-lite0-0.2.0", "because": "better"} | csrf(olga)
+    assert olga.post("/console/models/promote", data=form, follow_redirects=False).status_code == 303
+    again = olga.post("/console/models/promote", data=form)
+    assert (again.status_code, "The champion is waste-lite0-0.3.0 already, by olga at " in again.text) == (422, True)
+    assert filled.sql.execute("SELECT count(*) FROM actions").fetchone() == (1,)
