@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from threading import Event, Thread
@@ -32,7 +33,7 @@ from contracts.ports import MessageQueue
 from monitor.watch import LossWatch, Sight, Watch
 
 _QUICK_S, _SLOW_S, _RARE_S = 10.0, 60.0, 3600.0
-_FORGET_EVERY_S = 5.0
+_LOOK_AFTER_EVERY_S = 1.0
 _LEDGER, _QUEUES = "ledger", "queues"
 _HOST = r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*"
 _LAST_PORT = 65535
@@ -63,20 +64,27 @@ def main(argv: list[str] | None = None) -> int:
     argparse.ArgumentParser(prog="waste monitor", description="The fleet's state as metrics for Prometheus.").parse_args(argv)
     settings = read_settings(MonitorSettings, os.environ)
     configure_logging("monitor", settings.log_level, settings.log_format)
-    stop, health, telemetry = stop_on_signals(), Health(READY), FleetTelemetry()
+    stop, health, telemetry = stop_on_signals(), Health(READY, _LEDGER), FleetTelemetry()
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
     shown.show_prices(settings.prices())
     with open_pool(settings.database_url.get_secret_value(), name="waste-monitor", max_size=1) as pool:
-        watch = Watch([*_of_ledger(settings, pool), *_of_queues(settings), *_of_servers(settings)], shown.seen)
-        Thread(target=_forget_old, args=(watch, stop), name="old figures", daemon=True).start()
-        run_until_stopped(watch.take_one, stop, health, telemetry, idle_s=1.0)
+        ledger, of_ledger = Watch(_of_ledger(settings, pool), shown.seen), Health(READY)
+        rest = Watch([*_of_queues(settings), *_of_servers(settings)], shown.seen)
+        health.watch(of_ledger.why_dead)
+        # A database that hangs raises nothing: it shall neither hide the queues nor keep the monitor from ending.
+        beside = partial(run_until_stopped, ledger.take_one, stop, of_ledger, telemetry, idle_s=1.0)
+        Thread(target=beside, name=_LEDGER, daemon=True).start()
+        Thread(target=_look_after, args=((ledger, rest), of_ledger, health, stop), name="old figures", daemon=True).start()
+        run_until_stopped(rest.take_one, stop, health, telemetry, idle_s=1.0)
     stop_serving()
     return 0
 
 
-def _forget_old(watch: Watch, stop: Event) -> None:
-    while not stop.wait(_FORGET_EVERY_S):
-        watch.forget_old()
+def _look_after(watches: Sequence[Watch], of_ledger: Health, health: Health, stop: Event) -> None:
+    while not stop.wait(_LOOK_AFTER_EVERY_S):
+        for watch in watches:
+            watch.forget_old()
+        (health.lost if of_ledger.why_unready() or of_ledger.why_dead() else health.met)(_LEDGER)
 
 
 def _of_ledger(settings: MonitorSettings, pool: Pool) -> list[Sight[Any]]:
