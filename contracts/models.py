@@ -186,12 +186,26 @@ class Registry(Protocol):
         """Return the last moves, of one model or of all, the newest first."""
 
     def move(
-        self, version: str, expected: ModelState, target: ModelState, who: str, why: str, evidence: Mapping[str, object]
+        self,
+        version: str,
+        expected: ModelState,
+        target: ModelState,
+        who: str,
+        why: str,
+        evidence: Mapping[str, object],
+        *,
+        instead_of: str | None = None,
     ) -> bool:
-        """Move a model, retiring what it replaces; False if it is not in the state that is expected."""
+        """Move a model, retiring what it replaces; False if it is not in the state that is expected.
 
-    def roll_back(self, who: str, why: str) -> tuple[str, str | None] | None:
-        """Retire the champion and bring back the one before; return both, the latter None if there is none; None without any."""
+        False, too, if it would replace another than `instead_of`; empty: nothing, None: whichever.
+        """
+
+    def roll_back(self, who: str, why: str, of: str | None = None) -> tuple[str, str | None] | None:
+        """Retire the champion and bring back the one before; return both, the latter None if there is none.
+
+        None without any champion, or if it is not `of`.
+        """
 
     def plan(self) -> ServingPlan:
         """Return what is to be served."""

@@ -21,11 +21,15 @@ class Moves:
     registry: Registry
     who: str
 
-    def move(self, version: str, target: ModelState, why: str) -> ModelState:
-        """Move a model and return where it came from; raises ModelRefused if it cannot go there."""
+    def move(self, version: str, target: ModelState, why: str, *, instead_of: str | None = None) -> ModelState:
+        """Move a model and return where it came from; raises ModelRefused if it cannot go there.
+
+        So it does if the model would replace another than `instead_of`; empty: nothing, None: whichever.
+        """
         state = self.may_move(version, target)
-        if not self.registry.move(version, state, target, self.who, why, {}):
-            raise ModelRefused("version", f"{version} was moved by somebody else meanwhile; look again")
+        if not self.registry.move(version, state, target, self.who, why, {}, instead_of=instead_of):
+            what = version if instead_of is None else f"{version}, or the {target},"
+            raise ModelRefused("version", f"{what} was moved by somebody else meanwhile; look again")
         return state
 
     def may_move(self, version: str, target: ModelState) -> ModelState:
@@ -40,7 +44,9 @@ class Moves:
         """Retire the champion and return it and the one that is it again; raises ModelRefused if there is none, or not `of`."""
         if of is not None and self.state_of(of) is not ModelState.CHAMPION:
             raise ModelRefused("--of", f"{of} is not the champion: nothing is taken back")
-        found = self.registry.roll_back(self.who, why)
+        found = self.registry.roll_back(self.who, why, of)
+        if found is None and of is not None:
+            raise ModelRefused("version", f"{of} was moved by somebody else meanwhile; look again")
         if found is None:
             raise ModelRefused("registry", "has no champion: workers use their own model already")
         return found

@@ -52,7 +52,7 @@ from dlq_review.web.pulse import Pulse
 from dlq_review.web.visitors import Doors
 
 _GATHER_S = 0.25
-_CONNECTIONS = 8
+_CONNECTIONS, _CONNECTIONS_OF_CONSOLE = 8, 4
 _DATABASE = "database"
 _LOCAL = ["127.0.0.1", "localhost", "[::1]"]
 
@@ -212,7 +212,9 @@ def _serve(_: argparse.Namespace, settings: ServeSettings, pool: Pool) -> int:
         proxy_user_header=settings.review_proxy_user_header,
         proxy_secret=secret.get_secret_value() if secret else None,
     )
-    room = room_of(pool, settings.accuracy_baseline, settings.console_logs_url, settings.console_traces_url)
+    # Slow questions of the console wait for each other, and keep no reviewer from a connection.
+    asking = open_pool(settings.database_url.get_secret_value(), name="waste-console", max_size=_CONNECTIONS_OF_CONSOLE)
+    room = room_of(asking, settings.accuracy_baseline, settings.console_logs_url, settings.console_traces_url)
     hosts = [urlsplit(settings.public_url).hostname or "", *_LOCAL]
     health = Health(_DATABASE)
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
@@ -232,6 +234,7 @@ def _serve(_: argparse.Namespace, settings: ServeSettings, pool: Pool) -> int:
         )
     finally:
         stop_serving()
+        asking.close(timeout=3)
     return 0
 
 

@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from threading import Event, Thread
@@ -32,7 +33,10 @@ from contracts.ports import MessageQueue
 from monitor.watch import LATE, SOON, LossWatch, Sight, Watch
 
 _QUICK_S, _SLOW_S, _RARE_S = 10.0, 60.0, 3600.0
-_FORGET_EVERY_S = 5.0
+_LOOK_AFTER_EVERY_S = 1.0
+_LEDGER, _QUEUES = "ledger", "queues"
+_HOST = r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*"
+_LAST_PORT = 65535
 
 
 class MonitorSettings(LogSettings, QueueSettings, DatabaseSettings, PriceSettings):
@@ -48,7 +52,8 @@ class MonitorSettings(LogSettings, QueueSettings, DatabaseSettings, PriceSetting
     @classmethod
     def _servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for server in value:
-            if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}:[0-9]{1,5}", server):
+            host, _, port = server.rpartition(":")
+            if not re.fullmatch(_HOST, host) or not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= _LAST_PORT:
                 msg = f"has {server!r}, which is not `name:port`"
                 raise ValueError(msg)
         return value
@@ -59,33 +64,40 @@ def main(argv: list[str] | None = None) -> int:
     argparse.ArgumentParser(prog="waste monitor", description="The fleet's state as metrics for Prometheus.").parse_args(argv)
     settings = read_settings(MonitorSettings, os.environ)
     configure_logging("monitor", settings.log_level, settings.log_format)
-    stop, health, telemetry = stop_on_signals(), Health(READY), FleetTelemetry()
+    stop, health, telemetry = stop_on_signals(), Health(READY, _LEDGER), FleetTelemetry()
     stop_serving = serve_health(health, settings.health_host, settings.health_port)
     shown.show_prices(settings.prices())
     with open_pool(settings.database_url.get_secret_value(), name="waste-monitor", max_size=1) as pool:
-        watch = Watch([*_of_ledger(settings, pool), *_of_queues(settings), *_of_servers(settings)], shown.seen)
-        Thread(target=_forget_old, args=(watch, stop), name="old figures", daemon=True).start()
-        run_until_stopped(watch.take_one, stop, health, telemetry, idle_s=1.0)
+        ledger, of_ledger = Watch(_of_ledger(settings, pool), shown.seen), Health(READY)
+        rest = Watch([*_of_queues(settings), *_of_servers(settings)], shown.seen)
+        health.watch(of_ledger.why_dead)
+        # A database that hangs raises nothing: it shall neither hide the queues nor keep the monitor from ending.
+        beside = partial(run_until_stopped, ledger.take_one, stop, of_ledger, telemetry, idle_s=1.0)
+        Thread(target=beside, name=_LEDGER, daemon=True).start()
+        Thread(target=_look_after, args=((ledger, rest), of_ledger, health, stop), name="old figures", daemon=True).start()
+        run_until_stopped(rest.take_one, stop, health, telemetry, idle_s=1.0)
     stop_serving()
     return 0
 
 
-def _forget_old(watch: Watch, stop: Event) -> None:
-    while not stop.wait(_FORGET_EVERY_S):
-        watch.forget_old()
+def _look_after(watches: Sequence[Watch], of_ledger: Health, health: Health, stop: Event) -> None:
+    while not stop.wait(_LOOK_AFTER_EVERY_S):
+        for watch in watches:
+            watch.forget_old()
+        (health.lost if of_ledger.why_unready() or of_ledger.why_dead() else health.met)(_LEDGER)
 
 
 def _of_ledger(settings: MonitorSettings, pool: Pool) -> list[Sight[Any]]:
     ledger, alerts = PostgresFigures(pool), PostgresAlerts(pool)
     sensors = partial(ledger.sensors, settings.silent_after_h * 3600)
     return [
-        Sight("open events", _QUICK_S, ledger.open_events, shown.show_open_events),
-        Sight("losses", _SLOW_S, LossWatch(ledger, SOON).look, partial(shown.show_losses, "soon")),
-        Sight("late losses", _SLOW_S, LossWatch(ledger, LATE).look, partial(shown.show_losses, "late")),
-        Sight("review", _SLOW_S, ledger.review, shown.show_review),
-        Sight("sensors", _SLOW_S, sensors, shown.show_sensors),
-        Sight("alerts", _SLOW_S, lambda: {kind: len(alerts.standing(kind)) for kind in KINDS}, shown.show_alerts),
-        Sight("months", _SLOW_S, ledger.months_ahead_s, shown.show_months_ahead),
+        Sight("open events", _QUICK_S, ledger.open_events, shown.show_open_events, _LEDGER),
+        Sight("losses", _SLOW_S, LossWatch(ledger, SOON).look, partial(shown.show_losses, "soon"), _LEDGER),
+        Sight("late losses", _SLOW_S, LossWatch(ledger, LATE).look, partial(shown.show_losses, "late"), _LEDGER),
+        Sight("review", _SLOW_S, ledger.review, shown.show_review, _LEDGER),
+        Sight("sensors", _SLOW_S, sensors, shown.show_sensors, _LEDGER),
+        Sight("alerts", _SLOW_S, lambda: {kind: len(alerts.standing(kind)) for kind in KINDS}, shown.show_alerts, _LEDGER),
+        Sight("months", _SLOW_S, ledger.months_ahead_s, shown.show_months_ahead, _LEDGER),
     ]
 
 
@@ -93,9 +105,12 @@ def _of_queues(settings: MonitorSettings) -> list[Sight[Any]]:
     edge, work = open_edge_queue(settings), CeleryWorkQueue(celery_app(settings.work_url(), region=settings.aws_region))
     queues = {EDGE_QUEUE: edge, DEAD_LETTER_QUEUE: open_dead_letter_queue(settings)}
     return [
-        *(Sight(name, _QUICK_S, partial(_waiting, queue), partial(shown.show_queue, name)) for name, queue in queues.items()),
-        Sight("work queues", _QUICK_S, partial(work.depths, SLOW_QUEUE), shown.show_work_queues),
-        Sight("broker", _QUICK_S, edge.memory_share, shown.show_broker_memory),
+        *(
+            Sight(name, _QUICK_S, partial(_waiting, queue), partial(shown.show_queue, name), _QUEUES)
+            for name, queue in queues.items()
+        ),
+        Sight("work queues", _QUICK_S, partial(work.depths, SLOW_QUEUE), shown.show_work_queues, _QUEUES),
+        Sight("broker", _QUICK_S, edge.memory_share, shown.show_broker_memory, _QUEUES),
     ]
 
 

@@ -14,18 +14,24 @@ SOON, LATE = timedelta(minutes=5), timedelta(days=1)
 """When events are checked for a loss. Not before `SOON`: what was committed late carries an earlier time. What was open then, or
 came while nobody watched, is found by the check of `LATE`."""
 LONGEST_STRETCH = timedelta(minutes=5)
+_LONG_S = 1.0
+"""Six timeouts of a database that is away are half a minute, in which nobody would look at the queues."""
 STALE_S, _MISSED = 30.0, 2.5
 """So many seconds, or looks, after it was seen a figure is not known any more."""
 
 
 @dataclass(frozen=True)
 class Sight(Generic[T]):
-    """Something to look at every `every_s` seconds. `look` may raise Infrastructure; `show` is given None then."""
+    """Something to look at every `every_s` seconds. `look` may raise Infrastructure; `show` is given None then.
+
+    `at` is where it is looked at: who there took long to answer nothing is not asked for more in the same round.
+    """
 
     what: str
     every_s: float
     look: Callable[[], T]
     show: Callable[[T | None], None]
+    at: str = ""
 
 
 class Watch:
@@ -38,16 +44,24 @@ class Watch:
         self._seen_at = dict.fromkeys(self._due, time.monotonic())
 
     def take_one(self) -> bool:
-        """Look at what is due; raises the first Infrastructure there was, when all has been looked at."""
-        away: Infrastructure | None = None
+        """Look at what is due; raises the first error there was, an unforeseen one first, when all has been looked at."""
+        away: Exception | None = None
+        silent: set[str] = set()
         for sight in self._sights:
             if time.monotonic() < self._due[sight.what]:
                 continue
+            if sight.at in silent:
+                sight.show(None)
+                continue
+            began = time.monotonic()
             try:
                 found = sight.look()
-            except Infrastructure as error:
+            except Exception as error:  # noqa: BLE001 - told when all else has been looked at
                 sight.show(None)
-                away = away or error
+                foreseen = isinstance(error, Infrastructure)
+                away = away if away and (foreseen or not isinstance(away, Infrastructure)) else error
+                if foreseen and sight.at and time.monotonic() - began > _LONG_S:
+                    silent.add(sight.at)
                 continue
             self._seen_at[sight.what] = time.monotonic()
             self._due[sight.what] = time.monotonic() + sight.every_s

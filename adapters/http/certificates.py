@@ -22,6 +22,6 @@ def certificate_seconds(server: str) -> float | None:
             certificate = tls.getpeercert() or {}
     except ssl.SSLCertVerificationError:
         return 0.0
-    except OSError:
+    except (OSError, UnicodeError):  # what is no name to be looked up is nobody who answers
         return None
     return max(0.0, ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time())

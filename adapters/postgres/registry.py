@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from psycopg import Connection, Rollback
 from psycopg.errors import UniqueViolation
+from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from adapters.postgres.connections import HEARTBEAT_SILENCE_S, Pool, connected, patient
@@ -22,6 +24,9 @@ FROM models ORDER BY added_at DESC, version
 _MOVES = """
 SELECT version, before, after, acted_at, actor, because, evidence FROM model_transitions
 WHERE %(version)s::text IS NULL OR version = %(version)s ORDER BY transition_id DESC LIMIT %(limit)s
+"""
+_REPLACED = """
+SELECT version FROM model_transitions WHERE acted_at = now() AND before = %s AND evidence->>'replaced_by' = %s
 """
 _TRAFFIC = """
 SELECT sensor_id, count(*)::int FROM events
@@ -69,20 +74,39 @@ class PostgresRegistry:
         return [Move(*row) for row in self._rows(_MOVES, {"version": version, "limit": limit})]
 
     def move(
-        self, version: str, expected: ModelState, target: ModelState, who: str, why: str, evidence: Mapping[str, object]
+        self,
+        version: str,
+        expected: ModelState,
+        target: ModelState,
+        who: str,
+        why: str,
+        evidence: Mapping[str, object],
+        *,
+        instead_of: str | None = None,
     ) -> bool:
-        """Move a model, retiring what it replaces; False if it is not in the state that is expected."""
+        """Move a model, retiring what it replaces; False if it is not in the state that is expected, or would replace another."""
         if target is ModelState.CANARY:
             self._aim(version)
-        moved = self._rows(
-            "SELECT move_model(%s, %s, %s, %s, %s, %s)", (version, expected, target, who, why, Jsonb(dict(evidence)))
-        )
-        return bool(moved[0][0])
+        values = (version, expected, target, who, why, Jsonb(dict(evidence)))
+        # Moves take turns, so what is replaced is known when it has been; what was not meant is taken back whole.
+        with connected(self._pool) as connection, connection.transaction():
+            ((moved,),) = connection.execute("SELECT move_model(%s, %s, %s, %s, %s, %s)", values).fetchall()
+            if moved and instead_of not in {None, _replaced(connection, version, target)}:
+                raise Rollback
+            return bool(moved)
+        return False
 
-    def roll_back(self, who: str, why: str) -> tuple[str, str | None] | None:
-        """Retire the champion and bring back the one before; return both, the latter None if there is none; None without any."""
-        rows = self._rows("SELECT gone, back FROM roll_back_champion(%s, %s)", (who, why))
-        return (rows[0][0], rows[0][1]) if rows else None
+    def roll_back(self, who: str, why: str, of: str | None = None) -> tuple[str, str | None] | None:
+        """Retire the champion and bring back the one before; return both, the latter None if there is none.
+
+        None without any champion, or if it is not `of`.
+        """
+        with connected(self._pool) as connection, connection.transaction():
+            rows = connection.execute("SELECT gone, back FROM roll_back_champion(%s, %s)", (who, why)).fetchall()
+            if rows and of not in {None, rows[0][0]}:
+                raise Rollback
+            return (rows[0][0], rows[0][1]) if rows else None
+        return None
 
     def plan(self) -> ServingPlan:
         """Return what is to be served."""
@@ -120,3 +144,8 @@ class PostgresRegistry:
     def _rows(self, query: str, values: Any = ()) -> list[Any]:
         with connected(self._pool) as connection:
             return connection.execute(query, values).fetchall()
+
+
+def _replaced(connection: Connection[TupleRow], version: str, target: ModelState) -> str:
+    row = connection.execute(_REPLACED, (target, version)).fetchone()
+    return str(row[0]) if row else ""

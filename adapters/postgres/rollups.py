@@ -66,8 +66,10 @@ _TAKEN_BACK = f"""
 SELECT (r.outcome->>'decided_at')::timestamptz AS at, (r.outcome->>'captured_at')::timestamptz AS captured_at,
     r.outcome->>'sensor_id' AS sensor_id, {{kind}} AS kind, r.outcome->>'reason' AS reason, '' AS category, '' AS model_version,
     NULL::float8 AS confidence, {_NO_STAGES}
-FROM redriven_outcomes r WHERE r.redriven_at > %(since)s
+FROM redriven_outcomes r WHERE r.redriven_at > {{since}}
 """  # noqa: S608 - as above
+# By an index. A clock that is set back takes failures back before they happened.
+_BACK_SINCE = "%(since)s::timestamptz - interval '1 hour'"
 _ADD_KEYED = """
 decided = t.decided + excluded.decided, confidence_sum = t.confidence_sum + excluded.confidence_sum,
 confidences = add_counts(t.confidences, excluded.confidences), latencies = add_counts(t.latencies, excluded.latencies)
@@ -93,9 +95,9 @@ WITH found AS (
     SELECT o.decided_at, o.captured_at, o.sensor_id, o.kind, o.reason, '', '', NULL, {_NO_STAGES}
     FROM outcomes o WHERE o.kind = 'failure' AND {_within("o.decided_at")}
     UNION ALL
-    {_TAKEN_BACK.format(kind="'failure'")} AND {_within("(r.outcome->>'decided_at')::timestamptz")}
+    {_TAKEN_BACK.format(kind="'failure'", since=_BACK_SINCE)} AND {_within("(r.outcome->>'decided_at')::timestamptz")}
     UNION ALL
-    {_TAKEN_BACK.format(kind="'redriven'")} AND r.redriven_at <= %(until)s
+    {_TAKEN_BACK.format(kind="'redriven'", since="%(since)s")} AND r.redriven_at <= %(until)s
 ), dated AS (
     SELECT *, (coalesce(captured_at, at) AT TIME ZONE 'UTC')::date AS day,
         CASE WHEN confidence >= 1 THEN {CONFIDENCE_BINS - 1} ELSE floor(confidence * {CONFIDENCE_BINS}) END::int AS confident,
@@ -113,7 +115,8 @@ WITH found AS (
 ), came AS (
     SELECT date_trunc('minute', received_at) AS minute, count(*) AS received FROM (
         SELECT received_at FROM events WHERE {_within("received_at")}
-        UNION ALL SELECT received_at FROM redriven_outcomes WHERE redriven_at > %(since)s AND {_within("received_at")}) e GROUP BY 1
+        UNION ALL SELECT received_at FROM redriven_outcomes
+        WHERE redriven_at > {_BACK_SINCE} AND {_within("received_at")}) e GROUP BY 1
 ), minutes AS (
     INSERT INTO flow_minutes AS t (minute, {", ".join((*_FLOW, *_STAGES))}, latencies)
     SELECT minute, {", ".join(f"coalesce({one}, 0)" for one in (*_FLOW, *_STAGES))},

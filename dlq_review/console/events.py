@@ -4,23 +4,24 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from contracts.categories import CATEGORIES
 from contracts.story import Moment
 from dlq_review.console.asked import TheRoom
 from dlq_review.console.room import Room
+from dlq_review.console.routers import console_routers
 from dlq_review.text import jsonable, plain
 from dlq_review.web.api_answers import Problem, Story, answers
 from dlq_review.web.looking import THREADS, sent
 from dlq_review.web.pages import FILTERS, render
-from dlq_review.web.visitors import ENTRANCES, Ops, TheDesk, Visitor
+from dlq_review.web.visitors import Ops, TheDesk, Visitor
 
 STAGES = ("queued", "fetch", "decode", "inference", "record")
 _LONGEST_FACTS = 600
 _UNKNOWN = "Nothing is known of this event: it was never accepted, or its month has gone."
-page_router, api_router = APIRouter(include_in_schema=False), APIRouter(prefix="/api/v1/console", dependencies=ENTRANCES)
+page_router, api_router = console_routers()
 
 
 @page_router.get("/console/events/{event_id}")

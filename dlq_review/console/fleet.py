@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from contracts.console import Row
@@ -17,18 +17,19 @@ from dlq_review.console.charts import Chart, Told
 from dlq_review.console.counted import counted
 from dlq_review.console.flow import endings, latency, rates, stage_means, steps, sum_of_latencies
 from dlq_review.console.room import Room
+from dlq_review.console.routers import console_routers
 from dlq_review.desk import Desk
 from dlq_review.text import plain
 from dlq_review.web.api_answers import ConsoleFigures, answers
 from dlq_review.web.formats import NONE, age, lasts, number, percent, rate
 from dlq_review.web.pages import render
-from dlq_review.web.visitors import ENTRANCES, Ops, TheDesk
+from dlq_review.web.visitors import Ops, TheDesk
 
 STEPS_S = {60: 60.0, 1440: 300.0, 4320: 900.0}
 _NOW_S, _BACKLOG_S, _CHARTS_S = 2.0, 5.0, 10.0
 _MOST_WORKERS, _MOST_ALERTS = 100, 20
 _LATENCY_MINUTES = 15
-page_router, api_router = APIRouter(include_in_schema=False), APIRouter(prefix="/api/v1/console", dependencies=ENTRANCES)
+page_router, api_router = console_routers()
 
 
 @page_router.get("/console")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from contracts.history import Decided, Grain
@@ -24,16 +24,17 @@ from dlq_review.console.quality import (
     unsure,
 )
 from dlq_review.console.room import Room
+from dlq_review.console.routers import console_routers
 from dlq_review.desk import Desk
 from dlq_review.web.api_answers import ConsoleFigures, answers
 from dlq_review.web.formats import NONE, number, percent
 from dlq_review.web.pages import render
-from dlq_review.web.visitors import ENTRANCES, Ops, TheDesk
+from dlq_review.web.visitors import Ops, TheDesk
 
 _HOURLY_UP_TO = 7
 _SECONDS = 30.0
 _DAY_S = 86_400.0
-page_router, api_router = APIRouter(include_in_schema=False), APIRouter(prefix="/api/v1/console", dependencies=ENTRANCES)
+page_router, api_router = console_routers()
 
 
 @page_router.get("/console/model")

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from contracts.console import Row
 from contracts.errors import Infrastructure, ModelRefused, RequestRefused
 from contracts.estimates import Accuracy, estimate
+from contracts.facts import DependencyLost
 from contracts.history import Decided, Grain
 from contracts.models import ModelState, Move, ServingPlan
 from contracts.moves import Moves
@@ -64,10 +65,12 @@ def promote(
     """Make a model the champion, if the one that the page named is still it."""
     try:
         why = _because(because)
-        _check_champion(room, champion)
-        before = _moves(room, visitor).move(version, ModelState.CHAMPION, why)
+        _check_champion(room, champion, version)
+        before = _moves(room, visitor).move(version, ModelState.CHAMPION, why, instead_of=champion)
     except RequestRefused as error:
         return _again(request, room, visitor, "promote", version, error, because)
+    except Infrastructure as error:
+        return _unsure(request, desk, visitor, error)
     _note(desk, visitor, "promote model", version, because=why, before=before, replaced=champion)
     return _done(visitor, f"{plain(version, 100)} decides now; every worker has it in force within five seconds.")
 
@@ -85,9 +88,11 @@ def roll_back(
     try:
         why = _because(because)
         _check_champion(room, champion)
-        gone, back = _moves(room, visitor).roll_back(why)
+        gone, back = _moves(room, visitor).roll_back(why, champion)
     except RequestRefused as error:
         return _again(request, room, visitor, "rollback", champion, error, because)
+    except Infrastructure as error:
+        return _unsure(request, desk, visitor, error)
     _note(desk, visitor, "roll back model", gone, because=why, back=back)
     decides = plain(back, 100) if back else "the model that each worker came with"
     return _done(visitor, f"{plain(gone, 100)} is retired, and {decides} decides; within five seconds everywhere.")
@@ -190,6 +195,13 @@ def _again(
         return _page(request, room, visitor, problem=_said(error))
 
 
+def _unsure(request: Request, desk: Desk, visitor: Visitor, error: Infrastructure) -> Response:
+    # It may have gone away before the move, or after it and before it could answer.
+    desk.telemetry.emit(DependencyLost(error.reason, error.detail))
+    said = "The database went away meanwhile: whether the model was moved stands on the page of models, as soon as it is back."
+    return render(request, "problem.html", visitor, 503, title="Not now", problem=said)
+
+
 def _said(error: RequestRefused) -> str:
     if isinstance(error, ModelRefused):
         # The rule speaks to those at a terminal, too, and names their commands behind a semicolon.
@@ -206,8 +218,13 @@ def _because(text: str) -> str:
     return plain(text, _LONGEST_REASON)
 
 
-def _check_champion(room: Room, expected: str) -> None:
+def _check_champion(room: Room, expected: str, wanted: str = "") -> None:
     now = room.registry.plan().champion
+    if now and wanted and now.version == wanted != expected:  # a form that is sent twice finds what it has done itself
+        last = next(iter(room.registry.moves(wanted, 1)), None)
+        raise RequestRefused(
+            "The champion", f"is {wanted} already{f', by {last.actor} at {last.acted_at:%H:%M:%S} UTC' if last else ''}"
+        )
     if (now.version if now else "") != expected:
         raise RequestRefused("The champion", f"is {now.version if now else 'none'} by now: look again before you change it")
 

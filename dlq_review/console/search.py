@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from pydantic import BaseModel, BeforeValidator
 from starlette.responses import RedirectResponse, Response
 
@@ -13,6 +13,7 @@ from contracts.console import MOST_OF_SENSOR, EventWish, SensorWish
 from contracts.names import OutcomeKind
 from dlq_review.console.asked import TheRoom
 from dlq_review.console.room import Room
+from dlq_review.console.routers import console_routers
 from dlq_review.web.pages import render
 from dlq_review.web.visitors import Ops
 from dlq_review.web.wishes import Asked, Text, Time, asked
@@ -21,7 +22,7 @@ _FOUND, _EVENTS = 20, 50
 _MOST_LOOKED_THROUGH = 20_000
 _LONGEST_BACK = timedelta(hours=24)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-router = APIRouter(include_in_schema=False)
+router, _ = console_routers()
 
 
 def _empty_is_none(value: object) -> object:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from pydantic import BaseModel, BeforeValidator
 from starlette.responses import JSONResponse, Response
 
@@ -14,17 +14,18 @@ from dlq_review.console.asked import TheRoom
 from dlq_review.console.charts import Chart, Series, Told
 from dlq_review.console.flow import steps
 from dlq_review.console.room import Room
+from dlq_review.console.routers import console_routers
 from dlq_review.text import jsonable
 from dlq_review.web.api_answers import ConsoleFigures, Problem, answers
 from dlq_review.web.pages import render
-from dlq_review.web.visitors import ENTRANCES, Ops
+from dlq_review.web.visitors import Ops
 from dlq_review.web.wishes import Asked, Text, asked
 
 PAGE = 50
 _DAYS, _WEEK = 30, 7
 _EVENTS, _TICKETS = 30, 10
 _SUMS_S = 10.0
-page_router, api_router = APIRouter(include_in_schema=False), APIRouter(prefix="/api/v1/console", dependencies=ENTRANCES)
+page_router, api_router = console_routers()
 
 
 class SensorFields(BaseModel):

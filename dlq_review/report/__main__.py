@@ -51,11 +51,25 @@ def _put(page: str, out: Path | None, week: Week) -> int:
         return 0
     path = out or Path(f"waste-{week.name}.html")
     try:
-        path.write_text(page, "utf-8")
+        _write(page, path)
     except OSError as error:
         raise RequestRefused("--out", f"cannot be written: {error}") from None
     sys.stderr.write(f"{path}: {week.monday} to {week.sunday}\n")
     return 0
+
+
+def _write(page: str, path: Path) -> None:
+    # Whole or not at all: what stood there is the report of before, which somebody may be reading.
+    place = path.resolve()
+    if place.exists() and not place.is_file():
+        path.write_text(page, "utf-8")
+        return
+    draft = place.with_name(f".{place.name[:100]}.{os.getpid()}.partial")
+    try:
+        draft.write_text(page, "utf-8")
+        draft.replace(place)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
 """The server's own heartbeat: that its loop goes round, and whether Postgres answers."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from starlette.concurrency import run_in_threadpool
+from anyio import to_thread
 
 from contracts.errors import Infrastructure
 
-_EVERY_S = 2.0
+_EVERY_S, _HANGS_S = 2.0, 10.0
 
 
 class Pulse:
@@ -30,12 +31,24 @@ class Pulse:
                 await beats
 
     async def _beat(self) -> None:
-        while True:
-            self._tick()
-            try:
-                await run_in_threadpool(self._ask)
-            except Infrastructure:
-                self._told(False)
-            else:
-                self._told(True)
-            await asyncio.sleep(_EVERY_S)
+        # The loop goes round whether Postgres answers or not: one that hangs makes the desk unready, and is no reason to end it.
+        asking, since = asyncio.create_task(self._answers()), time.monotonic()
+        try:
+            while True:
+                self._tick()
+                await asyncio.wait({asking}, timeout=_EVERY_S)
+                if asking.done():
+                    self._told(asking.result())
+                    await asyncio.sleep(_EVERY_S)
+                    asking, since = asyncio.create_task(self._answers()), time.monotonic()
+                elif time.monotonic() - since > _HANGS_S:
+                    self._told(False)
+        finally:
+            asking.cancel()
+
+    async def _answers(self) -> bool:
+        try:
+            await to_thread.run_sync(self._ask, abandon_on_cancel=True)
+        except Infrastructure:
+            return False
+        return True

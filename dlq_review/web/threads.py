@@ -1,7 +1,8 @@
 """Threads of their own for what takes long: what hangs or is asked for by a flood shall hold up its own kind and nothing else."""
 
-from collections.abc import Callable
-from typing import TypeVar, TypeVarTuple
+from collections.abc import Callable, Coroutine
+from functools import partial, wraps
+from typing import Any, TypeVar, TypeVarTuple
 
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
@@ -26,6 +27,15 @@ class Threads:
     async def run(self, work: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         """Return what `work` returns; raises what it raises."""
         return await to_thread.run_sync(work, *arguments, limiter=self._of_this_loop())
+
+    def on(self, answer: Callable[..., Result]) -> Callable[..., Coroutine[Any, Any, Result]]:
+        """Return an endpoint with the parameters of `answer`, which works on these threads."""
+
+        @wraps(answer)
+        async def run(**values: Any) -> Result:
+            return await self.run(partial(answer, **values))
+
+        return run
 
     def _of_this_loop(self) -> CapacityLimiter:
         try:

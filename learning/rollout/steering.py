@@ -51,10 +51,13 @@ class Steering:
         return judge(counts, expected=expected, decides=model.state is ModelState.CANARY)
 
     def _judge(self, model: Model) -> bool:
+        champion = self.registry.plan().champion  # the one beside which the trial was
         trial = self.look(model)
         evidence = asdict(trial)
         if trial.verdict is Verdict.PROMOTE and self._is_free(_NEXT[model.state]):
-            return self._move(model, _NEXT[model.state], trial.why, evidence)
+            target = _NEXT[model.state]
+            beside = (champion.version if champion else "") if target is ModelState.CHAMPION else None
+            return self._move(model, target, trial.why, evidence, beside)
         if trial.verdict is Verdict.WITHDRAW:
             return self._move(model, ModelState.RETIRED, trial.why, evidence)
         if self.clock() - self._since(model) > LONGEST:
@@ -74,8 +77,10 @@ class Steering:
         moves = self.registry.moves(limit=_MOVES)
         return max((one.acted_at for one in moves if ModelState.CHAMPION in {one.before, one.after}), default=_EVER)
 
-    def _move(self, model: Model, target: ModelState, why: str, evidence: Mapping[str, object]) -> bool:
-        moved = self.registry.move(model.file.version, model.state, target, _BY, why, evidence)
+    def _move(
+        self, model: Model, target: ModelState, why: str, evidence: Mapping[str, object], instead_of: str | None = None
+    ) -> bool:
+        moved = self.registry.move(model.file.version, model.state, target, _BY, why, evidence, instead_of=instead_of)
         if moved:
             self.telemetry.emit(ModelMoved(model.file.version, model.state, target, why))
         return moved

@@ -133,6 +133,22 @@ def test_two_who_promote_at_once_leave_one_champion(registry):
     assert sorted(states(registry).values()) == ["champion", *["retired"] * 7]
 
 
+def test_a_move_that_meant_another_champion_is_as_if_it_never_was(registry, moves):
+    for version in ("a", "b"):
+        registry.add(a_model(version))
+    moves.move("a", CHAMPION, "the first", instead_of="")
+    before, told = registry.plan(), registry.moves()
+    for meant in ("", "c"):
+        with pytest.raises(ModelRefused, match="by somebody else meanwhile"):
+            moves.move("b", CHAMPION, "late", instead_of=meant)
+    assert registry.roll_back("ada", "late", "b") is None
+    with pytest.raises(ModelRefused, match="b is not the champion"):
+        moves.roll_back("late", of="b")
+    assert (registry.plan(), registry.moves()) == (before, told)
+    moves.move("b", CHAMPION, "in time", instead_of="a")
+    assert moves.roll_back("in time", of="b") == ("b", "a")
+
+
 def test_who_dies_in_the_middle_of_a_promotion_has_promoted_nothing(registry, moves, urls):
     registry.add(a_model("a"))
     registry.add(a_model("b"))

@@ -1,12 +1,15 @@
 """The weekly report says what the ledger says, needs nothing beside itself, and names what it does not know."""
 
 import re
+import resource
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from contracts.accuracy import StratumCount
 from contracts.categories import CATEGORIES
+from contracts.errors import RequestRefused
 from contracts.estimates import estimate
 from dlq_review.report.__main__ import main
 from dlq_review.report.week import week_of
@@ -114,3 +117,27 @@ def test_a_week_may_be_named_and_what_is_none_is_refused(capsys, tmp_path):
     with pytest.raises(SystemExit):
         main(["--week", "2026-W54"])
     assert "neither a week as 2026-W09 nor a date" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written_whole_leaves_the_one_of_before(filled, report, tmp_path):
+    place = tmp_path / "reports" / "week.html"
+    place.parent.mkdir()
+    place.write_text("the report of before")
+    report()
+    of_before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, of_before[1]))
+    try:
+        with pytest.raises(RequestRefused, match="--out cannot be written"):
+            main(["--out", str(place)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, of_before)
+    assert [one.name for one in place.parent.iterdir()] == ["week.html"]
+    assert place.read_text() == "the report of before"
+    for nowhere in (place.parent, place.parent / "none" / "x.html", Path("/dev/full")):
+        with pytest.raises(RequestRefused, match="--out cannot be written"):
+            main(["--out", str(nowhere)])
+    link = tmp_path / "latest.html"
+    link.symlink_to(place)
+    assert main(["--out", str(link)]) == 0
+    assert link.is_symlink()
+    assert "</html>" in place.read_text()

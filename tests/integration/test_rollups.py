@@ -1,8 +1,10 @@
 """Rollups say what the ledger says, each outcome once, whatever happens to it and however late it is committed."""
 
 import random
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -184,6 +186,38 @@ def test_rollups_outlive_the_months_that_they_were_counted_from(house, database_
     assert house.sql.execute("SELECT count(*) FROM predictions").fetchone() == (0,)
     catch_up(house.rollups)
     assert house.sql.execute(ROLLED_BY_HOUR).fetchall() == before
+
+
+def test_a_failure_that_was_taken_back_by_a_clock_that_was_set_back_is_counted(house, from_long_ago):
+    (failed,) = decide(house, random.Random(6), 1, OutcomeKind.FAILURE)
+    house.desk.letters.file([failed.dead_letter])
+    house.desk.failures.redrive([failed.event_id], ACTOR, 1e6)
+    house.sql.execute("UPDATE redriven_outcomes SET redriven_at = (outcome->>'decided_at')::timestamptz - interval '9 s'")
+    house.sql.execute("UPDATE rolling SET seen_through = (SELECT max(redriven_at) FROM redriven_outcomes) - interval '1 s'")
+    house.sql.execute("UPDATE rolling SET mark_at = seen_through + interval '3 s', mark_xid = pg_current_xact_id()")
+    catch_up(house.rollups)
+    assert_equal(house.sql)
+
+
+def test_all_is_counted_anew_as_the_manual_says(house, from_long_ago):
+    chance = random.Random(8)
+    decide(house, chance, 20)
+    failed = decide(house, chance, 4, OutcomeKind.FAILURE)
+    house.desk.letters.file([one.dead_letter for one in failed])
+    house.desk.failures.redrive([one.event_id for one in failed[:2]], ACTOR, 1e6)
+    catch_up(house.rollups)
+    before = [
+        house.sql.execute(rolled).fetchall() for rolled in (ROLLED_BY_HOUR, ROLLED_BY_DAY, ROLLED_BY_SENSOR, ROLLED_BY_MINUTE)
+    ]
+    house.sql.execute("TRUNCATE decision_hours")
+    house.sql.execute("UPDATE rolling SET seen_through = now() + interval '1 hour'")
+    (manual,) = re.findall(r"```sql\n(BEGIN;.*?)```", Path("docs/console.md").read_text(), re.DOTALL)
+    house.sql.execute(manual)
+    catch_up(house.rollups)
+    assert [
+        house.sql.execute(rolled).fetchall() for rolled in (ROLLED_BY_HOUR, ROLLED_BY_DAY, ROLLED_BY_SENSOR, ROLLED_BY_MINUTE)
+    ] == before
+    assert_equal(house.sql)
 
 
 def test_two_that_roll_at_once_count_nothing_twice(house, database_url, from_long_ago):

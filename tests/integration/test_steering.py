@@ -173,3 +173,20 @@ def test_the_outcome_is_that_of_the_model_that_decided(fleet):
     (found,) = fleet.trials.counts("new", datetime.now(UTC) - timedelta(hours=1))
     assert (found.paired, found.agreeing, found.labelled, found.better, found.worse) == (1, 0, 1, 1, 0)
     assert an_outcome(an_event()).kind == found.kind
+
+
+def test_a_trial_beside_one_champion_replaces_no_other(fleet):
+    fleet.add("new")
+    fleet.add("other", passed=False)
+    Moves(fleet.registry, "ada").move("new", CANARY, "try")
+    fleet.scored(80, "new", "old", mine="plastic", other="glass", actual="glass")
+
+    class Overtaken(PostgresTrials):
+        def counts(self, *values):
+            found = super().counts(*values)
+            Moves(fleet.registry, "ada").move("other", CHAMPION, "now")
+            return found
+
+    steering = Steering(fleet.registry, Overtaken(fleet.plant.pools["learning"]), fleet.clock, fleet.telemetry)
+    assert not steering.take_one()
+    assert fleet.states() == {"old": "retired", "new": "canary", "other": "champion"}

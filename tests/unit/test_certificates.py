@@ -54,3 +54,8 @@ def test_of_a_server_that_does_not_answer_nothing_is_known():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     assert certificate_seconds(f"localhost:{port}") is None
+
+
+@pytest.mark.parametrize("server", ["a..b:443", ".:443", f"{'a' * 70}:443"])
+def test_what_is_no_name_is_nobody_who_answers(server):
+    assert certificate_seconds(server) is None

@@ -102,3 +102,8 @@ def test_what_comes_back_is_what_the_last_promotion_replaced():
 def test_only_a_drain_that_does_not_keep_up_is_told():
     assert counted(MONDAY, MONDAY + timedelta(seconds=100))["behind"] == ""
     assert "2026-03-02 00:00 UTC, 10\u00a0min ago" in counted(MONDAY, MONDAY + timedelta(minutes=10))["behind"]
+
+
+def test_figures_that_a_clock_set_back_leaves_out_are_told():
+    assert counted(MONDAY, MONDAY - timedelta(seconds=2))["behind"] == ""
+    assert "2026-03-02 00:00 UTC, 1\u00a0h ahead of now" in counted(MONDAY, MONDAY - timedelta(hours=1))["behind"]

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client import REGISTRY
 
+from adapters.environment import read_settings
 from adapters.telemetry import shown_figures as shown
-from contracts.errors import LedgerUnavailable
+from contracts.errors import LedgerUnavailable, SettingsInvalid
 from contracts.figures import LossCheck, OpenEvents, Prices, ReviewWork
 from contracts.messages import QueueDepth
+from monitor.__main__ import MonitorSettings
 from monitor.watch import LATE, LONGEST_STRETCH, SOON, STALE_S, LossWatch, Sight, Watch
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -100,6 +102,55 @@ def test_what_cannot_be_seen_is_shown_as_not_known_and_all_else_is_looked_at_all
     with pytest.raises(LedgerUnavailable):
         watch.take_one()  # what was seen is not looked at again before its time, and what was not is
     assert (shows, seen) == ([None, 2, None], ["second"])
+
+
+def test_a_database_that_takes_long_to_be_away_does_not_keep_the_queues_from_being_looked_at(monkeypatch):
+    clock, asked, shows = [0.0], [], []
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+
+    def look(what, took_s):
+        asked.append(what)
+        clock[0] += took_s
+        if took_s:
+            raise LedgerUnavailable("no connection")
+
+    ledger = [Sight(f"table {n}", 10, lambda n=n: look(n, 5.0), shows.append, "ledger") for n in range(6)]
+    watch = Watch([*ledger, Sight("queue", 10, lambda: look("queue", 0), lambda found: None, "queues")], lambda what: None)
+    with pytest.raises(LedgerUnavailable):
+        watch.take_one()
+    assert (asked, clock[0], shows) == ([0, "queue"], 5.0, [None] * 6)
+
+
+def test_what_is_away_at_once_keeps_nothing_else_from_being_looked_at():
+    def no_right():
+        raise LedgerUnavailable("permission denied")
+
+    shows = []
+    watch = Watch([Sight("one", 10, no_right, shows.append, "ledger"), Sight("two", 10, lambda: 2, shows.append, "ledger")], print)
+    with pytest.raises(LedgerUnavailable):
+        watch.take_one()
+    assert shows == [None, 2]
+
+
+def test_an_error_that_nobody_foresaw_keeps_nothing_else_from_being_looked_at():
+    def broken():
+        raise ValueError("odd")
+
+    shows = []
+    watch = Watch([Sight("one", 10, broken, shows.append), Sight("two", 10, lambda: 2, shows.append)], print)
+    with pytest.raises(ValueError, match="odd"):
+        watch.take_one()
+    assert shows == [None, 2]
+
+
+@pytest.mark.parametrize(
+    "server", ["a..b:443", ".:443", "a.example:0", "a.example:65536", "a.example", "a.example:443x", f"{'a' * 64}:1", "a b:1"]
+)
+def test_a_server_that_no_certificate_can_be_asked_of_is_refused_at_the_start(server):
+    with pytest.raises(SettingsInvalid, match="CERTIFICATE_SERVERS"):
+        read_settings(
+            MonitorSettings, {"DATABASE_URL": "postgresql://a@b/c", "REDIS_URL": "redis://a", "CERTIFICATE_SERVERS": server}
+        )
 
 
 def test_what_was_not_seen_for_a_while_is_not_known_any_more(monkeypatch):

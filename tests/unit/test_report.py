@@ -1,6 +1,9 @@
 """Weeks, prices and plots of the weekly report, and latencies out of bins."""
 
 import argparse
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -12,6 +15,7 @@ from dlq_review.console.lately import Lately
 from dlq_review.report.cost import Used, cost_of
 from dlq_review.report.plots import HEIGHT, WIDTH, plot_of
 from dlq_review.report.week import week_named, week_of
+from tests.conftest import wait_for
 
 USED = Used(worker_hours=10.0, reviewer_hours=2.0, images=4000, labels=100, right=3600.0)
 DAYS = [datetime(2026, 3, 2, tzinfo=UTC) + timedelta(days=place) for place in range(7)]
@@ -95,3 +99,21 @@ def test_an_answer_is_remembered_for_its_seconds_and_an_error_is_not():
     for number in range(1000):
         lately.of(number, 5, str)
     assert len(lately._known) < 300
+
+
+def test_who_waits_for_an_answer_that_fails_does_not_wait_for_the_next_try():
+    lately, asked, held = Lately(), [], threading.Event()
+
+    def ask():
+        asked.append(1)
+        assert held.wait(10)
+        raise OSError
+
+    with ThreadPoolExecutor(10) as threads:
+        all_of_them = [threads.submit(lately.of, "key", 5, ask) for _ in range(10)]
+        wait_for(lambda: threads._work_queue.empty() and asked, 5, "that all wait")
+        time.sleep(0.1)
+        held.set()
+        assert all(isinstance(one.exception(10), OSError) for one in all_of_them)
+    assert len(asked) == 1
+    assert lately.of("key", 5, lambda: "well") == "well"
