@@ -13,9 +13,10 @@ demo: $(VENV)/.all
 story: $(VENV)/.all
 	$(BIN)/waste story $(ARGS)
 
-# First what measures no time, two at a time; then fleets and faults, each alone. One file: .venv/bin/python -m pytest FILE.
+# First what measures no time, two at a time, each on one thread: two libraries that spin for the same cores take three times as long.
+# Then fleets and faults, each alone. One file: .venv/bin/python -m pytest FILE.
 test: $(VENV)/.dev .venv-sqs/.done
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/architecture tests/contract tests/integration tests/unit $(ARGS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/architecture tests/contract tests/integration tests/unit $(ARGS)
 	$(BIN)/python -m pytest tests/compose tests/e2e tests/faults $(ARGS)
 
 # All of the fault suite, about twenty-five minutes; the planted faults are part of it.
