@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -130,6 +131,8 @@ def _say_where_to_look(fleet: LocalFleet, console: Console, truth: Path) -> None
     lines.append(f"the review desk    {fleet.desk_url} (another link: the command below with dlq account link demo)")
     lines.append(f"the console        {fleet.desk_url}/console, for the same account")
     lines.append(f"what waits         env $(cat {fleet.write_environment('review')}) {waste} dlq list")
+    reader = fleet.write_environment("reader")
+    lines.append(f"the week           env $(cat {reader}) {waste} report --week {datetime.now(UTC):%G-W%V} --out report.html")
     learning = fleet.write_environment("learning")
     lines.append(f"what plants tell   env $(cat {learning}) {waste} truth import {truth} --source demo (then: truth join)")
     lines.append(f"the slow loop      env $(cat {learning}) {waste} truth accuracy --mature-h 0 (or retrain, model, lake, slow)")

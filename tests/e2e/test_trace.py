@@ -8,12 +8,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from contracts.signatures import derive_credential, device_token
 from contracts.traces import PUBLISHED, span_id
 from local.fleet import LocalFleet
 from tests.collector import Collector
 from tests.conftest import wait_for
 from tests.e2e.conftest import Outside
 from tests.e2e.test_main_job import noise_picture
+from tests.edge_house import Bin
 from tests.log_lines import lines_of, wrong_lines
 
 
@@ -30,7 +32,7 @@ def outside(tmp_path_factory, collector):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
-        with LocalFleet(tmp_path_factory.mktemp("fleet"), durable=False) as fleet:
+        with LocalFleet(tmp_path_factory.mktemp("fleet"), durable=False, desk=True) as fleet:
             yield Outside(fleet)
 
 
@@ -132,6 +134,28 @@ def test_the_whole_way_of_an_event_is_one_trace_from_the_bin_to_the_review_desk(
     text = str(collector.of(event_id))
     assert "://" not in text
     assert by_name["send event"].span_id == f"{span_id(event_id, PUBLISHED):016x}"
+
+
+def test_the_program_of_a_bin_and_the_gateway_tell_their_parts_of_the_same_trace(outside, collector, tmp_path):
+    gateway = f"http://127.0.0.1:{outside.fleet.health_ports['gateway']}"
+    token = device_token(derive_credential(outside.master_key, "bin-77"))
+    to = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
+    own = Bin(tmp_path, gateway, "bin-77", DEVICE_TOKEN=token, **to).start()
+    own.throw(1)
+    ((event_id,),) = wait_for(lambda: outside.query("SELECT event_id FROM events WHERE sensor_id = 'bin-77'"), 30, "the event")
+    outside.await_outcomes([event_id])
+    assert own.stop() == 0
+    way = {name: (service, parent) for name, service, parent in WAY[:11]} | {
+        "forward event": ("waste-gateway", "send event"),
+        "take in": ("waste-intake", "forward event"),
+    }
+    wait_for(
+        lambda: way.keys() <= collector.by_name(event_id).keys(), 30, lambda: f"all of it: {sorted(collector.by_name(event_id))}"
+    )
+    by_name = {name: one for name, (one, *_) in collector.by_name(event_id).items()}
+    assert {name: by_name[name].service for name in way} == {name: service for name, (service, _) in way.items()}
+    for name, (_, parent) in way.items():
+        assert by_name[name].parent_id == by_name[parent].span_id, name
 
 
 def test_an_event_of_a_bin_that_tells_nothing_has_its_trace_from_the_capture_on(outside, collector):
