@@ -80,8 +80,13 @@ class History(Protocol):
     def by_minute(self, since: datetime, until: datetime) -> list[tuple[datetime, int]]:
         """Return how many events ended in each minute, the latest first, without those in which none did."""
 
-    def decided(self, since: datetime, until: datetime, grain: Grain, *, by_model: bool = False) -> list[Decided]:
-        """Return outcomes of the parts of time that begin from `since` on and before `until`, the earliest first."""
+    def decided(
+        self, since: datetime, until: datetime, grain: Grain, *, by_model: bool = False, by_category: bool = True
+    ) -> list[Decided]:
+        """Return outcomes of the parts of time that begin from `since` on and before `until`, the earliest first.
+
+        What they are not told apart by is empty in them.
+        """
 
     def confidences(self, since: datetime, until: datetime) -> dict[date, dict[str, list[int]]]:
         """Return predictions and reviews by day, category and twentieth of confidence."""

@@ -68,7 +68,7 @@ def _told(room: Room, days: int, now: datetime) -> Told:
     if days <= _HOURLY_UP_TO:
         last = through.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         ticks = steps(last - timedelta(days=days), last, 3600.0)
-        often = room.history.decided(ticks[0], last, Grain.HOUR)
+        often = room.history.decided(ticks[0], last, Grain.HOUR, by_category=False)
     lately = {day: told for day, told in confidences.items() if day >= first.date()}
     charts = [
         rolling_accuracy(by_day, axis, room.baseline),

@@ -147,12 +147,15 @@ def _days(axis: Sequence[datetime]) -> bool:
 
 
 def _strata_by_day(rows: Iterable[Decided]) -> Strata:
-    found: dict[date, dict[str, StratumCount]] = defaultdict(dict)
+    found: dict[date, dict[str, list[StratumCount]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         if row.kind != OutcomeKind.FAILURE:
-            own = StratumCount("", row.kind, row.decided, row.confidence_sum, row.labelled, row.right)
-            found[row.at.date()][row.kind] = _sum([found[row.at.date()].get(row.kind), own])
-    return found
+            found[row.at.date()][row.kind].append(_stratum(row))
+    return {day: {kind: _sum(strata) for kind, strata in kinds.items()} for day, kinds in found.items()}
+
+
+def _stratum(row: Decided) -> StratumCount:
+    return StratumCount("", row.kind, row.decided, row.confidence_sum, row.labelled, row.right)
 
 
 def _sum(strata: Iterable[StratumCount | None]) -> StratumCount:
@@ -166,7 +169,7 @@ def strata_of(rows: Iterable[Decided]) -> list[StratumCount]:
     by_kind: dict[str, list[StratumCount]] = defaultdict(list)
     for row in rows:
         if row.kind != OutcomeKind.FAILURE:
-            by_kind[row.kind].append(StratumCount("", row.kind, row.decided, row.confidence_sum, row.labelled, row.right))
+            by_kind[row.kind].append(_stratum(row))
     return [_sum(by_kind[kind]) for kind in sorted(by_kind)]
 
 
