@@ -72,7 +72,7 @@ def promote(
     except Infrastructure as error:
         return _unsure(request, desk, visitor, error)
     _note(desk, visitor, "promote model", version, because=why, before=before, replaced=champion)
-    return _done(visitor, f"{plain(version, 100)} decides now; every worker has it in force within five seconds.")
+    return _done(visitor, f"{plain(version, 100)} is the champion. Workers take it up within five seconds; below is what they run.")
 
 
 @router.post("/console/models/rollback")

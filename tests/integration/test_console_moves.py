@@ -22,7 +22,7 @@ def test_a_model_is_promoted_and_rolled_back_with_a_reason_and_after_a_second_lo
     refused = olga.post("/console/models/promote", data=form | csrf(olga))
     assert (refused.status_code, "Reason is empty" in refused.text) == (422, True)
     done = olga.post("/console/models/promote", data=form | csrf(olga) | {"because": "labels say so"})
-    assert "waste-lite0-0.3.0 decides now" in done.text
+    assert "waste-lite0-0.3.0 is the champion" in done.text
     assert (state(filled, "waste-lite0-0.3.0"), state(filled, "waste-lite0-0.2.0")) == ("champion", "retired")
     late = olga.post(
         "/console/models/promote", data=form | csrf(olga) | {"version": "waste-lite0-0.1.0", "because": "I saw another page"}

@@ -197,7 +197,7 @@ def test_a_model_is_promoted_by_keys_alone(enter, house):
     page.keyboard.type("it was right more often")
     page.keyboard.press("Enter")
     page.wait_for_selector("[role=status]")
-    assert "decides now" in page.inner_text("[role=status]")
+    assert "is the champion" in page.inner_text("[role=status]")
     assert house.sql.execute(
         "SELECT count(*) FROM model_transitions WHERE because = 'it was right more often' AND actor = 'olga'"
     ).fetchone() == (1,)
