@@ -222,6 +222,15 @@ def test_the_weekly_report_is_readable_and_fits_its_window(browser, house, tmp_p
         page.close()
 
 
+def test_the_name_of_a_figure_covers_none_below_it_on_a_phone(enter, house):
+    fill(house.sql, events=100, days=1)
+    page = enter("olga", Role.OPS, viewport={"width": 390, "height": 844})
+    page.goto(f"{page.base}/console/models")
+    grows = """() => { const cell = document.querySelector(".cards td[data-label]"), height = cell.offsetHeight;
+        cell.dataset.label = "Decided, in the last minute"; return cell.offsetHeight - height; }"""
+    assert page.evaluate(grows) > 10
+
+
 def test_what_strangers_write_runs_nowhere_in_the_console(enter, house):
     event = house.event()
     house.worker.record([an_outcome(event)], event.event_id)
