@@ -10,7 +10,7 @@ class Weekly(Protocol):
     """Where a week is looked up. Raises LedgerUnavailable."""
 
     def review(self, since: datetime, until: datetime) -> Row:
-        """Return how many items were filed and closed, labels and their hours, people, gold answers and right ones."""
+        """Return items filed (samples among them) and closed, labels and their hours, people, gold answers and right ones."""
 
     def opinions(self, since: datetime, until: datetime) -> Row:
         """Return of how many pairs of labels of the same picture in that time both say the same (pairs, equal)."""

@@ -10,6 +10,8 @@ from adapters.postgres.connections import Pool, patient
 _REVIEW = """
 SELECT (SELECT count(*)::int FROM review_items WHERE filed_at >= %(since)s AND filed_at < %(until)s) AS filed,
     (SELECT count(*)::int FROM review_items
+        WHERE reason = 'audit_sample' AND filed_at >= %(since)s AND filed_at < %(until)s) AS samples,
+    (SELECT count(*)::int FROM review_items
         WHERE state = 'labelled' AND closed_at >= %(since)s AND closed_at < %(until)s) AS closed,
     (SELECT count(*)::int FROM review_items WHERE state = 'open') AS open,
     (SELECT extract(epoch FROM now() - min(decided_at))::float8 FROM review_items WHERE state = 'open') AS oldest_s,
@@ -56,7 +58,7 @@ class PostgresWeekly:
         self._pool = pool
 
     def review(self, since: datetime, until: datetime) -> dict[str, Any]:
-        """Return how many items were filed and closed, labels and their hours, people, gold answers and right ones."""
+        """Return items filed (samples among them) and closed, labels and their hours, people, gold answers and right ones."""
         return self._rows(_REVIEW, since=since, until=until)[0]
 
     def opinions(self, since: datetime, until: datetime) -> dict[str, Any]:

@@ -51,6 +51,12 @@ def test_the_figures_of_a_week_equal_sql(filled, report):
     wanted = estimate([StratumCount("", *row) for row in strata])
     assert f"{wanted.value * 100:.1f}\u00a0% was right, by {wanted.labels:,} labels" in page
     assert f"between {wanted.low * 100:.1f}\u00a0% and {wanted.high * 100:.1f}\u00a0%" in page
+    filed, samples = filled.sql.execute(
+        "SELECT count(*), count(*) FILTER (WHERE reason = 'audit_sample') FROM review_items WHERE filed_at >= %s AND filed_at < %s",
+        (WEEK.since, WEEK.until),
+    ).fetchone()  # fmt: skip
+    assert 0 < samples < filed
+    assert f"{filed:,} pictures came to people, {samples:,} of them samples" in page
     labels, hours, equal, pairs = filled.sql.execute(
         "WITH own AS (SELECT * FROM labels WHERE labelled_at >= %(since)s AND labelled_at < %(until)s) SELECT count(*),"
         " sum(took_ms) / 3.6e6, (SELECT count(*) FROM own a JOIN labels b USING (event_id) WHERE a.account_id < b.account_id AND a.choice = b.choice),"
