@@ -19,7 +19,7 @@ def _each_of(counts: str, bins: int) -> str:
     return f"ARRAY[{', '.join(f'coalesce(sum({counts}[{place + 1}]), 0)::int' for place in range(bins))}]"
 
 
-_AT = "date_bin(make_interval(secs => %(step)s), minute, 'epoch')"
+_AT = "date_bin(make_interval(secs => %(step)s), minute, %(since)s)"
 _FLOW = f"""
 SELECT {_AT}, sum(received)::int, sum(predictions)::int, sum(reviews)::int, sum(failures - redriven)::int,
     {", ".join(f"sum({stage}_ms)" for stage in _STAGES)}, {_each_of("latencies", _LATENCY_BINS)}

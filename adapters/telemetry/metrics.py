@@ -1,6 +1,16 @@
 """Every metric of the fleet, by name. Labels are bounded: never a sensor, an event or a URL."""
 
+import math
+
 from prometheus_client import Counter, Gauge, Histogram
+
+
+def _unknown(name: str, documentation: str) -> Gauge:
+    # The library begins with 0, which in the programs that never set it would be a figure: partitions that end now.
+    gauge = Gauge(name, documentation)
+    gauge.set(math.nan)
+    return gauge
+
 
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -36,8 +46,8 @@ GATEWAY_REQUESTS = Counter("waste_gateway_requests_total", "Requests by route an
 GATEWAY_SECONDS = Histogram("waste_gateway_request_seconds", "Time of requests by route.", ["route"], buckets=_SECONDS)
 POLICY_VIOLATIONS = Counter("waste_policy_violations_total", "Reports of browsers that a page tried what its policy forbids.")
 ACCURACY = Gauge("waste_accuracy_ratio", "How often the fleet was right in the last days: value, low, high, expected.", ["bound"])
-ACCURACY_LABELS = Gauge("waste_accuracy_labels", "Labels that the accuracy rests on.")
-DRIFT_STRENGTH = Gauge("waste_drift_strength_days", "What speaks against the baseline, in days without a false alarm.")
+ACCURACY_LABELS = _unknown("waste_accuracy_labels", "Labels that the accuracy rests on.")
+DRIFT_STRENGTH = _unknown("waste_drift_strength_days", "What speaks against the baseline, in days without a false alarm.")
 SHIFT = Gauge("waste_shift_ratio", "How far something is from what it was: distance, and the limit of a warning.", ["of", "bound"])
 SERVING_REVISION = Gauge("waste_serving_revision", "The revision of the plan of models that this worker has in force.")
 MODELS_BEHIND = Gauge("waste_models_behind", "Whether this worker could not load what is planned.")
@@ -46,10 +56,10 @@ MODEL_FILES = Counter("waste_model_files_total", "Files of models that were want
 MODELS_UNFIT = Counter("waste_models_unfit_total", "Models on trial that this worker found unfit.")
 MODEL_MOVES = Counter("waste_model_moves_total", "Models moved by the rule of the rollout.", ["after"])
 TRAININGS = Counter("waste_trainings_total", "Trainings that ended, by what came of them.", ["state"])
-BACKLOG_SECONDS = Gauge("waste_backlog_seconds", "Time until what waits and is in flight is decided; NaN: not known.")
-BACKLOG_EVENTS = Gauge("waste_backlog_events", "Events that wait, on both queues, or are in flight; NaN: not known.")
-WORKERS = Gauge("waste_workers", "Workers that live and take wake-ups; NaN: not known.")
-WORKERS_NEEDED = Gauge("waste_workers_needed", "Workers that what comes in and what waits call for; NaN: not known.")
+BACKLOG_SECONDS = _unknown("waste_backlog_seconds", "Time until what waits and is in flight is decided; NaN: not known.")
+BACKLOG_EVENTS = _unknown("waste_backlog_events", "Events that wait, on both queues, or are in flight; NaN: not known.")
+WORKERS = _unknown("waste_workers", "Workers that live and take wake-ups; NaN: not known.")
+WORKERS_NEEDED = _unknown("waste_workers_needed", "Workers that what comes in and what waits call for; NaN: not known.")
 
 # What `waste monitor` sees. NaN: not known.
 ALERTS_OPEN = Gauge("waste_alert_open", "Alerts of the fleet's own that are open, by kind.", ["kind"])
@@ -57,11 +67,11 @@ QUEUE_MESSAGES = Gauge(
     "waste_queue_messages", "Messages on a queue that nobody has taken yet, or that are leased.", ["queue", "state"]
 )
 QUEUE_OLDEST = Gauge("waste_queue_oldest_seconds", "Age of a queue's oldest message; 0: none waits.", ["queue"])
-BROKER_MEMORY = Gauge("waste_broker_memory_ratio", "Share of its memory that the broker uses.")
+BROKER_MEMORY = _unknown("waste_broker_memory_ratio", "Share of its memory that the broker uses.")
 EVENTS_OPEN = Gauge(
     "waste_events_open", "Events without an outcome: waiting, in_flight, later, and overdue for an hour.", ["state"]
 )
-EVENTS_OLDEST = Gauge("waste_events_oldest_seconds", "Time since the oldest open event that is due was accepted; 0: none is.")
+EVENTS_OLDEST = _unknown("waste_events_oldest_seconds", "Time since the oldest open event that is due was accepted; 0: none is.")
 LOSSES_CHECKED = Counter(
     "waste_loss_checked_events_total", "Accepted events that were looked at, soon and late, for a loss.", ["check"]
 )
@@ -70,11 +80,11 @@ REVIEW_OPEN = Gauge("waste_review_open", "What waits for people, by lane.", ["la
 REVIEW_OLDEST = Gauge(
     "waste_review_oldest_seconds", "Age of what has waited longest for people, by lane; 0: nothing waits.", ["lane"]
 )
-REVIEW_HOURS = Gauge("waste_review_backlog_hours", "Hours until what waits is labelled at the last day's speed.")
+REVIEW_HOURS = _unknown("waste_review_backlog_hours", "Hours until what waits is labelled at the last day's speed.")
 REVIEW_DAY = Gauge("waste_review_day", "What came and went in the last day: filed, closed, labels, gold, gold_right.", ["what"])
-REVIEW_WORK = Gauge("waste_review_work_seconds", "Time that people took for the labels of the last day.")
+REVIEW_WORK = _unknown("waste_review_work_seconds", "Time that people took for the labels of the last day.")
 SENSORS = Gauge("waste_sensors", "Sensors: known, silent, faulty, losing events.", ["state"])
-MONTHS_AHEAD = Gauge("waste_months_ahead_seconds", "Time until the last month that has partitions ends.")
+MONTHS_AHEAD = _unknown("waste_months_ahead_seconds", "Time until the last month that has partitions ends.")
 CERTIFICATE = Gauge("waste_certificate_seconds", "Time until clients refuse a server's certificate; 0: they do now.", ["server"])
 PRICE = Gauge("waste_price_hour", "What an hour costs, in the currency of who set it.", ["of"])
 MONITORED = Gauge("waste_monitored_timestamp_seconds", "When figures were last seen, by what was looked at.", ["what"])

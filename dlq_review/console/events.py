@@ -56,6 +56,7 @@ def _page(request: Request, room: Room, visitor: Visitor, event_id: UUID, moment
         "moments": moments,
         "began": moments[0].at,
         "captured": captured,
+        "no_picture": any("image_unreadable" in one.what for one in moments),
         "classified": [scores_of(one) for one in moments if "scores" in one.facts],
         "in_lane": in_lane,
         "logs_url": _place(room.logs_url, event_id),

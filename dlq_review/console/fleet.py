@@ -105,7 +105,7 @@ def _of_time(recent: list[FlowPoint]) -> dict[str, str]:
 
 def _charts(room: Room, minutes: int) -> tuple[datetime, list[Chart], list[FlowPoint]]:
     through, step_s = room.history.through(), STEPS_S[minutes]
-    until = datetime.fromtimestamp(through.timestamp() // step_s * step_s, through.tzinfo)
+    until = through.replace(second=0, microsecond=0)  # so that no part is half a one, and what came a minute ago is in it
     since = until - timedelta(minutes=minutes)
     axis = steps(since, until, step_s)
     points = room.history.flow(since, until, step_s)

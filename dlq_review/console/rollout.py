@@ -160,7 +160,8 @@ def _ask(
     else:
         if not now:
             raise ModelRefused("registry", "has no champion: workers use their own model already")
-        told |= {"model": None, "back": would_be_back(room.registry.moves(now), room.registry.moves(limit=1000), now)}
+        back = would_be_back(room.registry.moves(now), room.registry.moves(limit=1000), now)
+        told |= {"model": None, "back": back, "result": _result(room, now), "before": _result(room, back) if back else None}
     told |= {"versions": room.book.versions(), "pinned_by": room.registry.pinned_by()}
     return render(request, "console/confirm_model.html", visitor, 422 if problem else 200, problem=problem, **told)
 

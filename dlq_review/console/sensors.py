@@ -1,5 +1,6 @@
 """Sensors: which are silent, which have lost events, whose camera is sick; and each of them by itself."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -17,6 +18,7 @@ from dlq_review.console.room import Room
 from dlq_review.console.routers import console_routers
 from dlq_review.text import jsonable
 from dlq_review.web.api_answers import ConsoleFigures, Problem, answers
+from dlq_review.web.formats import number
 from dlq_review.web.pages import render
 from dlq_review.web.visitors import Ops
 from dlq_review.web.wishes import Asked, Text, asked
@@ -87,13 +89,21 @@ def sensor(request: Request, room: TheRoom, visitor: Ops, sensor_id: str) -> Res
 @api_router.get("/sensors/{sensor_id}", responses=answers(ConsoleFigures, s404=Problem))
 def sensor_figures(room: TheRoom, _: Ops, sensor_id: str) -> Any:
     """Say what a sensor sent by day, as its page does."""
-    if _find(room, sensor_id) is None:
+    found = _find(room, sensor_id)
+    if found is None:
         return JSONResponse({"error": "sensor_id: no such sensor was ever heard of or registered"}, 404)
-    return JSONResponse(jsonable(told_of(room, sensor_id).plain()))
+    return JSONResponse(jsonable(replace(told_of(room, sensor_id), figures=figures_of(found)).plain()))
 
 
 def _find(room: Room, sensor_id: str) -> Row | None:
     return None if "\x00" in sensor_id else room.book.sensor(sensor_id)
+
+
+def figures_of(sensor: Row) -> dict[str, str]:
+    """Return how a sensor is; times in ISO 8601, empty: never."""
+    times = {name: sensor[f"{name}_at"] for name in ("last_contact", "last_event")}
+    numbers = {name: number(sensor[name]) for name in ("lost", "restarts", "last_sequence", "tail", "given_up")}
+    return {name: at.isoformat() if at else "" for name, at in times.items()} | numbers | {"ticket": sensor["ticket"] or ""}
 
 
 def told_of(room: Room, sensor_id: str) -> Told:

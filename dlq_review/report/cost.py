@@ -4,13 +4,15 @@ from dataclasses import dataclass
 
 from contracts.figures import Prices
 
-_HOURS_A_WEEK = 168
-
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a week took: hours of workers and of reviewers at labels, and what came of it; `right` is an estimate, None: unknown."""
+    """What a week took: its hours so far, those of workers and of reviewers at labels, and what came of it.
 
+    `right` is an estimate, None: unknown.
+    """
+
+    hours: float
     worker_hours: float
     reviewer_hours: float
     images: int
@@ -45,7 +47,7 @@ def cost_of(used: Used, prices: Prices) -> Cost:
     measured = used.worker_hours > 0 or not used.images
     workers = _part("workers", used.worker_hours, prices.worker_hour if measured else 0.0)
     reviewers = _part("reviewers, looking at pictures", used.reviewer_hours, prices.reviewer_hour)
-    parts = [workers, reviewers, _part("all services", _HOURS_A_WEEK, prices.services_hour)]
+    parts = [workers, reviewers, _part("all services", used.hours, prices.services_hour)]
     known = [part.cost for part in parts if part.cost is not None]
     total = sum(known) if known else None
     return Cost(

@@ -57,10 +57,12 @@ def write_report(sources: Sources, week: Week, prices: Prices, baseline: float, 
     own = [row for row in rows if row.at >= week.since]
     right = estimate(strata_of(own))
     told = _volume(sources, week, rows) | _quality(week, rows, own, right, baseline) | _sensors(sources, week)
-    review = sources.weekly.review(week.since, week.until)
+    through = sources.history.through()
+    review = sources.weekly.review(week.since, min(week.until, through))
     hours = sources.weekly.worker_hours(week.since, week.until)
     images = sum_of(own).images
     used = Used(
+        hours=max(0.0, (min(week.until, written_at) - week.since).total_seconds() / 3600),
         worker_hours=sum(row["hours"] or 0.0 for row in hours),
         reviewer_hours=review["hours"],
         images=images,
@@ -70,7 +72,7 @@ def write_report(sources: Sources, week: Week, prices: Prices, baseline: float, 
     told |= {
         "week": week,
         "written_at": written_at,
-        "through": sources.history.through(),
+        "through": through,
         "review": review,
         "opinions": sources.weekly.opinions(week.since, week.until),
         "currency": currency,

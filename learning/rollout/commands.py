@@ -119,9 +119,10 @@ def unpin(options: argparse.Namespace, bench: Bench) -> int:  # noqa: ARG001 - a
 
 def _of_workers(workers: list[WorkerState], revision: int) -> Iterator[str]:
     behind = [one for one in workers if one.revision != revision or one.problem]
-    yield (
-        f"{len(workers)} workers, {len(behind)} of which serve something else\n" if behind else f"{len(workers)} workers serve it\n"
-    )
+    if behind:
+        yield f"{len(workers)} workers, {len(behind)} of which serve something else\n"
+    else:
+        yield "1 worker serves it\n" if len(workers) == 1 else f"{len(workers)} workers serve it\n"
     for one in behind:
         yield f"  {one.host}/{one.pid}: {one.model_version} (revision {one.revision} of {revision}) {one.problem}".rstrip() + "\n"
 

@@ -81,20 +81,15 @@ def test_figures_of_the_fleet_equal_sql(house, olga):
     fill(house.sql, events=3000, days=2)
     roll_up(house.rollups)
     told = olga.get("/api/v1/console/fleet?minutes=1440").json()
-    decided = dict(
-        house.sql.execute(
-            "SELECT extract(epoch FROM date_bin('5 min', decided_at, 'epoch'))::float8, count(*) / 5.0::float8 FROM outcomes GROUP BY 1"
-        ).fetchall()
-    )
+    part = f"extract(epoch FROM date_bin('5 min', decided_at, to_timestamp({told['charts']['rates']['x'][0]})))::float8"
+    decided = dict(house.sql.execute(f"SELECT {part}, count(*) / 5.0::float8 FROM outcomes GROUP BY 1").fetchall())
     assert told["charts"]["rates"]["unit"] == "/min"
     found = column(told["charts"]["rates"], "decided")
     assert len(found) == 288
     for at, value in found.items():
         assert value == pytest.approx(decided.get(at, 0), rel=1e-4)
     waits = {}
-    for at, seconds in house.sql.execute(
-        "SELECT extract(epoch FROM date_bin('5 min', decided_at, 'epoch'))::float8, extract(epoch FROM decided_at - captured_at)::float8 FROM outcomes"
-    ):
+    for at, seconds in house.sql.execute(f"SELECT {part}, extract(epoch FROM decided_at - captured_at)::float8 FROM outcomes"):
         waits.setdefault(at, []).append(seconds)
     for at, value in column(told["charts"]["latency"], "half under").items():
         if at in waits:
@@ -103,6 +98,17 @@ def test_figures_of_the_fleet_equal_sql(house, olga):
     ((waiting,),) = house.sql.execute("SELECT count(*) FROM review_items WHERE state = 'open'").fetchall()
     assert told["figures"]["to_review"] == f"{waiting:,}"
     assert told["tables"]["workers"][0][:4] == ["plant-a/311", "working", "0.1.0", "waste-lite0-0.2.0"]
+
+
+def test_what_was_decided_minutes_ago_is_in_the_charts_of_all_spans(house, olga):
+    fill(house.sql, events=3000, days=1, recent=3)
+    roll_up(house.rollups)
+    for minutes in (60, 1440, 4320):
+        told = olga.get(f"/api/v1/console/fleet?minutes={minutes}").json()["charts"]
+        ends = told["rates"]["x"][-1] + told["rates"]["x"][1] - told["rates"]["x"][0]
+        ((through,),) = house.sql.execute("SELECT extract(epoch FROM seen_through)::float8 FROM rolling").fetchall()
+        assert 0 <= through - ends < 60 or through < ends, minutes
+        assert any(told["latency"]["series"][0]["values"]), minutes
 
 
 def day(at):
@@ -116,7 +122,7 @@ def test_sensors_are_told_with_their_health_their_gaps_and_their_week(filled, ol
         " WHERE sensor_id = 'bin-3' AND captured_at::date > %s", (datetime.now(UTC).date() - timedelta(days=7),)
     ).fetchall()  # fmt: skip
     row = re.search(r"<tr><td data-label=\"Sensor\"><a href=\"/console/sensors/bin-3\".*?</tr>", page, re.DOTALL)[0]
-    assert f'data-label="Missing">4</td><td class="n" data-label="Decided">{decided:,}<' in row
+    assert f'data-label="Missing">4</td><td class="n" data-label="Decided, 7 days">{decided:,}<' in row
     assert f"{reviews / decided * 100:.1f}\u00a0%" in row
     for trouble, names in (("silent", {"bin-4", "bin-new"}), ("gaps", {"bin-3"}), ("ticket", {"bin-2"}), ("quiet", set())):
         shown = set(re.findall(r'href="/console/sensors/(bin-[\w]+)"', olga.get(f"/console/sensors?trouble={trouble}").text))
@@ -126,7 +132,11 @@ def test_sensors_are_told_with_their_health_their_gaps_and_their_week(filled, ol
     assert "7–9, 20" in one
     assert olga.get("/console/sensors/bin-404").status_code == 404
     assert olga.get("/api/v1/console/sensors/bin-404").status_code == 404
-    volume = olga.get("/api/v1/console/sensors/bin-3").json()["charts"]["volume"]
+    told = olga.get("/api/v1/console/sensors/bin-3").json()
+    volume, figures = told["charts"]["volume"], told["figures"]
+    ((heard, last),) = filled.sql.execute("SELECT last_contact_at, last_sequence FROM sensors WHERE sensor_id = 'bin-3'").fetchall()
+    assert (figures["lost"], figures["last_sequence"], figures["ticket"]) == ("4", f"{last:,}", "")
+    assert datetime.fromisoformat(figures["last_contact"]) == heard
     ((total,),) = filled.sql.execute(
         "SELECT count(*) FROM outcomes WHERE sensor_id = 'bin-3' AND kind <> 'failure' AND captured_at::date > %s",
         (datetime.now(UTC).date() - timedelta(days=30),),

@@ -28,7 +28,12 @@ def test_a_model_is_promoted_and_rolled_back_with_a_reason_and_after_a_second_lo
         "/console/models/promote", data=form | csrf(olga) | {"version": "waste-lite0-0.1.0", "because": "I saw another page"}
     )
     assert (late.status_code, "The champion is waste-lite0-0.3.0 by now" in late.text) == (422, True)
-    assert "waste-lite0-0.2.0" in re.search(r"Comes back</dt><dd>(.*?)</dd>", olga.get("/console/models/rollback").text)[1]
+    look = olga.get("/console/models/rollback").text
+    assert "has decided nothing in thirty days" in re.search(r"It goes</dt><dd>(.*?)</dd>", look)[1]
+    ((count,),) = filled.sql.execute(
+        "SELECT count(*) FROM predictions JOIN outcomes USING (event_id) WHERE model_version = 'waste-lite0-0.2.0' AND captured_at::date > current_date - 30"
+    ).fetchall()
+    assert f"waste-lite0-0.2.0; {count:,} decisions in thirty days" in re.search(r"Comes back</dt><dd>(.*?)</dd>", look)[1]
     back = olga.post("/console/models/rollback", data={"champion": "waste-lite0-0.3.0", "because": "it was worse"} | csrf(olga))
     assert "waste-lite0-0.2.0 decides" in back.text
     assert state(filled, "waste-lite0-0.2.0") == "champion"

@@ -4,6 +4,7 @@ import argparse
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -17,7 +18,7 @@ from dlq_review.report.plots import HEIGHT, WIDTH, plot_of
 from dlq_review.report.week import week_named, week_of
 from tests.conftest import wait_for
 
-USED = Used(worker_hours=10.0, reviewer_hours=2.0, images=4000, labels=100, right=3600.0)
+USED = Used(hours=168.0, worker_hours=10.0, reviewer_hours=2.0, images=4000, labels=100, right=3600.0)
 DAYS = [datetime(2026, 3, 2, tzinfo=UTC) + timedelta(days=place) for place in range(7)]
 
 
@@ -43,10 +44,15 @@ def test_cost_is_summed_up_and_shared_out():
     assert cost.per_right_decision == pytest.approx(134 / 3600)
 
 
+def test_services_of_a_week_that_is_not_over_cost_what_its_hours_so_far_do():
+    cost = cost_of(replace(USED, hours=24.0), Prices(services_hour=0.5))
+    assert (cost.parts[2].hours, cost.total) == (24.0, 12.0)
+
+
 def test_what_has_no_price_or_was_not_measured_is_named_and_nothing_is_made_up():
     cost = cost_of(USED, Prices())
     assert (cost.total, cost.per_1000_images, cost.per_right_decision, cost.per_label) == (None, None, None, None)
-    unmeasured = Used(worker_hours=0.0, reviewer_hours=0.0, images=10, labels=0, right=None)
+    unmeasured = Used(hours=168.0, worker_hours=0.0, reviewer_hours=0.0, images=10, labels=0, right=None)
     cost = cost_of(unmeasured, Prices(worker_hour=1.0, reviewer_hour=1.0))
     assert cost.missing == ["workers", "all services"]
     assert (cost.per_right_decision, cost.per_label) == (None, None)

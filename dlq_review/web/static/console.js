@@ -92,7 +92,7 @@ function options(chart, figure, width) {
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     legend: { show: false }, cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { x: { time: !chart.axis }, y: { range: () => [bottom(chart), top(chart)] } },
-    axes: [{ ...axis, size: 28, space: 64, ...(chart.days ? { incrs: [1, 2, 7, 14, 28].map((days) => days * 86400) } : {}), values: chart.axis ? (_, ticks) => ticks.map((tick) => tick.toFixed(1)) : times }, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => short(tick, chart.unit)) }],
+    axes: [{ ...axis, size: 28, space: chart.days ? 48 : 64, ...(chart.days ? { incrs: [1, 2, 7, 14, 28].map((days) => days * 86400) } : {}), values: chart.axis ? (_, ticks) => ticks.map((tick) => tick.toFixed(1)) : times }, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => short(tick, chart.unit)) }],
     bands: band ? [{ series: [Math.max(...band), Math.min(...band)], fill: faint("accent") }] : [],
     series: [{}, ...shown.map((one) => ({
       label: one.name, stroke: one.shown ? colour(one.colour) : "transparent", width: one.shown ? 2 : 0, spanGaps: false, points: { show: one.shown && !chart.bars && alone(one.values), size: 5 },
