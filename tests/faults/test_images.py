@@ -54,9 +54,9 @@ def test_every_lie_of_a_store_ends_by_its_class_and_good_events_keep_their_rate(
 
 def unexpected(fleet):
     """Return the lies whose event was neither postponed nor ended for the reason that it must be."""
-    rows = fleet.query("""SELECT e.image_url, coalesce(o.reason, e.last_reason) FROM events e LEFT JOIN outcomes o USING (event_id)
+    rows = fleet.query("""SELECT e.image_url, coalesce(o.reason, e.last_reason), o.detail FROM events e LEFT JOIN outcomes o USING (event_id)
         WHERE e.image_url LIKE '%/lies/%'""")
-    return [(url, reason) for url, reason in rows if reason != LIES[url.rsplit("/", 1)[1].split("-")[0]]]
+    return [(url, reason, detail) for url, reason, detail in rows if reason != LIES[url.rsplit("/", 1)[1].split("-")[0]]]
 
 
 def still_open(fleet):
