@@ -12,9 +12,11 @@ from contracts.accounts import Role
 from contracts.accuracy import StratumCount
 from contracts.categories import CATEGORIES
 from contracts.estimates import estimate
+from contracts.names import OutcomeKind
 from dlq_review.web import api_answers
 from tests.console_data import fill, roll_up
 from tests.desk_house import ago
+from tests.makers import a_jpeg, an_outcome
 
 ACTUAL = """coalesce((SELECT min(category) FROM ground_truth g WHERE g.event_id = o.event_id AND match = 'matched' HAVING count(DISTINCT category) = 1),
     (SELECT resolved FROM review_items r WHERE r.event_id = o.event_id AND state = 'labelled' AND resolved = ANY(%(categories)s)
@@ -165,8 +167,6 @@ def test_thousands_of_sensors_and_models_are_paged_and_none_is_left_out(house, o
 
 
 def test_an_event_is_told_whole_with_its_picture_and_its_scores(house, olga):
-    from tests.makers import a_jpeg, an_outcome
-
     event = house.event(image_url=house.picture("bin-7/told.jpg", a_jpeg()))
     house.worker.record([an_outcome(event)], uuid4())
     page = olga.get(f"/console/events/{event.event_id}").text
@@ -187,6 +187,15 @@ def test_an_event_is_told_whole_with_its_picture_and_its_scores(house, olga):
         assert olga.get(f"{path}nonsense").status_code == 422
     found = olga.get(f"/console/search?q={event.event_id}", follow_redirects=False)
     assert found.headers["location"] == f"/console/events/{event.event_id}"
+
+
+def test_what_is_no_picture_is_not_asked_for(house, olga):
+    shown = {}
+    for reason in ("image_unreadable", "model_error"):
+        event = house.event(image_url=house.picture(f"bin-7/{reason}.jpg"))
+        house.worker.record([an_outcome(event, OutcomeKind.FAILURE, reason)], uuid4())
+        shown[reason] = f"/console/events/{event.event_id}/picture/large" in olga.get(f"/console/events/{event.event_id}").text
+    assert shown == {"image_unreadable": False, "model_error": True}
 
 
 def test_an_event_leads_to_its_lines_and_its_trace(house):
