@@ -8,6 +8,7 @@ from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from contracts.categories import CATEGORIES
+from contracts.errors import ImageUnreadable
 from contracts.story import Moment
 from dlq_review.console.asked import TheRoom
 from dlq_review.console.room import Room
@@ -56,7 +57,7 @@ def _page(request: Request, room: Room, visitor: Visitor, event_id: UUID, moment
         "moments": moments,
         "began": moments[0].at,
         "captured": captured,
-        "no_picture": any("image_unreadable" in one.what for one in moments),
+        "no_picture": any(one.what == f"ended: failed, {ImageUnreadable.reason}" for one in moments),
         "classified": [scores_of(one) for one in moments if "scores" in one.facts],
         "in_lane": in_lane,
         "logs_url": _place(room.logs_url, event_id),
