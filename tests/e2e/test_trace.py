@@ -97,6 +97,12 @@ def test_an_id_that_nobody_knows_is_said_to_be_unknown(outside):
     assert "invalid" in trace(outside, "glass", code=2)
 
 
+def steps(collector, event_id, needed):
+    """Wait for the `needed` steps, which programs send each at a time of its own; returns all by name, each told once."""
+    wait_for(lambda: needed <= collector.by_name(event_id).keys(), 30, lambda: f"all of {sorted(collector.by_name(event_id))}")
+    return {name: one for name, (one,) in collector.by_name(event_id).items()}
+
+
 WAY = [
     ("upload picture", "waste-edge", "event"),
     ("send event", "waste-edge", "event"),
@@ -118,9 +124,9 @@ WAY = [
 
 def test_the_whole_way_of_an_event_is_one_trace_from_the_bin_to_the_review_desk(outside, collector, tmp_path):
     event_id = send_as_a_bin(outside, tmp_path, noise_picture(2))
-    wait_for(lambda: len(collector.of(event_id)) > len(WAY), 30, lambda: f"a trace of {sorted(collector.by_name(event_id))}")
-    by_name = {name: one for name, (one,) in collector.by_name(event_id).items()}  # each step once
-    assert set(by_name) == {"event", *(name for name, _, _ in WAY)}
+    names = {"event", *(name for name, _, _ in WAY)}
+    by_name = steps(collector, event_id, names)
+    assert set(by_name) == names
     assert (by_name["event"].service, by_name["event"].parent_id) == ("waste-intake", "")
     for name, service, parent in WAY:
         assert (by_name[name].service, by_name[name].parent_id) == (service, by_name[parent].span_id), name
@@ -160,8 +166,7 @@ def test_the_program_of_a_bin_and_the_gateway_tell_their_parts_of_the_same_trace
 
 def test_an_event_of_a_bin_that_tells_nothing_has_its_trace_from_the_capture_on(outside, collector):
     (event_id,) = outside.send([b"\xff\xd8 that is no picture, either"])
-    wait_for(lambda: "postgres file" in collector.by_name(event_id), 30, "the trace")
-    by_name = {name: one for name, (one,) in collector.by_name(event_id).items()}
+    by_name = steps(collector, event_id, {"event", "take in", "classify", "postgres file"})
     assert by_name["take in"].parent_id == by_name["event"].span_id
     assert by_name["classify"].failed
     assert not {"upload picture", "send event", "inference"} & set(by_name)
@@ -172,8 +177,7 @@ def test_what_is_refused_at_the_door_has_a_trace_of_its_own(outside, collector):
     ((event_id,),) = wait_for(
         lambda: outside.query("SELECT event_id FROM failures WHERE reason = 'event_invalid'"), what="the failure"
     )
-    wait_for(lambda: "postgres file" in collector.by_name(event_id), 30, "the trace")
-    by_name = {name: one for name, (one,) in collector.by_name(event_id).items()}
+    by_name = steps(collector, event_id, {"event", "tell people", "postgres file"})
     assert by_name["event"].failed == "event_invalid"
     assert by_name["tell people"].parent_id == by_name["event"].span_id
 

@@ -30,25 +30,23 @@ class LyingStore(Proxy):
     def serve(self, client):
         with suppress(OSError):
             head = client.recv(65536, socket.MSG_PEEK)
-            path = head.split(b" ")[1].decode() if head.count(b" ") > 1 else ""
-            if "/lies/" not in path:
+            if b"/lies/" in head:
+                self._lie(client, client.recv(65536))
+            else:
                 self._serve_honestly(client)
-                return
-            client.recv(65536)
-            getattr(self, f"_{path.rsplit('/', 1)[1].split('-')[0]}")(client)
+        # By hand and always: whoever accepts connections still refers to the last one, which nothing else would close.
         end(client)
 
     def _serve_honestly(self, client):
         # A kept connection may bring honest requests first and lies later: so each request is looked at.
         with socket.create_connection(("127.0.0.1", self._target), 5) as server:
-            while head := client.recv(65536):
-                if b"/lies/" in head:
-                    return self._lie_within(client, head)
+            while (head := client.recv(65536)) and b"/lies/" not in head:
                 server.sendall(head)
                 client.sendall(answer_of(server))
-        return None
+        if head:
+            self._lie(client, head)
 
-    def _lie_within(self, client, head):
+    def _lie(self, client, head):
         path = head.split(b" ")[1].decode()
         getattr(self, f"_{path.rsplit('/', 1)[1].split('-')[0]}")(client)
 
