@@ -146,16 +146,34 @@ def test_sensors_are_told_with_their_health_their_gaps_and_their_week(filled, ol
     assert sum(column(volume, "decided").values()) == total
 
 
-def test_thousands_of_sensors_and_models_are_paged_and_none_is_left_out(house, olga):
-    house.sql.execute("INSERT INTO sensors (sensor_id) SELECT 'sensor-' || lpad(n::text, 4, '0') FROM generate_series(1, 1203) n")
-    seen, query = [], ""
+def listed(olga, wish=""):
+    """Return the sensors of all pages of a list, in their order."""
+    seen, query = [], f"?{wish}"
     while query is not None:
         page = olga.get(f"/console/sensors{query}").text
         assert len(page.encode()) < 100_000
         seen += re.findall(r'href="/console/sensors/(sensor-\d+)"', page)
         found = re.search(r'href="/console/sensors(\?[^"]*after=[^"]*)"', page)
         query = found[1].replace("&amp;", "&") if found else None
-    assert seen == [f"sensor-{n:04}" for n in range(1, 1204)]
+    return seen
+
+
+def test_thousands_of_sensors_are_paged_heard_of_or_only_registered_and_none_is_left_out(house, olga):
+    house.sql.execute(
+        "INSERT INTO sensors (sensor_id) SELECT 'sensor-' || lpad(n::text, 4, '0') FROM generate_series(1, 1203) n WHERE n % 3 > 0 OR n < 200"
+    )
+    house.sql.execute(
+        "INSERT INTO devices (sensor_id, site, generation) SELECT 'sensor-' || lpad(n::text, 4, '0'), 'site-' || n % 7, 1"
+        " FROM generate_series(1, 1203) n WHERE n % 3 = 0 OR n % 2 = 0 OR n > 1100"
+    )
+    every = range(1, 1204)
+    registered = [n for n in every if n % 3 == 0 or n % 2 == 0 or n > 1100]
+    assert listed(olga) == [f"sensor-{n:04}" for n in every]
+    assert listed(olga, "text=site-3") == [f"sensor-{n:04}" for n in registered if n % 7 == 3]
+    assert listed(olga, "text=sensor-1") == [f"sensor-{n:04}" for n in every if n >= 1000]
+
+
+def test_a_thousand_models_are_paged(house, olga):
     house.sql.execute(
         "INSERT INTO models (version, sha256, size_bytes, object_key, facts, added_by) SELECT 'm' || n, lpad(to_hex(n), 64, '0'), 1, 'k', '{}', 'x'"
         " FROM generate_series(1, 1000) n"
