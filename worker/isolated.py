@@ -1,17 +1,20 @@
 """Suspects, each alone in a process: two holders of each vanished. Only what becomes of that process is evidence against one.
 
-One child serves the suspects of one wake-up one after the other, since its start takes a hundred times as long as an item.
+One child serves the suspects of all wake-ups of a worker one after the other, since its start takes a hundred times as long
+as an item. When each wake-up had one of its own, workers that were killed every few seconds lost the same events again before
+their children had begun.
 """
 
 import pickle
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -28,29 +31,54 @@ _TOLD_TO_END = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 
 
 class Isolated:
-    """Runs items in a child process that is started with the first one and again after each that ends it. For one thread."""
+    """Runs items in a child process that is started with the first one and again after each that ends it.
+
+    It is there as long as anybody is in this context. Safe to use from several threads.
+    """
 
     def __init__(self, classifier: ItemClassifier, argv: Callable[[], Sequence[str]]) -> None:
-        """`argv()` and the number of a file descriptor start a child that calls `serve` on it."""
+        """`argv()` and the number of a file descriptor start a child that calls `serve` on it; another command is another child."""
         self._classifier, self._argv = classifier, argv
         self._child: subprocess.Popen[bytes] | None = None
         self._line: Connection | None = None
+        self._command: list[str] = []
+        self._guests, self._door, self._turn = 0, Lock(), Lock()
 
     def __enter__(self) -> Self:
         """Start nothing yet."""
+        with self._door:
+            self._guests += 1
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        """End the child."""
-        self._end(_LAST_WORDS_S)
+        """End the child if nobody else is here."""
+        with self._door:
+            self._guests -= 1
+            last = not self._guests
+        if last and self._turn.acquire(blocking=False):  # else somebody has come who will be the last
+            try:
+                self._end(_LAST_WORDS_S)
+            finally:
+                self._turn.release()
 
-    def __call__(self, item: ClaimedItem) -> Result:
+    @contextmanager
+    def turn(self, timeout_s: float) -> Iterator[Callable[[ClaimedItem], Result] | None]:
+        """Lend what runs an item, to one thread at a time; None if others have had it for `timeout_s`."""
+        if not self._turn.acquire(timeout=timeout_s):
+            yield None
+            return
+        try:
+            yield self._run
+        finally:
+            self._turn.release()
+
+    def _run(self, item: ClaimedItem) -> Result:
         """Return what becomes of an item; a child that is killed by it or hangs makes it poison.
 
         A child that could not begin, or was told to end together with its worker, is no evidence: the item is tried again.
         """
         try:
-            line = self._line or self._start()
+            line = self._open_line()
             line.send(item)
             if not line.poll(TIMEOUT_S):
                 self._end(0)
@@ -67,12 +95,19 @@ class Isolated:
             return self._classifier.classify(item, Fetched(error, 0.0))
         return self._classifier.fail(item, ItemPoisonous(f"alone, its process died of {signal.Signals(-code).name}"))
 
-    def _start(self) -> Connection:
+    def _open_line(self) -> Connection:
+        command = list(self._argv())
+        if self._line and command != self._command:
+            self._end(_LAST_WORDS_S)
+        return self._line or self._start(command)
+
+    def _start(self, command: list[str]) -> Connection:
         self._line, theirs = Pipe()
         with theirs:
             end = theirs.fileno()
             # A session of its own: what is sent to the worker's group is no evidence either.
-            self._child = subprocess.Popen([*self._argv(), str(end)], pass_fds=[end], start_new_session=True)
+            self._child = subprocess.Popen([*command, str(end)], pass_fds=[end], start_new_session=True)
+        self._command = command
         return self._line
 
     def _end(self, patience_s: float) -> int:

@@ -28,6 +28,8 @@ GIVE_UP_FROM_LOSSES = 30
 _SOFT_DEADLINE_S = 30.0
 _FLUSH_EVERY_S = 1.0
 _POLL_S = 0.2
+_TURN_S = 2.0
+"""Another wake-up's suspect may hang for longer; this thread has better things to do, and the reconciler wakes them at once."""
 _DECODE_AHEAD = 64
 _DECODE_AHEAD_S = 0.1
 
@@ -145,14 +147,15 @@ class Processor:
         self._opinions.give(batch.watched)
 
     def _try_alone(self, suspects: Sequence[ClaimedItem], batch: _Batch) -> None:
-        with self._place.isolated() as alone:
+        with self._place.isolated as child:
             for suspect in suspects:
-                self._place.progress.tick()
-                if self._out_of_time(batch):
-                    return
-                began = time.perf_counter()
-                for item in self._claim([suspect.event_id]):
-                    self._take_suspect(item, alone, (began, time.perf_counter()))
+                with child.turn(_TURN_S) as alone:
+                    if alone is None or self._out_of_time(batch):
+                        return
+                    self._place.progress.tick()
+                    began = time.perf_counter()
+                    for item in self._claim([suspect.event_id]):
+                        self._take_suspect(item, alone, (began, time.perf_counter()))
 
     def _take_suspect(self, item: ClaimedItem, alone: Callable[[ClaimedItem], Result], claimed: Stretch) -> None:
         # A holder that vanishes while the item runs in another process says little against the item; the bound only

@@ -1,15 +1,13 @@
 """What a worker works with, and how it says that it is on its way out."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Event
 from uuid import UUID
 
-from contracts.ledger import ClaimedItem
 from contracts.models import Serving
 from contracts.ports import ImageSource, MessageQueue, Telemetry, WorkerLedger
-from worker.classify import ItemClassifier, Result
+from worker.classify import ItemClassifier
+from worker.isolated import Isolated
 from worker.progress import Progress
 from worker.turns import Turns
 
@@ -20,14 +18,14 @@ class ShuttingDown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """What a worker works with. What `isolated` lends runs one item after the other in a process of their own."""
+    """What a worker works with."""
 
     ledger: WorkerLedger
     dead_letters: MessageQueue
     images: ImageSource
     turns: Turns
     classifier: ItemClassifier
-    isolated: Callable[[], AbstractContextManager[Callable[[ClaimedItem], Result]]]
+    isolated: Isolated
     telemetry: Telemetry
     owner: UUID
     stopping: Event

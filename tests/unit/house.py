@@ -39,6 +39,25 @@ class Model:
         return Scores([best, *[(1 - best) / 4] * 4], 0.9 if image == b"none of the five" else 0.1)
 
 
+class Alone:
+    """Suspects end at once; nobody else is `busy` with one unless a test says so."""
+
+    def __init__(self, classifier):
+        self.classifier, self.busy = classifier, False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def turn(self, timeout_s):
+        return nullcontext(None if self.busy else self.run)
+
+    def run(self, item):
+        return self.classifier.fail(item, ItemPoisonous("alone"))
+
+
 class House:
     """All rooms on twins."""
 
@@ -60,7 +79,7 @@ class House:
         owner = uuid4()
         place = Workplace(
             ledger or self.ledger, self.letters, self.objects, Turns(1), classifier,
-            lambda: nullcontext(lambda item: classifier.fail(item, ItemPoisonous("alone"))), self.telemetry, owner, self.stopping, Progress(),
+            Alone(classifier), self.telemetry, owner, self.stopping, Progress(),
             self.serving,
         )  # fmt: skip
         from contracts.ledger import WorkerPulse

@@ -1,6 +1,8 @@
 """A suspect alone in a process of its own: only what becomes of that process is evidence."""
 
+import os
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,7 +37,7 @@ def alone(classifier, code):
 
 @pytest.mark.parametrize("death", ["SIGSEGV", "SIGABRT", "SIGKILL"])
 def test_a_child_that_is_killed_makes_its_item_poison(item, classifier, death):
-    with alone(classifier, f"os.kill(os.getpid(), signal.{death})") as run:
+    with alone(classifier, f"os.kill(os.getpid(), signal.{death})") as child, child.turn(1) as run:
         result = run(item)
     assert isinstance(result, Decided)
     assert (result.outcome.reason, death in result.outcome.detail) == ("poison", True)
@@ -43,7 +45,7 @@ def test_a_child_that_is_killed_makes_its_item_poison(item, classifier, death):
 
 def test_a_child_that_hangs_makes_its_item_poison(item, classifier, monkeypatch):
     monkeypatch.setattr("worker.isolated.TIMEOUT_S", 0.5)
-    with alone(classifier, "time.sleep(30)") as run:
+    with alone(classifier, "time.sleep(30)") as child, child.turn(1) as run:
         result = run(item)
     assert isinstance(result, Decided)
     assert result.outcome.reason == "poison"
@@ -53,7 +55,7 @@ def test_a_child_that_hangs_makes_its_item_poison(item, classifier, monkeypatch)
     ("end", "code"), [("os.kill(os.getpid(), signal.SIGTERM)", "-15"), ("sys.exit('the model is gone')", "1"), ("os._exit(0)", "0")]
 )
 def test_a_child_that_was_told_to_end_or_could_not_begin_is_no_evidence(item, classifier, end, code):
-    with alone(classifier, end) as run:
+    with alone(classifier, end) as child, child.turn(1) as run:
         result = run(item)
     assert isinstance(result, Postponed)
     assert (result.error.reason, f"code {code};" in result.error.detail) == ("unexpected", True)
@@ -61,27 +63,70 @@ def test_a_child_that_was_told_to_end_or_could_not_begin_is_no_evidence(item, cl
 
 def test_a_child_that_lingers_after_it_has_hung_up_is_no_evidence(item, classifier, monkeypatch):
     monkeypatch.setattr("worker.isolated._LAST_WORDS_S", 0.3)
-    with alone(classifier, "line.close(); time.sleep(30)") as run:
+    with alone(classifier, "line.close(); time.sleep(30)") as child, child.turn(1) as run:
         result = run(item)
     assert isinstance(result, Postponed)
+
+
+def pid_after(child, item):
+    """Run an item in a child that answers with what is no result; returns who that was, None if it is no more."""
+    with child.turn(1) as run, suppress(AssertionError):
+        run(item)
+    return child._child and child._child.pid
 
 
 def test_one_child_serves_many_and_its_successor_the_rest(item, classifier):
     end = "os.kill(os.getpid(), signal.SIGSEGV) if item.losses == 9 else line.send(item)"
     deadly = replace(item, losses=9)
-    with alone(classifier, end) as run:
-        pids = []
-        for suspect in (item, item, deadly, item):
-            with suppress(AssertionError):  # the child answers with what is no result
-                run(suspect)
-            pids.append(run._child and run._child.pid)
+    with alone(classifier, end) as child:
+        pids = [pid_after(child, suspect) for suspect in (item, item, deadly, item)]
     assert pids[0] == pids[1]
     assert pids[2] is None
     assert pids[3] not in {None, pids[0]}
 
 
+def test_wake_ups_share_one_child_and_the_last_of_them_ends_it(item, classifier):
+    child = alone(classifier, "line.send(item)")
+    with child:
+        first = pid_after(child, item)
+        with child:
+            assert pid_after(child, item) == first
+        assert pid_after(child, item) == first
+    assert child._child is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+    with child:
+        assert pid_after(child, item) not in {None, first}
+
+
+def test_another_model_is_another_child(item, classifier):
+    child = alone(classifier, "line.send(item)")
+    first_command = child._argv()
+    with child:
+        first = pid_after(child, item)
+        child._argv = lambda: [*first_command[:-1], first_command[-1] + "  # of another model"]
+        assert pid_after(child, item) not in {None, first}
+
+
+def test_a_turn_is_one_threads_and_another_does_not_wait_for_ever(item, classifier):
+    child, asked = alone(classifier, "line.send(item)"), []
+
+    def ask():
+        with child, child.turn(0.1) as run:
+            asked.append(run)
+
+    with child, child.turn(0.1) as run:
+        other = threading.Thread(target=ask)
+        other.start()
+        other.join()
+        with suppress(AssertionError):
+            run(item)
+    assert asked == [None]
+    assert child._child is None
+
+
 def test_a_signal_to_the_workers_group_does_not_reach_the_child(item, classifier):
-    with alone(classifier, "sys.exit(7 if os.getsid(0) == os.getpid() else 8)") as run:
+    with alone(classifier, "sys.exit(7 if os.getsid(0) == os.getpid() else 8)") as child, child.turn(1) as run:
         result = run(item)
     assert isinstance(result, Postponed)
     assert "code 7;" in result.error.detail

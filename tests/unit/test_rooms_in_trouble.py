@@ -29,6 +29,25 @@ def test_an_event_whose_holders_vanished_twice_runs_alone_and_its_neighbours_com
     assert house.ledger.outcomes[good].kind == OutcomeKind.PREDICTION
 
 
+def test_a_suspect_whose_turn_does_not_come_is_free_again_and_comes_later(house):
+    event_id = house.throw()
+    house.drain.take_one(0)
+    for _ in range(2):
+        house.ledger.claim([event_id], uuid4(), 60)
+        house.clock.advance(61)
+    worker = house.processor()
+    worker._place.isolated.busy = True
+    house.run(worker)
+    row = house.ledger.rows[event_id]
+    assert (row.open, row.attempts, row.losses, row.lease_owner) == (True, 2, 2, None)
+    worker._place.isolated.busy = False
+    house.clock.advance(1)
+    house.reconciler.take_one()
+    house.clock.advance(1)
+    house.run(worker)
+    assert house.ledger.outcomes[event_id].detail == "alone"
+
+
 @pytest.mark.parametrize(("losses", "detail"), [(2, "alone"), (29, "alone"), (30, "30 holders vanished")])
 def test_only_the_bound_ends_an_event_whose_holders_vanish_while_it_is_alone(house, losses, detail):
     event_id = house.throw()
