@@ -151,7 +151,7 @@ def _workplace(
         images=open_image_source(settings),
         turns=Turns(settings.compute_at_once or os.cpu_count() or 1),
         classifier=classifier,
-        isolated=Isolated(classifier, lambda: _alone(models, cache)),
+        isolated=Isolated(classifier, lambda: _alone(models, cache), model=lambda: models.served.version, tick=progress.tick),
         telemetry=FleetTelemetry(traces),
         owner=uuid4(),
         stopping=stopping,

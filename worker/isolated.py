@@ -36,12 +36,23 @@ class Isolated:
     It is there as long as anybody is in this context. Safe to use from several threads.
     """
 
-    def __init__(self, classifier: ItemClassifier, argv: Callable[[], Sequence[str]]) -> None:
-        """`argv()` and the number of a file descriptor start a child that calls `serve` on it; another command is another child."""
-        self._classifier, self._argv = classifier, argv
+    def __init__(
+        self,
+        classifier: ItemClassifier,
+        argv: Callable[[], Sequence[str]],
+        *,
+        model: Callable[[], object] = lambda: None,
+        tick: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`argv()` and the number of a file descriptor start a child that calls `serve` on it.
+
+        Another `model()` is another child, and `tick()` is called before each time that an item may take.
+        """
+        self._classifier, self._argv, self._model, self._tick = classifier, argv, model, tick
         self._child: subprocess.Popen[bytes] | None = None
         self._line: Connection | None = None
-        self._command: list[str] = []
+        self._of: object = None
+        self._begun = False
         self._guests, self._door, self._turn = 0, Lock(), Lock()
 
     def __enter__(self) -> Self:
@@ -73,42 +84,64 @@ class Isolated:
             self._turn.release()
 
     def _run(self, item: ClaimedItem) -> Result:
-        """Return what becomes of an item; a child that is killed by it or hangs makes it poison.
+        """Return what becomes of an item; a child that it kills or in which it hangs makes it poison.
 
-        A child that could not begin, or was told to end together with its worker, is no evidence: the item is tried again.
+        That is said by a child of its own: one that ran others before may have died of them, or of want of memory while it
+        waited. A child that could not begin, or was told to end together with its worker, is no evidence either: the item
+        is tried again. Raises what `argv` does.
         """
+        self._tick()
+        if self._line and self._of == self._model() and (result := self._ask(self._line, item)):
+            return result
+        self._end(_LAST_WORDS_S)
+        self._tick()
         try:
-            line = self._open_line()
+            line = self._start()
+        except OSError as error:
+            return self._again(item, f"its process did not start: {error}")
+        return self._ask(line, item) or self._judge(item, self._end(_LAST_WORDS_S))
+
+    def _ask(self, line: Connection, item: ClaimedItem) -> Result | None:
+        """Return what the child answers, or that it hangs; None if it ends before."""
+        self._begun, until = False, time.monotonic() + TIMEOUT_S
+        try:
             line.send(item)
-            if not line.poll(TIMEOUT_S):
-                self._end(0)
-                return self._classifier.fail(item, ItemPoisonous(f"alone, it took over {TIMEOUT_S:g} s"))
-            result = line.recv()
+            self._begun = _heard(line, until) == item.event_id
+            result = _heard(line, until)
+        except TimeoutError:
+            return self._hung(item)
         except (EOFError, OSError, pickle.UnpicklingError):
-            return self._judge(item, self._end(_LAST_WORDS_S))
+            return None
         assert isinstance(result, Decided | Postponed)  # noqa: S101 - what serve sends
         return result
 
+    def _hung(self, item: ClaimedItem) -> Result:
+        self._end(0)
+        if not self._begun:
+            return self._again(item, f"its process did not begin within {TIMEOUT_S:g} s")
+        return self._classifier.fail(item, ItemPoisonous(f"alone, it took over {TIMEOUT_S:g} s"))
+
     def _judge(self, item: ClaimedItem, code: int) -> Result:
-        if code >= 0 or code in _TOLD_TO_END:
-            error = ItemUnexpected(f"alone, its process ended with code {code}; the log says why")
-            return self._classifier.classify(item, Fetched(error, 0.0))
+        if not self._begun or code >= 0 or code in _TOLD_TO_END:
+            return self._again(item, f"its process ended with code {code}; the log says why")
         return self._classifier.fail(item, ItemPoisonous(f"alone, its process died of {signal.Signals(-code).name}"))
 
-    def _open_line(self) -> Connection:
-        command = list(self._argv())
-        if self._line and command != self._command:
-            self._end(_LAST_WORDS_S)
-        return self._line or self._start(command)
+    def _again(self, item: ClaimedItem, why: str) -> Result:
+        return self._classifier.classify(item, Fetched(ItemUnexpected(f"alone, {why}"), 0.0))
 
-    def _start(self, command: list[str]) -> Connection:
-        self._line, theirs = Pipe()
+    def _start(self) -> Connection:
+        of, argv = self._model(), self._argv()
+        ours, theirs = Pipe()
         with theirs:
             end = theirs.fileno()
-            # A session of its own: what is sent to the worker's group is no evidence either.
-            self._child = subprocess.Popen([*command, str(end)], pass_fds=[end], start_new_session=True)
-        self._command = command
-        return self._line
+            try:
+                # A session of its own: what is sent to the worker's group is no evidence either.
+                self._child = subprocess.Popen([*argv, str(end)], pass_fds=[end], start_new_session=True)
+            except BaseException:
+                ours.close()
+                raise
+        self._line, self._of = ours, of
+        return ours
 
     def _end(self, patience_s: float) -> int:
         """Hang up, see the child off and return its exit code; 0 if there was none, or it had to be killed from here."""
@@ -125,6 +158,13 @@ class Isolated:
             return 0
 
 
+def _heard(line: Connection, until: float) -> object:
+    """Return what comes next; raises TimeoutError, and EOFError or OSError when the other side has ended."""
+    if not line.poll(max(0.0, until - time.monotonic())):
+        raise TimeoutError
+    return line.recv()
+
+
 def serve(classifier: ItemClassifier, images: ImageSource, end: int) -> int:
     """Be the child: answer items on the file descriptor `end` until the parent hangs up; returns the exit code."""
     with suppress(OSError):
@@ -133,6 +173,7 @@ def serve(classifier: ItemClassifier, images: ImageSource, end: int) -> int:
     with Connection(end) as line, suppress(EOFError, OSError):
         while True:
             item: ClaimedItem = line.recv()
+            line.send(item.event_id)  # from here on this process' end speaks against the item
             line.send(classifier.classify(item, _fetch(item, images)))
     return 0
 

@@ -84,8 +84,7 @@ class Processor:
                 place.progress.passed(items)
             if items:
                 place.telemetry.emit(WakeUpTaken(len(items)))
-            with self._holding(items):
-                self._work_through(items, claimed)
+            self._work_through(items, claimed)
         return bool(items)
 
     @contextmanager
@@ -121,11 +120,13 @@ class Processor:
             if item.losses:
                 self._place.telemetry.emit(LeaseLost(item.event_id, item.losses))
         suspects = [item for item in items if item.losses >= ALONE_FROM_LOSSES]
-        if suspects:
-            # Held one at a time from here on: what dies with one of them says nothing about the others.
-            self._results.release(suspects)
+        others = [item for item in items if item.losses < ALONE_FROM_LOSSES]
         batch = _Batch(claimed)
-        self._try_together([item for item in items if item.losses < ALONE_FROM_LOSSES], batch)
+        with self._holding(others):
+            if suspects:
+                # Held one at a time from here on: what dies with one of them says nothing about the others.
+                self._results.release(suspects)
+            self._try_together(others, batch)
         if batch.store_is_away:
             self._results.insist(self._place.images.check, ObjectStoreUnavailable, OBJECT_STORE)
         elif suspects:
@@ -154,16 +155,23 @@ class Processor:
                         return
                     self._place.progress.tick()
                     began = time.perf_counter()
-                    for item in self._claim([suspect.event_id]):
-                        self._take_suspect(item, alone, (began, time.perf_counter()))
+                    claimed = self._claim([suspect.event_id])
+                    with self._holding(claimed):
+                        for item in claimed:
+                            self._take_suspect(item, alone, (began, time.perf_counter()))
 
     def _take_suspect(self, item: ClaimedItem, alone: Callable[[ClaimedItem], Result], claimed: Stretch) -> None:
         # A holder that vanishes while the item runs in another process says little against the item; the bound only
         # ends what would never end.
         if item.losses >= GIVE_UP_FROM_LOSSES:
             self._results.record([self._place.classifier.fail(item, ItemPoisonous(f"{item.losses} holders vanished"))], claimed)
-        else:
-            self._results.settle([alone(item)], claimed)
+            return
+        try:
+            result = alone(item)
+        except Exception:
+            self._results.release([item])  # such as that the model of a child is away, which is nobody's fault here
+            raise
+        self._results.settle([result], claimed)
 
     def _run(self, batch: _Batch, fetches: Fetches, turn: Turn) -> None:
         while fetches and not self._out_of_time(batch):

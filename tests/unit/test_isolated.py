@@ -1,11 +1,13 @@
 """A suspect alone in a process of its own: only what becomes of that process is evidence."""
 
 import os
+import signal
 import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -30,9 +32,11 @@ def classifier():
 
 
 def alone(classifier, code):
-    """Run suspects in a child that does `code` with each item it gets over `line`."""
+    """Run suspects in a child that begins with each item it gets over `line`, and then does `code`."""
     setup = "import os, signal, sys, time; from multiprocessing.connection import Connection; line = Connection(int(sys.argv[1]))"
-    return Isolated(classifier, lambda: [sys.executable, "-c", f"{setup}\nwhile True:\n item = line.recv()\n {code}"])
+    return Isolated(
+        classifier, lambda: [sys.executable, "-c", f"{setup}\nwhile True:\n item = line.recv()\n line.send(item.event_id)\n {code}"]
+    )
 
 
 @pytest.mark.parametrize("death", ["SIGSEGV", "SIGABRT", "SIGKILL"])
@@ -100,12 +104,52 @@ def test_wake_ups_share_one_child_and_the_last_of_them_ends_it(item, classifier)
 
 
 def test_another_model_is_another_child(item, classifier):
-    child = alone(classifier, "line.send(item)")
-    first_command = child._argv()
+    child, model = alone(classifier, "line.send(item)"), ["m1"]
+    child._model = lambda: model[0]
     with child:
         first = pid_after(child, item)
-        child._argv = lambda: [*first_command[:-1], first_command[-1] + "  # of another model"]
-        assert pid_after(child, item) not in {None, first}
+        model[0] = "m2"
+        second = pid_after(child, item)
+        assert second not in {None, first}
+        assert pid_after(child, item) == second
+
+
+def test_a_child_that_has_died_of_others_or_while_it_waited_is_no_evidence(item, classifier):
+    answer = "line.send(Postponed(item, ItemUnexpected('tried'), 1.0))"
+    code = f"from worker.classify import Postponed; from contracts.errors import ItemUnexpected; {answer}"
+    late = f"{code}; time.sleep(0.2 if item.losses == 9 else 0); item.losses == 9 and os.kill(os.getpid(), signal.SIGSEGV)"
+    with alone(classifier, late) as child, child.turn(1) as run:
+        run(replace(item, losses=9))  # which kills it later
+        assert run(item).error.detail == "tried"
+        os.kill(child._child.pid, signal.SIGKILL)
+        child._child.wait()
+        assert run(item).error.detail == "tried"
+
+
+def test_a_child_that_is_killed_before_it_begins_is_no_evidence(item, classifier):
+    dies = Isolated(classifier, lambda: [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"])
+    with dies as child, child.turn(1) as run:
+        result = run(item)
+    assert isinstance(result, Postponed)
+    assert "code -9;" in result.error.detail
+
+
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("command", [["/nowhere/python"], [sys.executable, "with \0 in it"]])
+def test_a_child_that_cannot_be_started_leaves_nothing_behind(item, classifier, command):
+    before = open_files()
+    child = Isolated(classifier, lambda: command)
+    with child, child.turn(1) as run:
+        if command[-1] == "/nowhere/python":
+            assert "did not start" in run(item).error.detail
+        else:
+            with pytest.raises(ValueError, match="null"):
+                run(item)
+    assert (child._line, child._child) == (None, None)
+    assert open_files() == before
 
 
 def test_a_turn_is_one_threads_and_another_does_not_wait_for_ever(item, classifier):

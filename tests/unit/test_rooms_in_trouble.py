@@ -48,6 +48,24 @@ def test_a_suspect_whose_turn_does_not_come_is_free_again_and_comes_later(house)
     assert house.ledger.outcomes[event_id].detail == "alone"
 
 
+def test_a_suspect_that_cannot_be_tried_for_want_of_a_model_is_given_back(house):
+    event_id = house.throw()
+    house.drain.take_one(0)
+    for _ in range(2):
+        house.ledger.claim([event_id], uuid4(), 60)
+        house.clock.advance(61)
+    worker = house.processor()
+
+    def away(_):
+        raise ModelUnusable("its file is gone")
+
+    worker._place.isolated.run = away
+    with pytest.raises(ModelUnusable):
+        house.run(worker)
+    row = house.ledger.rows[event_id]
+    assert (row.open, row.attempts, row.losses, row.lease_owner) == (True, 2, 2, None)
+
+
 @pytest.mark.parametrize(("losses", "detail"), [(2, "alone"), (29, "alone"), (30, "30 holders vanished")])
 def test_only_the_bound_ends_an_event_whose_holders_vanish_while_it_is_alone(house, losses, detail):
     event_id = house.throw()
