@@ -86,9 +86,9 @@ class Isolated:
     def _run(self, item: ClaimedItem) -> Result:
         """Return what becomes of an item; a child that it kills or in which it hangs makes it poison.
 
-        That is said by a child of its own: one that ran others before may have died of them, or of want of memory while it
-        waited. A child that could not begin, or was told to end together with its worker, is no evidence either: the item
-        is tried again. Raises what `argv` does.
+        Killed, it must have had no other item: one that ran others may have died of them, or of want of memory while it waited.
+        A child that could not begin, or was told to end together with its worker, is no evidence either: the item is tried
+        again. Raises what `argv` does.
         """
         self._tick()
         if self._line and self._of == self._model() and (result := self._ask(self._line, item)):

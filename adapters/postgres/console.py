@@ -34,10 +34,10 @@ FROM devices d WHERE NOT EXISTS (SELECT FROM sensors s WHERE s.sensor_id = d.sen
 """
 
 
-# By their indexes, which a test of a sensor beside its site would not use.
+# Each part by an index; one OR over a sensor and its device would read all of both tables.
 _NAMED = """s.sensor_id IN (SELECT sensor_id FROM sensors WHERE starts_with(sensor_id, %(text)s)
     UNION SELECT sensor_id FROM devices WHERE starts_with(sensor_id, %(text)s) OR starts_with(site, %(text)s))"""
-# If there are enough that were heard of, those that were not are looked for up to the last of them alone.
+# Where those that were heard of fill the page, others matter only up to the last of them.
 _WITHIN = """s.sensor_id <= (SELECT CASE WHEN count(*) < %(limit)s THEN (SELECT max(sensor_id) FROM devices)
     ELSE max(heard.sensor_id) END FROM heard)"""
 

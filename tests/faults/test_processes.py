@@ -13,8 +13,7 @@ RECOVERY_P99_S = 10.0
 
 
 @pytest.mark.timeout(900)
-def test_events_are_recorded_once_when_a_worker_is_killed_each_second(broken, times, fault):
-    """No bound for recovery here: what is on its way back is hit again, the more so the slower the machine starts workers."""
+def test_events_are_recorded_once_when_a_worker_is_killed_each_second(broken, times, fault, recovered):
     fleet, load = broken()
     sending = load.stream(times(20_000, 1500), times(220, 150))
     held = {}
@@ -28,13 +27,12 @@ def test_events_are_recorded_once_when_a_worker_is_killed_each_second(broken, ti
             fault("kill -9 of a worker")
         sending.join(300)
         audit(fleet, load)
-    took = recoveries(fleet, held)
-    print(
-        f"{len(took)} events in a kill each second: {took[len(took) // 2]:.1f} s (p50), {took[int(len(took) * 0.99)]:.1f} s (p99)"
-    )
-    assert watch.longest_s < RECOVERY_P99_S + 5
     poisoned = fleet.query("SELECT event_id, detail FROM outcomes WHERE reason = 'poison'")
     assert poisoned == [], "an innocent event was blamed"
+    assert watch.longest_s < RECOVERY_P99_S + 5
+    took = recoveries(fleet, held)
+    recovered(took)
+    assert within_bound(took)
 
 
 @pytest.mark.timeout(600)
@@ -54,8 +52,7 @@ def test_what_a_killed_worker_held_is_decided_within_ten_seconds(broken, times, 
     sending.join(300)
     audit(fleet, load)
     recovered(took)
-    assert took
-    assert sorted(took)[int(len(took) * 0.99)] <= RECOVERY_P99_S
+    assert within_bound(sorted(took))
 
 
 def killed_with(fleet, name):
@@ -72,6 +69,11 @@ def recoveries(fleet, held):
     """Return the seconds from the kill to the outcome of each event, the shortest first."""
     rows = fleet.query("SELECT event_id, decided_at FROM outcomes WHERE event_id = ANY(%s)", list(held))
     return sorted((decided_at - held[event_id]).total_seconds() for event_id, decided_at in rows)
+
+
+def within_bound(took):
+    """Return whether there are any, the shortest first, and 99 % of them are short enough."""
+    return took and took[int(len(took) * 0.99)] <= RECOVERY_P99_S
 
 
 @pytest.mark.timeout(600)

@@ -18,23 +18,26 @@ from tests.makers import an_event
 from worker.workplace import ShuttingDown
 
 
-def test_an_event_whose_holders_vanished_twice_runs_alone_and_its_neighbours_come_through(house):
-    bad, good = house.throw(), house.throw()
+def lost(house, holders):
+    """Accept an event that so many holders claim and vanish with; returns its id."""
+    event_id = house.throw()
     house.drain.take_one(0)
-    for _ in range(2):
-        house.ledger.claim([bad], uuid4(), 60)
+    for _ in range(holders):
+        house.ledger.claim([event_id], uuid4(), 60)
         house.clock.advance(61)
+    return event_id
+
+
+def test_an_event_whose_holders_vanished_twice_runs_alone_and_its_neighbours_come_through(house):
+    good = house.throw()
+    bad = lost(house, 2)
     house.run()
     assert house.ledger.outcomes[bad].reason == "poison"
     assert house.ledger.outcomes[good].kind == OutcomeKind.PREDICTION
 
 
 def test_a_suspect_whose_turn_does_not_come_is_free_again_and_comes_later(house):
-    event_id = house.throw()
-    house.drain.take_one(0)
-    for _ in range(2):
-        house.ledger.claim([event_id], uuid4(), 60)
-        house.clock.advance(61)
+    event_id = lost(house, 2)
     worker = house.processor()
     worker._place.isolated.busy = True
     house.run(worker)
@@ -49,11 +52,7 @@ def test_a_suspect_whose_turn_does_not_come_is_free_again_and_comes_later(house)
 
 
 def test_a_suspect_that_cannot_be_tried_for_want_of_a_model_is_given_back(house):
-    event_id = house.throw()
-    house.drain.take_one(0)
-    for _ in range(2):
-        house.ledger.claim([event_id], uuid4(), 60)
-        house.clock.advance(61)
+    event_id = lost(house, 2)
     worker = house.processor()
 
     def away(_):
@@ -68,11 +67,7 @@ def test_a_suspect_that_cannot_be_tried_for_want_of_a_model_is_given_back(house)
 
 @pytest.mark.parametrize(("losses", "detail"), [(2, "alone"), (29, "alone"), (30, "30 holders vanished")])
 def test_only_the_bound_ends_an_event_whose_holders_vanish_while_it_is_alone(house, losses, detail):
-    event_id = house.throw()
-    house.drain.take_one(0)
-    for _ in range(losses):
-        house.ledger.claim([event_id], uuid4(), 60)
-        house.clock.advance(61)
+    event_id = lost(house, losses)
     house.run()
     assert house.ledger.outcomes[event_id].detail == detail
 

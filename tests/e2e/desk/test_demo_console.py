@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 
 import pytest
 
@@ -11,6 +10,7 @@ from adapters.postgres.connections import open_pool
 from adapters.postgres.rollups import PostgresRollups
 from contracts.categories import CATEGORIES
 from tests.conftest import REPOSITORY, wait_for
+from tests.desk_browser import running_demo
 from tests.e2e.desk.test_console import SHOTS, drawn
 
 EVENTS, RATE = 4000, 15
@@ -19,25 +19,7 @@ EVENTS, RATE = 4000, 15
 @pytest.mark.skipif(not os.environ.get("SCREENSHOTS"), reason="with SCREENSHOTS=1: takes six minutes and writes into docs/")
 @pytest.mark.timeout(900)
 def test_a_demo_is_seen_on_the_console_and_photographed(browser, tmp_path):
-    log = tmp_path / "log"
-    command = [
-        sys.executable,
-        "-m",
-        "waste",
-        "demo",
-        "--events",
-        str(EVENTS),
-        "--rate",
-        str(RATE),
-        "--data-dir",
-        str(tmp_path / "data"),
-    ]
-    with log.open("wb") as file:
-        demo = subprocess.Popen(command, cwd=REPOSITORY, stderr=file, stdout=file, env=os.environ | {"COLUMNS": "200"})
-    try:
-        link = wait_for(
-            lambda: re.search(r"http://127\.0\.0\.1:\d+/enter/link\?token=[\w-]+", log.read_text("utf-8")), 60, "the link"
-        )[0]
+    with running_demo(tmp_path, "--events", str(EVENTS), "--rate", str(RATE)) as (link, log):
         base = link.partition("/enter")[0]
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(link)
@@ -46,18 +28,11 @@ def test_a_demo_is_seen_on_the_console_and_photographed(browser, tmp_path):
         hear_the_plant(log.read_text("utf-8"))
         count_labels(tmp_path / "data" / "secrets" / "review.env")
         wait_for(lambda: rolled_up(page, base), 240, "the rollups to be there")
-        for name, path, charts in (
-            ("fleet", "/console", 3),
-            ("model", "/console/model?days=2", 3),
-            ("sensors", "/console/sensors", 0),
-        ):
+        for name, path in (("fleet", "/console"), ("model", "/console/model?days=2")):
             page.goto(base + path)
-            drawn(page, charts)
+            drawn(page, 3)
             page.screenshot(path=SHOTS / f"demo-{name}-1440.png")
         page.close()
-    finally:
-        demo.terminate()
-        demo.wait(30)
 
 
 def hear_the_plant(told):

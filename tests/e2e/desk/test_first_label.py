@@ -1,28 +1,16 @@
 """From the start of the demo to the first label."""
 
-import os
-import re
-import subprocess
-import sys
 import time
 
 import pytest
 
-from tests.conftest import REPOSITORY, wait_for
-from tests.desk_browser import ready
+from tests.desk_browser import ready, running_demo
 
 
 @pytest.mark.timeout(180)
 def test_in_the_demo_a_person_labels_the_first_item_within_a_minute(browser, tmp_path, capsys):
-    log = tmp_path / "log"
     began = time.monotonic()
-    command = [sys.executable, "-m", "waste", "demo", "--data-dir", str(tmp_path / "data")]
-    with log.open("wb") as file:
-        demo = subprocess.Popen(command, cwd=REPOSITORY, stderr=file, stdout=file, env=os.environ | {"COLUMNS": "200"})
-    try:
-        link = wait_for(
-            lambda: re.search(r"http://127\.0\.0\.1:\d+/enter/link\?token=[\w-]+", log.read_text("utf-8")), 60, "the link"
-        )[0]
+    with running_demo(tmp_path) as (link, _):
         page = browser.new_page()
         page.goto(link)
         page.click("text=Enter")
@@ -40,9 +28,6 @@ def test_in_the_demo_a_person_labels_the_first_item_within_a_minute(browser, tmp
         second.click("text=Enter")
         assert "used before" in second.inner_text("main")
         second.close()
-    finally:
-        demo.terminate()
-        demo.wait(30)
     with capsys.disabled():
         print(f"\nfirst label {took_s:.0f} s after the start of the demo")
     assert took_s < 60
